@@ -1,0 +1,5 @@
+//! ci-bootstrap: from bare Linux hosts to a working CI system, over SSH, by one idempotent command.
+//!
+//! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
+
+pub mod transport;

@@ -1,0 +1,61 @@
+//! A host in memory: answers scripts from a function, for tests of everything above the wire.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
+
+/// Answers each script with what the function makes of it.
+pub struct MemoryHost<F> {
+    name: String,
+    answer: F,
+}
+
+impl<F: Fn(&str) -> Output + Send + Sync> MemoryHost<F> {
+    /// A host called `name` whose every script is answered by `answer`.
+    pub fn new(name: impl Into<String>, answer: F) -> Self {
+        Self {
+            name: name.into(),
+            answer,
+        }
+    }
+}
+
+impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+        Box::pin(async move {
+            let output = (self.answer)(&exec.script);
+            if let Some(live) = exec.live {
+                // The listener may have gone; the output below is complete either way.
+                let _ = live.send(output.stdout.clone());
+            }
+            Ok(output)
+        })
+    }
+
+    fn hold(&self, script: String, _limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+        Box::pin(async move {
+            let output = (self.answer)(&script);
+            match output.ended {
+                Ended::Exited(0) => Ok(Hold {
+                    first_line: String::from_utf8_lossy(&output.stdout).into_owned(),
+                    guard: Box::new(()),
+                }),
+                ended => Err(TransportError::Lost {
+                    host: self.name.clone(),
+                    reason: ended.to_string(),
+                }),
+            }
+        })
+    }
+
+    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
+        let error = TransportError::Unreachable {
+            host: self.name.clone(),
+            address: format!("{address}:{port}"),
+            reason: "a host in memory has no network".to_owned(),
+        };
+        Box::pin(async move { Err(error) })
+    }
+}

@@ -1,0 +1,162 @@
+//! What the program needs from a host: run a script, hold a lock, open a stream.
+//!
+//! Owns the trait and its values; `ssh` implements it for real hosts, [`memory`] for tests.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+pub mod memory;
+
+/// A POSIX `sh` script for one host, run as root, that travels on standard input and never in argv.
+#[derive(Debug)]
+pub struct Exec {
+    /// The whole script. It must not read standard input.
+    pub script: String,
+    /// Longest time the script may take before it is given up.
+    pub timeout: Duration,
+    /// Receives standard output as it arrives, besides the copy in [`Output`].
+    pub live: Option<mpsc::UnboundedSender<Vec<u8>>>,
+}
+
+impl Exec {
+    /// A script without a live listener.
+    pub fn new(script: impl Into<String>, timeout: Duration) -> Self {
+        Self {
+            script: script.into(),
+            timeout,
+            live: None,
+        }
+    }
+}
+
+/// How a remote command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited by itself with this status.
+    Exited(u32),
+    /// A signal ended it (name without `SIG`, as SSH reports it).
+    Signalled(String),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(status) => write!(f, "exit status {status}"),
+            Self::Signalled(name) => write!(f, "signal {name}"),
+        }
+    }
+}
+
+/// What a script left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// How it ended.
+    pub ended: Ended,
+    /// Standard output; of very long output head and tail are kept and the cut is marked.
+    pub stdout: Vec<u8>,
+    /// Standard error, kept likewise.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Whether the script exited with status 0.
+    pub fn success(&self) -> bool {
+        self.ended == Ended::Exited(0)
+    }
+}
+
+/// Why a host could not be talked to. Every text names the host and, where known, a remedy.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum TransportError {
+    /// No connection: refused, no route, time-out, name unknown.
+    #[error("cannot reach {host} ({address}): {reason}")]
+    Unreachable {
+        /// Inventory name.
+        host: String,
+        /// `address:port` that was tried.
+        address: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The host key is unknown, changed or revoked.
+    #[error("host key of {host}: {reason}")]
+    HostKey {
+        /// Inventory name.
+        host: String,
+        /// What is wrong with the key, with file and line where one says so, and what to do.
+        reason: String,
+    },
+    /// No way to log in was accepted, or sudo refused.
+    #[error("cannot log in to {host} as {user}: {reason}")]
+    Login {
+        /// Inventory name.
+        host: String,
+        /// The login name.
+        user: String,
+        /// What was tried and what the server still offers.
+        reason: String,
+    },
+    /// The connection ended while a command ran.
+    #[error("lost the connection to {host}: {reason}")]
+    Lost {
+        /// Inventory name.
+        host: String,
+        /// Why, as far as known.
+        reason: String,
+    },
+    /// A command took longer than its limit.
+    #[error("{host} did not answer within {limit:?}")]
+    Timeout {
+        /// Inventory name.
+        host: String,
+        /// The limit that passed.
+        limit: Duration,
+    },
+}
+
+/// A byte stream through a host, for the API server's traffic.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// A remote command that goes on until this value is dropped: it holds a lock.
+pub struct Hold {
+    /// What the command printed up to and with its first line.
+    pub first_line: String,
+    /// Dropping it closes the command's standard input, which ends it.
+    pub guard: Box<dyn Send + Sync>,
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("first_line", &self.first_line)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One host that can be talked to.
+pub trait Transport: Send + Sync {
+    /// Runs a script as root.
+    ///
+    /// # Errors
+    /// Only when the host can't be talked to; a failing script is an [`Output`].
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>>;
+
+    /// Starts a script as root and returns when it has printed one line; it goes on while the result lives,
+    /// and must end when its standard input closes.
+    ///
+    /// # Errors
+    /// When the host can't be talked to, or the script ended or was silent until `limit`.
+    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>>;
+
+    /// Opens a TCP connection from the host to `address:port`, over a connection of its own so that bulk
+    /// traffic can't stall commands.
+    ///
+    /// # Errors
+    /// When the host can't be talked to or nothing listens there.
+    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>>;
+}
