@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Settings and small helpers of the lab. Every script of the lab sources this file; every setting comes from the environment.
+
+LAB_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+LAB_ROOT=${LAB_ROOT:-/var/tmp/ci-bootstrap-lab}   # cache, shared by all labs of this machine
+LAB_NAME=${LAB_NAME:-lab}                         # one lab = one name = one set of namespaces, cgroups, run directory
+LAB_SUITE=bookworm
+
+BIN=$LAB_ROOT/bin                                 # static programs the packages and images are made of
+ROOTFS=$LAB_ROOT/rootfs                           # one directory per kind of host, read-only lower layer of every host
+REPOS=$LAB_ROOT/repos                             # signed package repositories
+KEYS=$LAB_ROOT/keys                               # public half of the key the repositories are signed with
+MANIFESTS=$LAB_ROOT/manifests                     # Calico's release manifests
+KEY=$LAB_ROOT/id_ed25519                          # ssh key that every host accepts
+OPS_PASSWORD=lab-ops-password                     # sudo password of the user `ops`
+
+[[ $LAB_NAME =~ ^[a-z][a-z0-9-]{0,19}$ ]] || { echo "lab: LAB_NAME=$LAB_NAME: use 1-20 of a-z, 0-9 and -, starting with a letter" >&2; exit 2; }
+
+RUN=$LAB_ROOT/run/$LAB_NAME                       # everything that lives only while this lab is up
+LAB_NS=cilab-$LAB_NAME                            # network namespace with the bridge, the registry and the http server
+LAB_BR=br-lab                                     # exists only inside LAB_NS, so every lab can use the same name
+LAB_CG=cilab-$LAB_NAME                            # prefix of the hosts' cgroups
+# Each lab's network is closed, so equal addresses in two labs would do no harm; they differ to make mix-ups visible.
+if [ "$LAB_NAME" = lab ]; then LAB_NET=10.77.0; else LAB_NET=10.77.$(( $(cksum <<<"$LAB_NAME" | cut -d' ' -f1) % 254 + 1 )); fi
+GATEWAY=$LAB_NET.1
+REGISTRY=$GATEWAY:5000
+HTTP=http://$GATEWAY:8000
+
+SSH_OPTS=(-i "$KEY" -o IdentitiesOnly=yes -o "UserKnownHostsFile=$RUN/known_hosts" -o StrictHostKeyChecking=yes
+          -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout=3)
+
+die() { echo "lab: $*" >&2; exit 1; }
+say() { echo "lab: $*" >&2; }
+now() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN{printf "%.1f s", b-a}'; }
+
+node_ip() { echo "$LAB_NET.$((10 + $1))"; }
+in_ns() { ip netns exec "$LAB_NS" "$@"; }
+lab_is_up() { [ -e "/run/netns/$LAB_NS" ]; }
+need_lab() { lab_is_up || die "the lab '$LAB_NAME' is not up: run '$LAB_HERE/lab up'"; }
+need_host() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/host$1" ] || die "no host '${1:-}' in the lab '$LAB_NAME': run '$LAB_HERE/lab status' to see them"; }
+
+lab_ssh() { local n=$1; shift; in_ns ssh "${SSH_OPTS[@]}" "root@$(node_ip "$n")" "$@"; }
+wait_ssh() { # host seconds
+  local end=$((SECONDS + $2))
+  while [ "$SECONDS" -lt "$end" ]; do
+    in_ns timeout 15 ssh "${SSH_OPTS[@]}" "root@$(node_ip "$1")" true 2>/dev/null </dev/null && return 0
+    sleep 0.2
+  done
+  return 1
+}
+
+# The Debian mirror this machine itself uses: never written into a file of the project.
+debian_mirror() {
+  local m; m=$(apt-get indextargets --format '$(REPO_URI)' 'Component: main' | grep -E '/debian/?$' | sort -u | head -1)
+  [ -n "$m" ] || die "this machine's apt knows no Debian mirror (component main): see /etc/apt/sources.list"
+  echo "$m"
+}
+
+# A step is done while the hash of its inputs is the one it was last done with.
+hash_of() { sha256sum | cut -c1-32; }
+is_done() { [ "$(cat "$LAB_ROOT/stamps/$1" 2>/dev/null)" = "$2" ]; }
+mark_done() { mkdir -p "$LAB_ROOT/stamps"; echo "$2" > "$LAB_ROOT/stamps/$1"; }
+
+make_ssh_key() { [ -f "$KEY" ] || { mkdir -p "$LAB_ROOT"; ssh-keygen -q -t ed25519 -N '' -C ci-bootstrap-lab -f "$KEY"; }; }
