@@ -50,6 +50,34 @@ wait_ssh() { # host seconds
   return 1
 }
 
+# Every process of the lab lives in a cgroup named after it, so that `down` ends these processes and no others. Hosts need one in
+# each v1 hierarchy, and in the v2 one too: there nspawn looks for its own cgroup, and without it all hosts would share one.
+hierarchies() { local d; for d in /sys/fs/cgroup/*/; do [ -L "${d%/}" ] || [ ! -e "$d/cgroup.procs" ] || echo "${d%/}"; done; }
+enter_cgroup() { # name: makes it, and moves the calling shell into it
+  local dir file
+  for dir in $(hierarchies); do
+    mkdir -p "$dir/$LAB_CG-$1"
+    for file in cpuset.cpus cpuset.mems; do [ ! -e "$dir/$file" ] || cat "$dir/$file" > "$dir/$LAB_CG-$1/$file"; done
+    echo $$ > "$dir/$LAB_CG-$1/cgroup.procs"
+  done
+}
+empty_cgroup() { # name: kills what is in it, all at one blow
+  local dir=/sys/fs/cgroup/unified/$LAB_CG-$1 _
+  [ -d "$dir" ] || return 0
+  echo 1 > "$dir/cgroup.kill"
+  for _ in $(seq 250); do grep -q 'populated 0' "$dir/cgroup.events" && return 0; sleep 0.02; done
+  die "processes of $LAB_CG-$1 do not end: $(find "$dir" -name cgroup.procs -exec cat {} + | tr '\n' ' ')"
+}
+remove_cgroup() { # name
+  local dir _; empty_cgroup "$1"
+  for dir in $(hierarchies); do
+    for _ in 1 2 3 4 5 6 7 8; do
+      [ -d "$dir/$LAB_CG-$1" ] || break
+      find "$dir/$LAB_CG-$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1   # v1 counts a killed process for a moment longer
+    done
+  done
+}
+
 # The Debian mirror this machine itself uses: never written into a file of the project.
 debian_mirror() {
   local m; m=$(apt-get indextargets --format '$(REPO_URI)' 'Component: main' | grep -E '/debian/?$' | sort -u | head -1)
@@ -61,5 +89,9 @@ debian_mirror() {
 hash_of() { sha256sum | cut -c1-32; }
 is_done() { [ "$(cat "$LAB_ROOT/stamps/$1" 2>/dev/null)" = "$2" ]; }
 mark_done() { mkdir -p "$LAB_ROOT/stamps"; echo "$2" > "$LAB_ROOT/stamps/$1"; }
+
+# Running hosts keep the directory they were started on; `lab down` of the last lab deletes what was retired.
+retire() { [ ! -d "$1" ] || mv "$1" "$(mktemp -d "$ROOTFS/.retired.XXXXXX")/"; sweep_retired; }
+sweep_retired() { grep -q "lowerdir=$ROOTFS" /proc/[0-9]*/mountinfo 2>/dev/null || rm -rf "$ROOTFS"/.retired.*; }
 
 make_ssh_key() { [ -f "$KEY" ] || { mkdir -p "$LAB_ROOT"; ssh-keygen -q -t ed25519 -N '' -C ci-bootstrap-lab -f "$KEY"; }; }

@@ -1,0 +1,33 @@
+#!/bin/bash
+# doctor.sh [--quiet|--install]   What this machine lacks to run the lab, each with the command that mends it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+# program:Debian package
+needs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox-static openssl:openssl nft:nftables ip:iproute2 xz:xz-utils
+  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client curl:curl unshare:util-linux sysctl:procps"
+bad=0
+report() { bad=$((bad + 1)); echo "lab: $1" >&2; echo "     mend: $2" >&2; }
+lacking() { local pair; for pair in $needs; do command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"; done; }
+
+if [ "${1:-}" = --install ]; then
+  packages=$(lacking)
+  [ -n "$packages" ] || { echo "nothing is missing"; exit 0; }
+  apt-get -q update
+  # shellcheck disable=SC2086  # one word per package
+  exec env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $packages
+fi
+
+[ "$(id -u)" = 0 ] || report "needs root: it makes network namespaces, cgroups and mounts" "run it as root"
+[ -f /etc/debian_version ] || report "needs Debian: it makes its hosts with apt and mmdebstrap" "use a Debian 12 machine or VM"
+packages=$(lacking | tr '\n' ' '); [ -z "$packages" ] || report "programs are missing, of the packages: $packages" "$LAB_HERE/lab install-deps"
+[ -e /sys/fs/cgroup/unified/cgroup.procs ] || report "no cgroup v1 with the v2 hierarchy at /sys/fs/cgroup/unified (the only layout the lab was made and tried for)" \
+  "boot with systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0"
+probe=cilab-doctor-$$
+{ ip netns add $probe && ip netns del $probe; } 2>/dev/null || report "network namespaces can't be made" "give this machine or container CAP_SYS_ADMIN and CAP_NET_ADMIN"
+grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || report "the kernel has no overlayfs" "use a kernel with CONFIG_OVERLAY_FS"
+for device in kmsg fuse; do [ -e /dev/$device ] || report "/dev/$device is missing" "modprobe $device, or mknod it"; done
+mkdir -p "$LAB_ROOT"; free=$(df -Pm "$LAB_ROOT" | awk 'END {print $4}')
+[ "$free" -gt 4000 ] || report "$LAB_ROOT has $free MiB free; a cluster of three hosts needs 4000" "set LAB_ROOT to a larger file system"
+[ -n "${LAB_ARTIFACTS:-}" ] || [ -e "$BIN/kube" ] || command -v go >/dev/null || report "neither LAB_ARTIFACTS nor go: no programs to put into packages and images" "export LAB_ARTIFACTS=FOLDER, or install go 1.26"
+[ "$bad" = 0 ] || exit 1
+[ "${1:-}" = --quiet ] || echo "this machine is fit for the lab"

@@ -1,0 +1,50 @@
+#!/bin/bash
+# inventory.sh [--control-planes K] [N]   An inventory for ci-bootstrap: the first K of N hosts are control planes.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+control_planes=1
+if [ "${1:-}" = --control-planes ]; then control_planes=${2:-}; shift 2 || die "--control-planes wants a number"; fi
+count=${1:-$(find "$RUN" -maxdepth 1 -name 'host*' -type d | wc -l)}
+[[ $control_planes =~ ^[1-9][0-9]*$ ]] && [[ $count =~ ^[1-9][0-9]*$ ]] && [ "$control_planes" -le "$count" ] \
+  || die "usage: lab inventory [--control-planes K] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
+version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
+manifest_sha() { awk '$2 == "calico-vxlan.yaml" {print $1}' "$LAB_HERE/manifests.sha256"; }
+
+host_lines() {
+  local i
+  for i in $(seq "$count"); do
+    if [ "$i" -le "$control_planes" ]; then echo "  - { name: cp$i, address: $(node_ip "$i"), roles: [control-plane] }"
+    else echo "  - { name: w$((i - control_planes)), address: $(node_ip "$i"), roles: [worker] }"; fi
+  done
+}
+
+cat <<Y
+apiVersion: ci-bootstrap/v1
+cluster:
+  name: lab
+  kubernetes: $(version_of kube)
+  imageRepository: $REGISTRY
+  networks: { pods: 10.244.0.0/16, services: 10.96.0.0/16 }
+  # A container host must not reach the machine's own connection-tracking table.
+  kubeProxy: { mode: nftables, conntrack: { maxPerCore: 0, min: 0 } }
+  # The machine below the hosts has cgroup v1.
+  kubelet: { failCgroupV1: false }
+  kubeadm: { ignorePreflightErrors: [SystemVerification] }
+  containerd: { version: $(version_of containerd), restrictOomScoreAdj: true }
+  calico:
+    version: 3.32.1
+    encapsulation: VXLAN
+    manifest: { url: $HTTP/manifests/calico-vxlan.yaml, sha256: $(manifest_sha) }
+    imageRegistry: $REGISTRY
+ssh: { user: admin, identities: [$KEY], knownHosts: [$RUN/known_hosts] }
+hosts:
+$(host_lines)
+packages:
+  apt:
+    kubernetes: { url: $HTTP/kubernetes/, suite: /, key: { file: $KEYS/lab.asc } }
+    containerd: { url: $HTTP/containerd/, suite: /, key: { file: $KEYS/lab.asc } }
+registries:
+  - { name: "$REGISTRY", ca: { file: $RUN/ca.crt } }
+firewall: off
+time: { manage: false }
+Y

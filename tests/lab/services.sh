@@ -1,0 +1,63 @@
+#!/bin/bash
+# services.sh up|down   The lab's network with what serves in it: an image registry (TLS by a private CA) and package repositories (http).
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+network() {
+  lab_is_up && return
+  ip netns add "$LAB_NS"
+  in_ns ip link set lo up
+  in_ns ip link add "$LAB_BR" type bridge stp_state 0 forward_delay 0
+  in_ns ip addr add "$GATEWAY/24" dev "$LAB_BR"
+  in_ns ip link set "$LAB_BR" up
+}
+
+certificate() { # the CA is the lab's own; tests hand $RUN/ca.crt to the hosts
+  [ -f "$RUN/ca.crt" ] && return
+  local pki=$RUN/pki; mkdir -p "$pki"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$pki/ca.key" -days 3650 -subj "/CN=lab registry CA" -out "$pki/ca.crt" \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$pki/tls.key" -subj "/CN=lab registry" 2>/dev/null \
+    | openssl x509 -req -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 3650 -out "$pki/tls.crt" \
+      -extfile <(echo "subjectAltName=IP:$GATEWAY,IP:127.0.0.1") 2>/dev/null
+  install -m644 "$pki/ca.crt" "$RUN/ca.crt"
+}
+
+answers() { in_ns curl -sf --max-time 3 --cacert "$RUN/ca.crt" "$1" >/dev/null 2>&1; }
+serve() { # name url command...: runs in the lab's network, in a cgroup by which `down` finds it
+  local name=$1 url=$2; shift 2
+  answers "$url" && return
+  setsid bash -c '. "$0/lib.sh"; enter_cgroup services; exec ip netns exec "$LAB_NS" "$@"' "$LAB_HERE" "$@" </dev/null >"$RUN/$name.log" 2>&1 &
+  local _; for _ in $(seq 100); do answers "$url" && return; sleep 0.05; done
+  die "$name does not answer at $url: $(tail -3 "$RUN/$name.log")"
+}
+
+registry() {
+  # Each lab has its own copy, so what a test pushes stays in its lab.
+  [ -d "$RUN/registry" ] || cp -a --reflink=auto "$LAB_ROOT/registry" "$RUN/registry"
+  cat > "$RUN/registry.yml" <<Y
+version: 0.1
+log: {level: warn}
+storage: {filesystem: {rootdirectory: $RUN/registry}, delete: {enabled: true}}
+http: {addr: "$REGISTRY", tls: {certificate: $RUN/pki/tls.crt, key: $RUN/pki/tls.key}}
+Y
+  serve registry "https://$REGISTRY/v2/" env OTEL_TRACES_EXPORTER=none "$BIN/registry" serve "$RUN/registry.yml"
+}
+
+packages() {
+  local dir; mkdir -p "$RUN/www"
+  for dir in "$REPOS"/* "$MANIFESTS" "$KEYS"; do ln -sfn "$dir" "$RUN/www/${dir##*/}"; done
+  serve http "$HTTP/keys/lab.asc" busybox httpd -f -p "$GATEWAY:8000" -h "$RUN/www"
+}
+
+case ${1:-} in
+  up) mkdir -p "$RUN"; network; certificate; registry; packages ;;
+  down)
+    remove_cgroup services
+    if lab_is_up; then
+      # What was started by `lab run` and is still there would keep the network alive without a name.
+      for pid in $(ip netns pids "$LAB_NS"); do kill "$pid" 2>/dev/null || true; done
+      ip netns del "$LAB_NS"
+    fi ;;
+  *) die "usage: services.sh up|down" ;;
+esac

@@ -1,0 +1,83 @@
+#!/bin/bash
+# vm.sh   Machines with a kernel of their own (QEMU, emulated), on the lab's bridge beside its container hosts.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+usage() { cat <<U
+lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare')
+lab vm up N...            boot machine N (address $LAB_NET.(10+N)), without waiting for it
+lab vm wait N [SECONDS]   until ssh answers (180)
+lab vm ssh N [COMMAND]    as root
+lab vm reboot N           from inside, and wait until it is back
+lab vm down [N...]        pull the plug and forget the disk; without a number: all
+lab vm inventory-host N   its line for \`hosts:\` of an inventory
+
+Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab vm ssh 50 modprobe ip_vs
+U
+}
+
+alive() { grep -qs 'populated 1' "/sys/fs/cgroup/unified/$LAB_CG-vm$1/cgroup.events"; }
+need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}' in the lab '$LAB_NAME': start it with '$LAB_HERE/lab vm up ${1:-50}'"; }
+
+prepare() {
+  [ -d "$ROOTFS/$LAB_SUITE" ] || die "no bare host to make a VM of: run '$LAB_HERE/lab prepare' first"
+  "$LAB_HERE/vm/qemu.sh"; "$LAB_HERE/vm/image.sh"
+}
+
+identity() { # N: what a site's installer would have set, as an archive that the first boot unpacks
+  local vm=$RUN/vm$1 ip etc=$RUN/vm$1/identity/etc; ip=$(node_ip "$1")
+  mkdir -p "$etc"/{apt/trusted.gpg.d,systemd/network,ssh}
+  ssh-keygen -q -t ed25519 -N '' -C "vm$1" -f "$etc/ssh/ssh_host_ed25519_key"
+  know_host "$ip" "$etc/ssh/ssh_host_ed25519_key.pub"
+  printf '%s\n' '[Match]' 'Name=e*' '[Network]' "Address=$ip/24" "Gateway=$GATEWAY" LinkLocalAddressing=no IPv6AcceptRA=no \
+    > "$etc/systemd/network/10-lab.network"
+  debian_site "$etc"
+  tar -cf "$vm/identity.tar" -C "$vm/identity" .
+}
+
+up() { # N
+  [[ $1 =~ ^[0-9]+$ ]] && [ "$1" -ge 1 ] && [ "$1" -le 240 ] || die "vm up '$1': give a number from 1 to 240"
+  ! alive "$1" || return 0
+  [ ! -d "$RUN/host$1" ] || die "$(node_ip "$1") belongs to host $1 of this lab: take another number"
+  down "$1"; mkdir -p "$RUN/vm$1"; identity "$1"
+  "$LAB_ROOT/qemu/run" qemu-img create -q -f qcow2 -b "$LAB_ROOT/vm/$LAB_SUITE.raw" -F raw "$RUN/vm$1/disk.qcow2"
+  "$LAB_HERE/vm/launch.sh" "$1" || { down "$1"; die "QEMU did not start machine $1: what it says is above"; }
+}
+
+wait_until_up() { # N seconds
+  alive "$1" || die "VM $1 is not running: the end of its console: $(tail -3 "$RUN/vm$1/console.log" 2>&1)"
+  wait_ssh "$1" "$2" || die "VM $1: no ssh within $2 s (an emulated machine starves beside heavy work); its console: $RUN/vm$1/console.log"
+}
+
+boot_id() { lab_ssh "$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
+reboot() { # N
+  local before id end=$((SECONDS + 180)); before=$(boot_id "$1") || die "VM $1 does not answer by ssh"
+  lab_ssh "$1" systemctl reboot 2>/dev/null || true   # the connection may end before the command
+  while [ "$SECONDS" -lt "$end" ]; do
+    id=$(boot_id "$1") && [ -n "$id" ] && [ "$id" != "$before" ] && return 0
+    sleep 0.5
+  done
+  die "VM $1 did not come back within 180 s; its console: $RUN/vm$1/console.log"
+}
+
+down() { # N
+  remove_cgroup "vm$1"
+  in_ns ip link del "tap$1" 2>/dev/null || true
+  rm -rf "$RUN/vm$1"
+}
+numbers() { find "$RUN" -maxdepth 1 -type d -name 'vm[0-9]*' -printf '%f\n' 2>/dev/null | sed 's/^vm//'; }
+
+command=${1:-help}; shift || true
+case $command in
+  prepare) prepare ;;
+  up) need_lab; [ $# -gt 0 ] || die "usage: lab vm up N..."
+      [ -f "$LAB_ROOT/vm/$LAB_SUITE.raw" ] && [ -x "$LAB_ROOT/qemu/run" ] || die "no VM image yet: run '$LAB_HERE/lab vm prepare'"
+      for n in "$@"; do up "$n"; done ;;
+  wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-180}" ;;
+  ssh) need_vm "${1:-}"; lab_ssh "$@" ;;
+  reboot) need_vm "${1:-}"; reboot "$1" ;;
+  down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;
+  inventory-host) need_vm "${1:-}"; echo "  - { name: vm$1, address: $(node_ip "$1"), roles: [worker] }" ;;
+  help|-h|--help) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
