@@ -10,17 +10,11 @@ alive() { [ -f "$host/pid" ] && grep -q run-host.sh "/proc/$(cat "$host/pid")/cm
 host_key() {
   local dir=$host/disk/etc/ssh; mkdir -p "$dir"
   ssh-keygen -q -t ed25519 -N '' -C "host$n" -f "$dir/ssh_host_ed25519_key"
-  # One line per host in the lab's known_hosts, from the host's own file: nothing is trusted on first use.
-  ( flock 9; touch "$RUN/known_hosts"; sed -i "/^$(node_ip "$n") /d" "$RUN/known_hosts"
-    echo "$(node_ip "$n") $(cut -d' ' -f1,2 "$dir/ssh_host_ed25519_key.pub")" >> "$RUN/known_hosts" ) 9>"$RUN/known_hosts.lock"
+  know_host "$(node_ip "$n")" "$dir/ssh_host_ed25519_key.pub"
 }
 
-site_settings() { # what the installer of this site would have set: its Debian mirror, its nameserver
-  local etc=$host/disk/etc; mkdir -p "$etc/apt/trusted.gpg.d"
-  echo "nameserver $GATEWAY" > "$etc/resolv.conf"
-  [ -d "$ROOTFS/$kind/etc/apt" ] || return 0
-  echo "deb $HTTP/debian $LAB_SUITE main" > "$etc/apt/sources.list"
-  install -m644 "$KEYS/lab.asc" "$etc/apt/trusted.gpg.d/site.asc"
+site_settings() {
+  if [ -d "$ROOTFS/$kind/etc/yum.repos.d" ]; then rhel_site "$host/disk/etc"; else debian_site "$host/disk/etc"; fi
 }
 
 create() {

@@ -78,6 +78,27 @@ remove_cgroup() { # name
   done
 }
 
+# One line per host in the lab's known_hosts, from the host's own file: nothing is trusted on first use.
+know_host() { # address public-key-file
+  ( flock 9; touch "$RUN/known_hosts"; sed -i "/^$1 /d" "$RUN/known_hosts"
+    echo "$1 $(cut -d' ' -f1,2 "$2")" >> "$RUN/known_hosts" ) 9>"$RUN/known_hosts.lock"
+}
+
+# What the installer of a Debian site would have set: its mirror, its nameserver.
+debian_site() { # etc-directory
+  mkdir -p "$1/apt/trusted.gpg.d"
+  echo "nameserver $GATEWAY" > "$1/resolv.conf"
+  echo "deb $HTTP/debian $LAB_SUITE main" > "$1/apt/sources.list"
+  install -m644 "$KEYS/lab.asc" "$1/apt/trusted.gpg.d/site.asc"
+}
+
+rhel_site() { # etc-directory
+  mkdir -p "$1/yum.repos.d"
+  echo "nameserver $GATEWAY" > "$1/resolv.conf"
+  printf '%s\n' '[baseos]' 'name=Rocky Linux 9 - BaseOS (lab)' "baseurl=$HTTP/rpm/base/" enabled=1 gpgcheck=1 repo_gpgcheck=1 \
+    gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-lab-distribution > "$1/yum.repos.d/base.repo"
+}
+
 # The Debian mirror this machine itself uses: never written into a file of the project.
 debian_mirror() {
   local m; m=$(apt-get indextargets --format '$(REPO_URI)' 'Component: main' | grep -E '/debian/?$' | sort -u | head -1)
