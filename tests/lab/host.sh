@@ -40,6 +40,7 @@ up() {
   echo $! > "$host/pid"
 }
 
+unplug() { ip -n "$ns" link set eth0 down; }   # a machine without power answers nothing, not even "connection refused"
 stopped() { local _; for _ in $(seq 200); do alive || return 0; sleep 0.1; done; return 1; }
 
 reboot() { # returns when ssh answers under a new boot id
@@ -64,8 +65,9 @@ case $command in
   up) up ;;
   wait) need_host "$n"; wait_ssh "$n" "${3:-60}" || die "host $n: no ssh within ${3:-60} s; its console: $host/console.log" ;;
   reboot) need_host "$n"; reboot ;;
-  poweroff) need_host "$n"; lab_ssh "$n" systemctl poweroff || true; stopped || die "host $n is still running after 20 s: 'lab host kill $n' pulls the plug" ;;
-  kill) need_host "$n"; empty_cgroup "$cgroup" ;;
+  poweroff) need_host "$n"; lab_ssh "$n" systemctl poweroff || true
+    stopped || die "host $n is still running after 20 s: 'lab host kill $n' pulls the plug"; unplug ;;
+  kill) need_host "$n"; empty_cgroup "$cgroup"; unplug ;;
   down) down ;;
   *) die "unknown command 'host $command': up, wait, reboot, poweroff, kill or down" ;;
 esac

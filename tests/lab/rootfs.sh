@@ -56,11 +56,12 @@ F
 }
 
 kernel_modules() { # modprobe shall tell the truth about what this kernel has built in, and fail for the rest
-  local dir entry; dir=$new/lib/modules/$(uname -r); mkdir -p "$dir"; : > "$dir/modules.builtin"; : > "$dir/modules.order"
+  local dir entry config; dir=$new/lib/modules/$(uname -r); mkdir -p "$dir"; : > "$dir/modules.builtin"; : > "$dir/modules.order"
   [ -r /proc/config.gz ] || { say "no /proc/config.gz: modprobe will fail in the hosts"; return 0; }
+  config=$(zcat /proc/config.gz)
   for entry in OVERLAY_FS:fs/overlayfs/overlay BRIDGE_NETFILTER:net/bridge/br_netfilter NF_CONNTRACK:net/netfilter/nf_conntrack \
     VXLAN:drivers/net/vxlan/vxlan IP_VS:net/netfilter/ipvs/ip_vs IP_VS_RR:net/netfilter/ipvs/ip_vs_rr; do
-    if zcat /proc/config.gz | grep -qx "CONFIG_${entry%%:*}=y"; then echo "kernel/${entry#*:}.ko" >> "$dir/modules.builtin"; fi
+    if grep -qx "CONFIG_${entry%%:*}=y" <<<"$config"; then echo "kernel/${entry#*:}.ko" >> "$dir/modules.builtin"; fi
   done
   chroot "$new" depmod -a "$(uname -r)" 2>/dev/null || true   # it warns that there is no module at all
 }

@@ -1,0 +1,84 @@
+#!/bin/bash
+# selftest.sh   Does the lab keep its promises? Two labs of its own side by side; needs `lab prepare` and one minute. Exit 1 at the first broken one.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+a=selftest-a b=selftest-b
+lab() { LAB_NAME=$1 "$here/lab" "${@:2}"; }
+net() { ( LAB_NAME=$1; . "$here/lib.sh"; echo "$LAB_NET" ); }
+root=$( . "$here/lib.sh"; echo "$LAB_ROOT" ); key=$root/id_ed25519
+as() { # user command: on host 1 of the first lab, with its host key checked
+  lab $a run ssh -i "$key" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3 \
+    -o "UserKnownHostsFile=$root/run/$a/known_hosts" "$1@$(net $a).11" "$2"
+}
+check() { # what command...: must succeed
+  local what=$1 out; shift
+  out=$("$@" 2>&1) && { echo "ok    $what"; return; }
+  echo "FAIL  $what"; echo "      $*: ${out:-(no output)}"; exit 1
+}
+refused() { # what pattern command...: must fail, with an explanation that matches
+  local what=$1 pattern=$2 out; shift 2
+  if out=$("$@" 2>&1); then echo "FAIL  $what: it succeeded"; exit 1; fi
+  grep -q "$pattern" <<<"$out" || { echo "FAIL  $what: no '$pattern' in: $out"; exit 1; }
+  echo "ok    $what"
+}
+traces() { # everything on this machine that bears the name of one of the two labs
+  ip netns list | grep "cilab-selftest-" || true
+  find /sys/fs/cgroup -maxdepth 2 -name 'cilab-selftest-*' || true
+  grep -l "run/selftest-" /proc/[0-9]*/mountinfo 2>/dev/null || true
+  pgrep -af "run/selftest-|--machine=selftest-" || true
+  ls -d "$root"/run/selftest-* 2>/dev/null || true
+}
+nothing_left() { local left; left=$(traces); [ -z "$left" ] || { echo "$left"; return 1; }; }
+trap 'lab $a down; lab $b down' EXIT
+
+check "nothing of an earlier run is there" nothing_left
+check "a lab with two hosts comes up" lab $a up 2
+check "a second lab comes up beside it" lab $b up 1
+check "up again changes nothing" lab $a up 2
+
+check "admin has sudo without a password" as admin 'sudo -n true'
+refused "ops has no sudo without a password" "password is required" as ops 'sudo -n true'
+check "ops has sudo with the password" as ops 'echo lab-ops-password | sudo -kS -p "" true'
+check "nobody named the host" as root '[ "$(hostname)" = debian ]'
+check "the host is bare" as root '! command -v containerd kubelet kubeadm runc nft iptables curl gpg && [ ! -e /opt/cni ]'
+check "nothing is forwarded yet" as root '[ "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables | tr -d "\n")" = 00 ]'
+check "swap is in fstab" as root 'grep -q "^/swapfile.*swap" /etc/fstab'
+check "every unit of the host started" as root 'timeout 30 systemctl is-system-running --wait'
+check "all sysctl files of the host apply" as root 'sysctl -q --system'
+check "a sysctl of the host is not the machine's" as root "sysctl -qw vm.max_map_count=$(( $(sysctl -n vm.max_map_count) + 1 ))"
+check "... really not" [ "$(sysctl -n vm.max_map_count)" != "$(as root 'sysctl -n vm.max_map_count')" ]
+check "modprobe knows the kernel's own modules" as root 'modprobe overlay && modprobe br_netfilter'
+refused "modprobe fails for others" "not found" as root 'modprobe no_such_module'
+
+url=http://$(net $a).1:8000
+check "Debian's packages install" as root 'apt-get -qq update && apt-get -qq install -y --no-install-recommends socat'
+as root 'cat > /etc/apt/lab.asc' < "$root/keys/lab.asc"; as root 'cat > /etc/apt/wrong.asc' < "$root/keys/wrong.asc"
+source_list() { as root "echo 'deb [signed-by=/etc/apt/$1.asc] $url/$2/ /' > /etc/apt/sources.list.d/$2.list"; }
+source_list wrong kubernetes
+refused "a wrong key is refused" "NO_PUBKEY" as root 'apt-get -q update -o APT::Update::Error-Mode=any'
+source_list lab kubernetes
+check "kubectl 1.36.4-1.1 installs, and runs" as root 'apt-get -qq update && apt-get -qq install -y kubectl=1.36.4-1.1 && kubectl version --client | grep -q v1.36.4'
+source_list lab kubernetes-next
+check "a higher revision is on offer" as root 'apt-get -qq update && apt-get -s upgrade | grep -q "^Inst kubectl .*1.36.4-2.1"'
+check "a hold keeps it away" as root 'apt-mark -q hold kubectl >/dev/null && ! apt-get -s upgrade | grep "^Inst kubectl"'
+
+registry=https://$(net $a).1:5000
+check "the registry has the images, by its CA" lab $a run curl -sSf --cacert "$root/run/$a/ca.crt" -o /dev/null "$registry/v2/kube-apiserver/manifests/v1.36.4"
+refused "the registry is refused without its CA" "certificate" lab $a run curl -sSf "$registry/v2/"
+refused "the other lab's CA is another" "certificate" lab $a run curl -sSf --cacert "$root/run/$b/ca.crt" "$registry/v2/"
+refused "no way leads from one lab to the other" "Connection\|route\|unreachable\|timed out" lab $a run ssh -o ConnectTimeout=2 "$(net $b).11" true
+
+as root 'sysctl -qw net.ipv4.ip_forward=1; touch /root/mark; ip link add dummy-left type vxlan id 7 dstport 4789 dev eth0'
+check "a host reboots, with the same host key" lab $a host reboot 1
+check "its disk is the same, its network state is not" as root '[ -e /root/mark ] && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 0 ] && ! ip link show dummy-left 2>/dev/null'
+check "the plug is pulled" lab $a host kill 1
+refused "a host without power does not answer" "timed out\|No route" as root true
+check "it is switched on again" bash -c "LAB_NAME=$a '$here/lab' host up 1 && LAB_NAME=$a '$here/lab' host wait 1"
+check "a host shuts down" lab $a host poweroff 2
+
+check "one lab ends" lab $a down
+check "the other lives" lab $b ssh 1 true
+check "the other ends" lab $b down
+check "both have left nothing behind" nothing_left
+refused "a command for a lab that is down says so" "is not up" lab $a inventory
+echo "the lab keeps its promises"
