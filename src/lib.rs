@@ -2,4 +2,6 @@
 //!
 //! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
 
+pub mod event;
+pub mod resource;
 pub mod transport;

@@ -1,0 +1,243 @@
+//! From a valid cluster and the playbooks to tracks of steps.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cluster_resource::{ClusterKindError, ClusterResource};
+use crate::model::{Cluster, Host};
+use crate::playbook::{Guard, Playbook, Scope, StepText};
+use crate::resource::Kind;
+use crate::template::{TemplateError, Templates};
+
+use super::values::{fill, is_true, text, with};
+use super::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+
+/// Playbooks and templates: everything a plan is made of besides the cluster.
+#[derive(Debug)]
+pub struct Catalog {
+    /// In the order of their work.
+    pub playbooks: Vec<Playbook>,
+    /// What their texts name.
+    pub templates: Templates,
+}
+
+/// Playbooks that don't make a plan. With the built-in ones this is a bug.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A text that can't be rendered.
+    #[error("{origin}: step `{step}`: {reason}")]
+    Template {
+        /// Playbook and line.
+        origin: String,
+        /// The step.
+        step: String,
+        /// What is wrong.
+        reason: TemplateError,
+    },
+    /// A resource that can't be made.
+    #[error("{origin}: step `{step}`: {reason}")]
+    Kind {
+        /// Playbook and line.
+        origin: String,
+        /// The step.
+        step: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A word for a fact that is none.
+    #[error("{origin}: step `{step}`: there is no fact `{word}` for it")]
+    NoSuchFact {
+        /// Playbook and line.
+        origin: String,
+        /// The step.
+        step: String,
+        /// The word.
+        word: String,
+    },
+    /// A fact that somebody waits for and nobody makes.
+    #[error("{place}: step `{step}` waits for {fact}, which no step provides")]
+    NobodyProvides {
+        /// Whose track.
+        place: Place,
+        /// The step.
+        step: String,
+        /// The fact.
+        fact: Fact,
+    },
+    /// Steps that wait for each other.
+    #[error("these steps wait for each other and would never start: {0}")]
+    Cycle(String),
+}
+
+/// Makes the plan and checks that it can come to its end.
+///
+/// # Errors
+/// When a playbook or template does not fit the cluster, or the facts don't add up.
+pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
+    let shared = json!({ "cluster": cluster });
+    let mut tracks = Vec::new();
+    for host in &cluster.hosts {
+        let values = with(&shared, "host", json!(host));
+        tracks.push(HostTrack { cluster, host, templates: &catalog.templates, values }.build(&catalog.playbooks)?);
+    }
+    if cluster.has_control_plane() {
+        tracks.push(cluster_track(cluster, &catalog.playbooks, &catalog.templates, &shared)?);
+    }
+    let plan = Plan { cluster: cluster.name.to_string(), tracks };
+    check_facts(&plan)?;
+    Ok(plan)
+}
+
+/// Builds one host's track.
+struct HostTrack<'a> {
+    cluster: &'a Cluster,
+    host: &'a Host,
+    templates: &'a Templates,
+    values: Value,
+}
+
+impl HostTrack<'_> {
+    fn build(mut self, playbooks: &[Playbook]) -> Result<Track, PlanError> {
+        let mut track =
+            Track { place: Place::Host(self.host.name.to_string()), host_steps: Vec::new(), cluster_steps: Vec::new() };
+        for playbook in playbooks {
+            for (key, value) in &playbook.values {
+                let filled = fill(self.templates, key, value, &self.values);
+                let filled = filled.map_err(|reason| template_error(&format!("value `{key}`"), "00-values.yaml", reason))?;
+                self.values = with(&self.values, key, filled);
+            }
+            if let Scope::Hosts(condition) = &playbook.scope {
+                let place = format!("hosts of {condition}");
+                let chosen = self.templates.evaluate(&place, condition, &self.values);
+                if is_true(&chosen.map_err(|reason| template_error("hosts", condition, reason))?) {
+                    for step in &playbook.steps {
+                        self.add(step, &mut track)?;
+                    }
+                }
+            }
+        }
+        Ok(track)
+    }
+
+    fn add(&self, text: &StepText, track: &mut Track) -> Result<(), PlanError> {
+        for (head, fields, guard) in expand(text, self.templates, &self.values, Some(self.host.name.as_str()))? {
+            if crate::cluster_resource::is_kind(&text.kind) {
+                let resource = cluster_resource(text, fields, self.cluster, Some(self.host))?;
+                track.cluster_steps.push(ClusterStep { head, resource });
+            } else {
+                let resource = Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
+                track.host_steps.push(HostStep { head, guard, exclusive: text.exclusive, resource });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn cluster_track(
+    cluster: &Cluster,
+    playbooks: &[Playbook],
+    templates: &Templates,
+    values: &Value,
+) -> Result<Track, PlanError> {
+    let mut track = Track { place: Place::Cluster, host_steps: Vec::new(), cluster_steps: Vec::new() };
+    for step in playbooks.iter().filter(|playbook| playbook.scope == Scope::Cluster).flat_map(|playbook| &playbook.steps) {
+        for (head, fields, _) in expand(step, templates, values, None)? {
+            let resource = cluster_resource(step, fields, cluster, None)?;
+            track.cluster_steps.push(ClusterStep { head, resource });
+        }
+    }
+    Ok(track)
+}
+
+/// The steps that a text stands for: none when its condition is false, one for each item of its list.
+fn expand(
+    step: &StepText,
+    templates: &Templates,
+    values: &Value,
+    host: Option<&str>,
+) -> Result<Vec<(StepHead, Value, Guard)>, PlanError> {
+    let place = step.origin.to_string();
+    let wrap = |reason| template_error(&step.name, &place, reason);
+    if let Some(when) = &step.when
+        && !is_true(&templates.evaluate(&place, when, values).map_err(wrap)?)
+    {
+        return Ok(Vec::new());
+    }
+    let items = match &step.each {
+        None => vec![values.clone()],
+        Some(each) => match templates.evaluate(&place, each, values).map_err(wrap)? {
+            Value::Array(items) => items.into_iter().map(|item| with(values, "item", item)).collect(),
+            other => return Err(kind_error(step, &format!("`each` gives {other}, and a list is needed"))),
+        },
+    };
+    let mut steps = Vec::new();
+    for values in items {
+        let head = StepHead {
+            name: text(templates.fill(&place, &step.name, &values).map_err(wrap)?),
+            needs: facts(step, &step.needs, host)?,
+            provides: facts(step, &step.provides, host)?,
+            origin: step.origin.clone(),
+        };
+        steps.push((head, fill(templates, &place, &step.fields, &values).map_err(wrap)?, step.guard.clone()));
+    }
+    Ok(steps)
+}
+
+fn facts(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Fact>, PlanError> {
+    let parse = |word: &String| {
+        Fact::parse(word, host).ok_or_else(|| PlanError::NoSuchFact {
+            origin: step.origin.to_string(),
+            step: step.name.clone(),
+            word: word.clone(),
+        })
+    };
+    words.iter().map(parse).collect()
+}
+
+fn cluster_resource(
+    step: &StepText,
+    fields: Value,
+    cluster: &Cluster,
+    host: Option<&Host>,
+) -> Result<Box<dyn ClusterResource>, PlanError> {
+    crate::cluster_resource::resource(&step.kind, fields, cluster, host)
+        .map_err(|reason: ClusterKindError| kind_error(step, &reason))
+}
+
+fn template_error(step: &str, origin: &str, reason: TemplateError) -> PlanError {
+    PlanError::Template { origin: origin.to_owned(), step: step.to_owned(), reason }
+}
+
+fn kind_error(step: &StepText, reason: &impl ToString) -> PlanError {
+    PlanError::Kind { origin: step.origin.to_string(), step: step.name.clone(), reason: reason.to_string() }
+}
+
+/// Lets all tracks run in thought: whoever is still waiting when nobody can go on would wait for ever.
+fn check_facts(plan: &Plan) -> Result<(), PlanError> {
+    let provided: BTreeSet<_> = plan.tracks.iter().flat_map(Track::heads).flat_map(|head| &head.provides).collect();
+    for track in &plan.tracks {
+        for head in track.heads() {
+            if let Some(fact) = head.needs.iter().find(|fact| !provided.contains(fact)) {
+                return Err(PlanError::NobodyProvides { place: track.place.clone(), step: head.name.clone(), fact: fact.clone() });
+            }
+        }
+    }
+    let mut known = BTreeSet::new();
+    let mut tracks: Vec<_> = plan.tracks.iter().map(|track| (&track.place, track.heads().peekable())).collect();
+    loop {
+        let mut moved = false;
+        for (_, heads) in &mut tracks {
+            while let Some(head) = heads.next_if(|head| head.needs.iter().all(|fact| known.contains(fact))) {
+                known.extend(&head.provides);
+                moved = true;
+            }
+        }
+        if !moved {
+            break;
+        }
+    }
+    let stuck = tracks.iter_mut().filter_map(|(place, heads)| heads.peek().map(|head| format!("{place}: {}", head.name)));
+    let stuck: Vec<_> = stuck.collect();
+    if stuck.is_empty() { Ok(()) } else { Err(PlanError::Cycle(stuck.join(", "))) }
+}

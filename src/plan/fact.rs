@@ -1,0 +1,36 @@
+//! What one track makes and another waits for.
+
+use std::fmt;
+
+/// A fact. The list is closed: a playbook can't wait for what nobody could provide.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fact {
+    /// The cluster's API server answers, and we may talk to it.
+    ApiServer,
+    /// The pod network's objects are in the cluster.
+    Network,
+    /// The API server knows the host as a node.
+    Node(String),
+}
+
+impl Fact {
+    /// Reads a playbook's word for it; `host` is the host whose track it stands in.
+    pub fn parse(word: &str, host: Option<&str>) -> Option<Self> {
+        match (word, host) {
+            ("api-server", _) => Some(Self::ApiServer),
+            ("network", _) => Some(Self::Network),
+            ("node", Some(host)) => Some(Self::Node(host.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApiServer => f.write_str("the API server"),
+            Self::Network => f.write_str("the pod network"),
+            Self::Node(host) => write!(f, "node {host}"),
+        }
+    }
+}

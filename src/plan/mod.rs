@@ -1,0 +1,10 @@
+//! The plan: tracks of steps, made from a valid cluster and the playbooks. Pure: no host is asked anything.
+
+mod build;
+mod fact;
+mod step;
+mod values;
+
+pub use build::{Catalog, PlanError, build};
+pub use fact::Fact;
+pub use step::{ClusterStep, HostStep, Place, Plan, StepHead, Track};

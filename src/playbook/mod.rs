@@ -1,0 +1,218 @@
+//! Playbooks: which steps belong to which hosts, in order. Data, read and checked before any host is touched.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The built-in playbooks in the order of their work. A test compares this table with the folder.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("00-values.yaml", include_str!("../../playbooks/00-values.yaml")),
+    ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
+    ("20-packages.yaml", include_str!("../../playbooks/20-packages.yaml")),
+    ("30-containerd.yaml", include_str!("../../playbooks/30-containerd.yaml")),
+    ("40-control-plane.yaml", include_str!("../../playbooks/40-control-plane.yaml")),
+    ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
+    ("60-network.yaml", include_str!("../../playbooks/60-network.yaml")),
+    ("70-nodes.yaml", include_str!("../../playbooks/70-nodes.yaml")),
+];
+
+/// A playbook that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}: {reason}")]
+pub struct PlaybookError {
+    /// File, and line where known.
+    pub origin: Origin,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Where a step comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Playbook's file name.
+    pub file: String,
+    /// Line of the step, from 1.
+    pub line: usize,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Where the steps of a playbook are done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// On each host for which the expression over `cluster` and `host` is true.
+    Hosts(String),
+    /// Once, through the API server.
+    Cluster,
+    /// Nowhere: it only gives values.
+    Values,
+}
+
+/// One playbook.
+#[derive(Debug, Clone)]
+pub struct Playbook {
+    /// Values that it and those after it may use, in order; leaf texts are templates.
+    pub values: Map<String, Value>,
+    /// Where.
+    pub scope: Scope,
+    /// What, in order.
+    pub steps: Vec<StepText>,
+}
+
+/// A step as written, its texts not yet rendered.
+#[derive(Debug, Clone)]
+pub struct StepText {
+    /// What a person reads; a template.
+    pub name: String,
+    /// Expression that decides whether there is such a step.
+    pub when: Option<String>,
+    /// Expression for a list; one step for each `item` of it.
+    pub each: Option<String>,
+    /// Condition that only the host can answer.
+    pub guard: Guard,
+    /// Facts it waits for, as words.
+    pub needs: Vec<String>,
+    /// Facts it makes, as words.
+    pub provides: Vec<String>,
+    /// Whether only one host at a time may do it.
+    pub exclusive: bool,
+    /// Name of the kind.
+    pub kind: String,
+    /// The kind's fields; leaf texts are templates.
+    pub fields: Value,
+    /// Where it is written.
+    pub origin: Origin,
+}
+
+/// A condition about the host, answered by the same probe as everything else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guard {
+    /// `debian` or `rhel`.
+    #[serde(default)]
+    pub family: Option<String>,
+    /// A path that exists.
+    #[serde(default)]
+    pub exists: Option<String>,
+    /// A unit that runs.
+    #[serde(default)]
+    pub active: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    values: Map<String, Value>,
+    #[serde(default)]
+    hosts: Option<String>,
+    #[serde(default)]
+    cluster: bool,
+    #[serde(default)]
+    steps: Vec<Map<String, Value>>,
+}
+
+/// The playbooks: built-in, or all `*.yaml` of a folder by name instead.
+///
+/// # Errors
+/// When a file can't be read or is no playbook.
+pub fn load(folder: Option<&Path>) -> Result<Vec<Playbook>, PlaybookError> {
+    let texts: BTreeMap<String, String> = match folder {
+        None => BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        Some(folder) => read_folder(folder)?,
+    };
+    texts.iter().map(|(name, text)| parse(name, text)).collect()
+}
+
+fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, PlaybookError> {
+    let wrap = |error: std::io::Error| PlaybookError {
+        origin: Origin { file: folder.display().to_string(), line: 1 },
+        reason: error.to_string(),
+    };
+    let mut texts = BTreeMap::new();
+    for entry in fs_err::read_dir(folder).map_err(wrap)? {
+        let path = entry.map_err(wrap)?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            texts.insert(name, fs_err::read_to_string(&path).map_err(wrap)?);
+        }
+    }
+    Ok(texts)
+}
+
+fn read(text: &str) -> Result<File, String> {
+    let documents = crate::yaml::manifests(text).map_err(|error| error.to_string())?;
+    let [document] = documents.try_into().map_err(|_| "a playbook is one document".to_owned())?;
+    serde_json::from_value(document).map_err(|error| error.to_string())
+}
+
+fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
+    let origin = |line| Origin { file: name.to_owned(), line };
+    let error = |reason: String| PlaybookError { origin: origin(1), reason };
+    let file: File = read(text).map_err(error)?;
+    let scope = match (file.hosts, file.cluster) {
+        (Some(hosts), false) => Scope::Hosts(hosts),
+        (None, true) => Scope::Cluster,
+        (None, false) if file.steps.is_empty() => Scope::Values,
+        _ => return Err(error("give either `hosts: EXPRESSION` or `cluster: true`".to_owned())),
+    };
+    let lines = text.lines().enumerate().filter(|(_, line)| line.starts_with("  - ")).map(|(index, _)| index + 1);
+    let mut lines = lines.collect::<Vec<_>>().into_iter();
+    let steps = file.steps.into_iter().map(|step| parse_step(step, origin(lines.next().unwrap_or(1)))).collect::<Result<_, _>>()?;
+    Ok(Playbook { values: file.values, scope, steps })
+}
+
+fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, PlaybookError> {
+    let error = |reason: String| PlaybookError { origin: origin.clone(), reason };
+    let mut take = |key: &str| step.remove(key).unwrap_or(Value::Null);
+    let read = |key: &str, value: Value| -> Result<Option<String>, PlaybookError> {
+        serde_json::from_value(value).map_err(|reason| error(format!("`{key}`: {reason}")))
+    };
+    let words = |key: &str, value: Value| -> Result<Vec<String>, PlaybookError> {
+        let value = if value.is_null() { Value::Array(vec![]) } else { value };
+        serde_json::from_value(value).map_err(|reason| error(format!("`{key}`: {reason}")))
+    };
+    let name = read("name", take("name"))?.ok_or_else(|| error("a step without `name`".to_owned()))?;
+    let when = read("when", take("when"))?;
+    let each = read("each", take("each"))?;
+    let needs = words("needs", take("needs"))?;
+    let provides = words("provides", take("provides"))?;
+    let exclusive = take("exclusive") == Value::Bool(true);
+    let guard = match take("where") {
+        Value::Null => Guard::default(),
+        value => serde_json::from_value(value).map_err(|reason| error(format!("`where`: {reason}")))?,
+    };
+    let mut rest = step.into_iter();
+    let (Some((kind, fields)), None) = (rest.next(), rest.next()) else {
+        return Err(error(format!("step `{name}` must have exactly one kind")));
+    };
+    Ok(StepText { name, when, each, guard, needs, provides, exclusive, kind, fields, origin })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_playbook_in_the_folder_is_built_in() {
+        let folder = fs_err::read_dir("playbooks").into_iter().flatten().flatten();
+        let mut names: Vec<_> = folder.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_step_knows_its_line_and_must_have_one_kind() {
+        let text = "hosts: 'true'\nsteps:\n  - name: a\n    swap: {}\n\n  - name: b\n    needs: [network]\n    hostname: {name: x}\n";
+        let steps = parse("x.yaml", text).map(|playbook| playbook.steps).unwrap_or_default();
+        assert_eq!(steps.iter().map(|step| step.origin.line).collect::<Vec<_>>(), [3, 6]);
+        let two = "hosts: 'true'\nsteps:\n  - name: a\n    swap: {}\n    hostname: {name: x}\n";
+        assert!(parse("x.yaml", two).is_err_and(|error| error.to_string() == "x.yaml:3: step `a` must have exactly one kind"));
+    }
+}

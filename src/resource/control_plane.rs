@@ -1,0 +1,259 @@
+//! A control plane: the one that founds the cluster, and those that join it.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::kubeadm::{self, PATIENCE};
+use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
+
+/// A host that runs an API server of the cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ControlPlane {
+    /// Node name.
+    pub node: String,
+    /// Address on which its API server listens.
+    pub address: String,
+    /// `InitConfiguration` and its companions, for the first one of a new cluster. `@KUBE_PROXY_MODE@` stands for
+    /// the mode that the host's kernel allows.
+    pub init: String,
+    /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@`, `@ENDPOINT@` and `@CERTIFICATE_KEY@`.
+    pub join: String,
+    /// Preflight errors that kubeadm is to ignore.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+/// Preflight errors that only say that an interrupted run has been here before.
+const TRACES_OF_AN_INTERRUPTED_RUN: &str = "FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml,\
+FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml,FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml,\
+FileAvailable--etc-kubernetes-manifests-etcd.yaml,DirAvailable--var-lib-etcd,Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380,\
+FileAvailable--etc-kubernetes-kubelet.conf,FileAvailable--etc-kubernetes-bootstrap-kubelet.conf,FileAvailable--etc-kubernetes-pki-ca.crt";
+
+/// kubeadm finalises kubelet's configuration after everything but the add-ons: from then on the cluster lives, and a
+/// silent API server is waited for and never initialised again.
+const PROBE: &str = "cd /etc/kubernetes 2>/dev/null || { echo absent; exit 0; }
+if ! grep -qs kubelet-client-current.pem kubelet.conf || [ ! -e admin.conf ]; then
+  if [ -e manifests/kube-apiserver.yaml ] || [ -e manifests/etcd.yaml ] || [ -e admin.conf ] || [ -e pki/ca.key ]; then echo half; else echo absent; fi
+  exit 0
+fi
+api() { timeout 20 kubectl --kubeconfig admin.conf --server https://@ADDRESS@:6443 --request-timeout=10s \"$@\" 2>&1; }
+answer=$(api get -n kube-system -o name configmap/kubeadm-config daemonset/kube-proxy deployment/coredns node/@NODE@) && { echo member; exit 0; }
+case $answer in *'daemonsets.apps \"kube-proxy\" not found'*|*'deployments.apps \"coredns\" not found'*) echo addons ;;
+*'nodes \"@NODE@\" not found'*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; *) echo silent ;; esac
+echo \"$answer\"";
+
+impl ControlPlane {
+    fn probe_script(&self) -> String {
+        PROBE
+            .replace("@ADDRESS@", &self.address)
+            .replace("@NODE@", &self.node)
+    }
+
+    fn wait(&self) -> String {
+        let probe = self.probe_script();
+        format!(
+            "systemctl start kubelet\nn=0; while :; do answer=$( {probe}\n ); case $answer in silent*) ;; *) exit 0 ;; esac\n\
+             n=$((n+1)); [ $n -lt 80 ] || break; sleep 2; done\n\
+             echo \"the API server of {node} does not answer:\"; echo \"$answer\"\n\
+             echo '--- kubelet says:'; timeout 10 journalctl -u kubelet -n 15 -o cat --no-pager || true\n\
+             for id in $(timeout 10 crictl ps -a -q --state Exited 2>/dev/null | head -n 3); do timeout 10 crictl logs --tail 8 $id 2>&1 || true; done\nexit 1\n",
+            node = self.node
+        )
+    }
+
+    fn found(&self, seen: &Seen) -> String {
+        let mode = if seen.os().kernel_version() >= (5, 13) {
+            "nftables"
+        } else {
+            "iptables"
+        };
+        kubeadm::run(
+            "init --skip-token-print",
+            &self.init.replace("@KUBE_PROXY_MODE@", mode),
+            &self.ignored(seen),
+        )
+    }
+
+    fn ignored(&self, seen: &Seen) -> Vec<String> {
+        let mut ignored = self.ignore.clone();
+        if standing(seen) == Standing::Half {
+            ignored.extend(TRACES_OF_AN_INTERRUPTED_RUN.split(',').map(str::to_owned));
+        }
+        ignored
+    }
+
+    /// A join that broke off: its etcd member may be half in. `kubeadm reset` takes the member out; what it would delete
+    /// of etcd's data is moved aside first, so that nothing is lost whatever it was.
+    fn clear_half_join() -> &'static str {
+        "systemctl stop kubelet\n\
+         if [ -d /var/lib/etcd/member ]; then mkdir -p /var/lib/etcd.before-ci-bootstrap\n  \
+         cp -a /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$(date +%Y%m%dT%H%M%S)\"; fi\n\
+         kubeadm reset -f >/dev/null 2>&1 || true\n"
+    }
+}
+
+fn standing(seen: &Seen) -> Standing {
+    match kubeadm::word_and_rest(seen.section("control-plane")).0 {
+        "absent" | "" => Standing::Absent,
+        "half" => Standing::Half,
+        _ => Standing::Member,
+    }
+}
+
+/// What a control plane host is to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing of a cluster on it.
+    Absent,
+    /// An init or join broke off on it.
+    Half,
+    /// It carries the cluster.
+    Member,
+}
+
+impl Resource for ControlPlane {
+    fn probe(&self, ask: &mut Probe) {
+        ask.script("control-plane", &self.probe_script());
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let (word, rest) = kubeadm::word_and_rest(seen.section("control-plane"));
+        let differs = |summary: String| Ok(Verdict::Differs(Change::new(summary)));
+        match word {
+            "member" => Ok(Verdict::InSync),
+            "absent" | "" => differs(format!("make {} a control plane", self.node)),
+            "half" => differs(format!("finish making {} a control plane", self.node)),
+            "addons" => differs("install the add-ons kube-proxy and CoreDNS".to_owned()),
+            "unknown" => differs(format!(
+                "register {} again with the API server, which does not know it",
+                self.node
+            )),
+            "silent" => differs(format!("wait for the API server of {}", self.node)),
+            "stranger" => Ok(Verdict::Refused(format!(
+                "the API server of {} does not accept /etc/kubernetes/admin.conf:\n{rest}\nif certificates have expired, run \
+                 `kubeadm certs renew all` on it and restart its control plane",
+                self.node
+            ))),
+            other => Err(Unreadable {
+                what: "control-plane".to_owned(),
+                answer: other.to_owned(),
+            }),
+        }
+    }
+
+    fn action(&self, seen: &Seen, known: &Known) -> Action {
+        let (word, _) = kubeadm::word_and_rest(seen.section("control-plane"));
+        let script = match (word, &known.join) {
+            ("silent", _) => return Action::quick(self.wait()).within(Duration::from_secs(300)),
+            ("unknown", _) => format!("systemctl restart kubelet\nsleep 5\n{}", self.wait()),
+            ("addons", _) => {
+                let mode = if seen.os().kernel_version() >= (5, 13) {
+                    "nftables"
+                } else {
+                    "iptables"
+                };
+                kubeadm::run(
+                    "init phase addon all",
+                    &self.init.replace("@KUBE_PROXY_MODE@", mode),
+                    &[],
+                )
+            }
+            (_, None) => self.found(seen),
+            (_, Some(ticket)) => {
+                let clear = if standing(seen) == Standing::Half {
+                    Self::clear_half_join()
+                } else {
+                    ""
+                };
+                format!(
+                    "{clear}{}",
+                    kubeadm::run("join", &kubeadm::fill(&self.join, ticket), &self.ignore)
+                )
+            }
+        };
+        Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
+    }
+
+    fn touches(&self) -> Vec<Topic> {
+        vec![Topic::Membership, Topic::Unit("kubelet.service".to_owned())]
+    }
+
+    fn rests_on(&self) -> Vec<Topic> {
+        vec![
+            Topic::Packages,
+            Topic::Membership,
+            Topic::Unit("containerd.service".to_owned()),
+        ]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::ControlPlane
+    }
+
+    fn standing(&self, seen: &Seen) -> Option<Standing> {
+        Some(standing(seen))
+    }
+}
+
+/// A command for a running control plane that uploads its certificates under a key which travels in a file.
+pub fn upload_certificates(key: &str) -> String {
+    let config =
+        format!("apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\ncertificateKey: {key}\n");
+    let path = "/run/ci-bootstrap/upload-certs.yaml";
+    format!(
+        "set -eu\nmkdir -p -m 700 /run/ci-bootstrap\ntrap 'rm -f {path}' EXIT\n{}kubeadm init phase upload-certs --upload-certs --config {path} \
+         --skip-certificate-key-print\n",
+        sh::write_file(path, &config, "0600", "root:root")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control_plane() -> ControlPlane {
+        ControlPlane {
+            node: "cp1".into(),
+            address: "10.0.0.1".into(),
+            init: "mode: @KUBE_PROXY_MODE@\n".into(),
+            join: "key: @CERTIFICATE_KEY@\n".into(),
+            ignore: vec![],
+        }
+    }
+
+    fn seen(section: &str, kernel: &str) -> Seen {
+        Seen::parse(&format!(
+            "\x1esystem\nkernel={kernel}\n\x1econtrol-plane\n{section}\x1eend\n"
+        ))
+        .unwrap_or_default()
+    }
+
+    #[test]
+    fn an_old_kernel_gets_iptables() {
+        let script = |kernel| {
+            control_plane()
+                .action(&seen("absent\n", kernel), &Known::default())
+                .script
+        };
+        assert!(script("6.1.0").contains("mode: nftables") && script("5.10.0").contains("mode: iptables"));
+    }
+
+    #[test]
+    fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
+        let action = control_plane().action(&seen("silent\nconnection refused\n", "6.1"), &Known::default());
+        assert!(!action.script.contains("kubeadm init"), "{}", action.script);
+    }
+
+    #[test]
+    fn an_interrupted_init_goes_on_over_its_own_traces() {
+        let action = control_plane().action(&seen("half\n", "6.1"), &Known::default());
+        assert!(
+            action
+                .script
+                .contains("FileAvailable--etc-kubernetes-manifests-etcd.yaml")
+        );
+        assert!(!action.script.contains("reset"));
+    }
+}

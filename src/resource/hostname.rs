@@ -1,0 +1,46 @@
+//! The host's name, now and after a reboot.
+
+use serde::Deserialize;
+
+use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
+
+/// Static and running hostname.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Hostname {
+    /// The name of the host in the inventory, which becomes its node's name.
+    pub name: String,
+}
+
+impl Resource for Hostname {
+    fn probe(&self, ask: &mut Probe) {
+        ask.sysctl("kernel.hostname");
+        ask.content("/etc/hostname");
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let running = seen.sysctl("kernel.hostname").unwrap_or_default();
+        let file = seen.content("/etc/hostname").unwrap_or("").trim();
+        let mut lines = Vec::new();
+        if running != self.name {
+            lines.extend([format!("-running {running}"), format!("+running {}", self.name)]);
+        }
+        if file != self.name {
+            lines.extend([
+                format!("-/etc/hostname {file}"),
+                format!("+/etc/hostname {}", self.name),
+            ]);
+        }
+        Ok(Verdict::from_lines(format!("name the host {}", self.name), lines))
+    }
+
+    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+        // hostnamectl needs D-Bus; a host without it still gets its name.
+        let name = sh::quote(&self.name);
+        let write = sh::write_file("/etc/hostname", &format!("{}\n", self.name), "0644", "root:root");
+        Action::quick(format!(
+            "hostnamectl set-hostname {name} 2>/dev/null || true\n{write}\
+                               [ \"$(cat /proc/sys/kernel/hostname)\" = {name} ] || printf %s {name} > /proc/sys/kernel/hostname\n"
+        ))
+    }
+}

@@ -1,0 +1,147 @@
+//! The names by which playbooks ask for kinds.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Resource;
+use super::block::Block;
+use super::control_plane::ControlPlane;
+use super::directory::Directory;
+use super::file::File;
+use super::firewall::Ufw;
+use super::gate::Gate;
+use super::hostname::Hostname;
+use super::images::Images;
+use super::kernel_modules::KernelModules;
+use super::packages::Packages;
+use super::repository::Repository;
+use super::selinux::Selinux;
+use super::service::Service;
+use super::swap::Swap;
+use super::sysctl::Sysctl;
+use super::time_sync::TimeSync;
+use super::worker::Worker;
+
+/// A kind of resource.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Its name in playbooks.
+    pub name: &'static str,
+    make: fn(Value) -> Result<Box<dyn Resource>, serde_json::Error>,
+}
+
+/// A playbook asks for something that is no kind, or gives a kind what it does not take.
+#[derive(Debug, thiserror::Error)]
+pub enum KindError {
+    /// No such kind.
+    #[error("there is no kind `{0}`")]
+    Unknown(String),
+    /// Wrong fields.
+    #[error("kind `{kind}`: {reason}")]
+    Fields {
+        /// The kind.
+        kind: &'static str,
+        /// What is wrong with them.
+        reason: serde_json::Error,
+    },
+}
+
+fn make<R: Resource + DeserializeOwned + 'static>(
+    fields: Value,
+) -> Result<Box<dyn Resource>, serde_json::Error> {
+    Ok(Box::new(serde_json::from_value::<R>(fields)?))
+}
+
+/// Every kind; a new one is a line here.
+const KINDS: [Kind; 17] = [
+    Kind {
+        name: "block",
+        make: make::<Block>,
+    },
+    Kind {
+        name: "controlPlane",
+        make: make::<ControlPlane>,
+    },
+    Kind {
+        name: "directory",
+        make: make::<Directory>,
+    },
+    Kind {
+        name: "file",
+        make: make::<File>,
+    },
+    Kind {
+        name: "gate",
+        make: make::<Gate>,
+    },
+    Kind {
+        name: "hostname",
+        make: make::<Hostname>,
+    },
+    Kind {
+        name: "images",
+        make: make::<Images>,
+    },
+    Kind {
+        name: "kernelModules",
+        make: make::<KernelModules>,
+    },
+    Kind {
+        name: "packages",
+        make: make::<Packages>,
+    },
+    Kind {
+        name: "repository",
+        make: make::<Repository>,
+    },
+    Kind {
+        name: "selinux",
+        make: make::<Selinux>,
+    },
+    Kind {
+        name: "service",
+        make: make::<Service>,
+    },
+    Kind {
+        name: "swap",
+        make: make::<Swap>,
+    },
+    Kind {
+        name: "sysctl",
+        make: make::<Sysctl>,
+    },
+    Kind {
+        name: "timeSync",
+        make: make::<TimeSync>,
+    },
+    Kind {
+        name: "ufw",
+        make: make::<Ufw>,
+    },
+    Kind {
+        name: "worker",
+        make: make::<Worker>,
+    },
+];
+
+impl Kind {
+    /// All kinds.
+    pub fn all() -> &'static [Self] {
+        &KINDS
+    }
+
+    /// The resource that `fields` describe.
+    ///
+    /// # Errors
+    /// When there is no such kind or the fields are not its own.
+    pub fn resource(name: &str, fields: Value) -> Result<Box<dyn Resource>, KindError> {
+        let kind = KINDS
+            .iter()
+            .find(|kind| kind.name == name)
+            .ok_or_else(|| KindError::Unknown(name.to_owned()))?;
+        (kind.make)(fields).map_err(|reason| KindError::Fields {
+            kind: kind.name,
+            reason,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! What control planes and workers have in common when kubeadm works on them.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::{JoinTicket, sh};
+
+/// Where kubeadm's configuration lies while kubeadm reads it: a folder that only root can open, gone at reboot.
+pub(super) const CONFIG: &str = "/run/ci-bootstrap/kubeadm.yaml";
+
+/// kubeadm's own waits add up to less than this.
+pub(super) const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Commands that write the configuration and run `kubeadm PHASE`; on failure the last words of kubelet and of the
+/// control plane's containers follow kubeadm's own.
+pub(super) fn run(phase: &str, config: &str, ignore: &[String]) -> String {
+    let ignore = match ignore {
+        [] => String::new(),
+        some => format!(" --ignore-preflight-errors={}", sh::quote(&some.join(","))),
+    };
+    format!(
+        "mkdir -p -m 700 /run/ci-bootstrap\ntrap 'rm -f {CONFIG}' EXIT\n{}\
+         kubeadm config validate --config {CONFIG}\n\
+         kubeadm {phase} --config {CONFIG}{ignore} || {{ status=$?; {EXPLAIN} exit $status; }}\n",
+        sh::write_file(CONFIG, config, "0600", "root:root"),
+    )
+}
+
+/// What a person would look at next. Bounded, and never fatal by itself.
+const EXPLAIN: &str = "echo; echo '--- kubelet says:'; timeout 10 journalctl -u kubelet -n 15 -o cat --no-pager || true; \
+    if command -v crictl >/dev/null; then echo '--- containers that ended:'; \
+    for id in $(timeout 10 crictl ps -a -q --state Exited 2>/dev/null | head -n 3); do timeout 10 crictl logs --tail 8 $id 2>&1 || true; done; fi;";
+
+/// The configuration with the ticket's values put in. They are unknown when the playbook is rendered.
+pub(super) fn fill(config: &str, ticket: &JoinTicket) -> String {
+    let key = ticket
+        .certificate_key
+        .as_ref()
+        .map_or("", |key| key.expose_secret());
+    config
+        .replace("@ENDPOINT@", &ticket.endpoint)
+        .replace("@TOKEN@", ticket.token.expose_secret())
+        .replace("@CA_HASH@", &ticket.ca_hash)
+        .replace("@CERTIFICATE_KEY@", key)
+}
+
+/// Probe that asks the API server for the node with kubelet's own credentials: the one answer that proves both that
+/// the cluster knows the node and that the node can prove who it is. Prints one word, then what `kubectl` said.
+pub(super) fn membership(node: &str) -> String {
+    format!(
+        "cd /etc/kubernetes 2>/dev/null || {{ echo absent; exit 0; }}\n\
+         [ -e kubelet.conf ] || {{ if [ -e bootstrap-kubelet.conf ] || [ -e pki/ca.crt ]; then echo half; else echo absent; fi; exit 0; }}\n\
+         [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ] && [ -e /var/lib/kubelet/config.yaml ] || {{ echo half; exit 0; }}\n\
+         answer=$(timeout 20 kubectl --kubeconfig kubelet.conf --request-timeout=10s get node {node} -o name 2>&1) && {{ echo member; exit 0; }}\n\
+         case $answer in *NotFound*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; \
+         *) echo silent ;; esac\necho \"$answer\"",
+        node = sh::quote(node)
+    )
+}
+
+/// First line and the rest of a section.
+pub(super) fn word_and_rest(section: &str) -> (&str, &str) {
+    let (word, rest) = section.split_once('\n').unwrap_or((section, ""));
+    (word.trim(), rest.trim())
+}

@@ -1,0 +1,226 @@
+//! Desired things on a host: one file per kind, each a pure description of how to look, compare and change.
+//!
+//! A kind never talks to a host. It adds to a [`Probe`], reads its part of what was [`Seen`], says what differs,
+//! and writes the script that would mend it; `observe` and `apply` do the rest.
+
+use std::fmt;
+use std::time::Duration;
+
+mod block;
+mod control_plane;
+mod directory;
+mod file;
+mod firewall;
+mod gate;
+mod hostname;
+mod images;
+mod kernel_modules;
+mod kind;
+mod kubeadm;
+mod packages;
+mod probe;
+mod repository;
+mod seen;
+mod selinux;
+mod service;
+pub mod sh;
+mod swap;
+mod sysctl;
+mod text_diff;
+mod time_sync;
+mod worker;
+
+pub use control_plane::{Standing, upload_certificates};
+pub use kind::{Kind, KindError};
+pub use probe::Probe;
+pub use seen::{FileState, Os, Package, Seen, Unit};
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing to do.
+    InSync,
+    /// The host differs, and an action mends it.
+    Differs(Change),
+    /// The host differs in a way that no action of ours may mend; the text says why and what a person can do.
+    Refused(String),
+}
+
+impl Verdict {
+    /// `InSync` when there are no differing lines, else a change with them as details.
+    fn from_lines(summary: impl Into<String>, lines: Vec<String>) -> Self {
+        if lines.is_empty() {
+            Self::InSync
+        } else {
+            Self::Differs(Change::new(summary).with_detail(lines))
+        }
+    }
+}
+
+/// A difference that a person can review before it is mended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// One line: what will be done.
+    pub summary: String,
+    /// Lines of detail: `+`, `-` and blank as in a unified diff, never a secret.
+    pub detail: Vec<String>,
+}
+
+impl Change {
+    /// A change with a summary alone.
+    pub fn new(summary: impl Into<String>) -> Self {
+        Self {
+            summary: summary.into(),
+            detail: Vec::new(),
+        }
+    }
+
+    /// The same change with lines of detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Vec<String>) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// What an action may alter and an observation may rest on. Two steps that share a topic can't be mended from
+/// one observation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// A file or directory by path.
+    Path(String),
+    /// The package repositories' lists.
+    Repositories,
+    /// Installed packages and what they bring along.
+    Packages,
+    /// A systemd unit.
+    Unit(String),
+    /// Loaded kernel modules and the sysctl keys they bring.
+    Modules,
+    /// The node's membership in the cluster.
+    Membership,
+}
+
+/// The script that makes a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// `sh` text, run with `set -eu` and without standard input.
+    pub script: String,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Name of the transient unit it runs in, for work that must outlive a lost connection.
+    pub unit: Option<&'static str>,
+}
+
+impl Action {
+    /// A quick action, which ends with the connection.
+    pub fn quick(script: impl Into<String>) -> Self {
+        Self {
+            script: script.into(),
+            timeout: Duration::from_secs(60),
+            unit: None,
+        }
+    }
+
+    /// Long work that goes on when the connection is lost and is awaited by the next run.
+    pub fn long(unit: &'static str, timeout: Duration, script: impl Into<String>) -> Self {
+        Self {
+            script: script.into(),
+            timeout,
+            unit: Some(unit),
+        }
+    }
+
+    /// The same action with another limit.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// What a join needs to know, made on demand and short-lived.
+#[derive(Clone)]
+pub struct JoinTicket {
+    /// `host:port` of the API server.
+    pub endpoint: String,
+    /// Bootstrap token.
+    pub token: secrecy::SecretString,
+    /// `sha256:…` of the cluster CA's public key.
+    pub ca_hash: String,
+    /// Key that decrypts the uploaded control plane certificates; only made for control planes.
+    pub certificate_key: Option<secrecy::SecretString>,
+}
+
+impl fmt::Debug for JoinTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinTicket")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Values that exist only while a run goes on; an action that needs one is not built before it is there.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Credentials for joining nodes.
+    pub join: Option<JoinTicket>,
+}
+
+/// What an action needs before it can be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// Nothing but the plan.
+    Nothing,
+    /// A ticket for a worker.
+    WorkerTicket,
+    /// The decision whether this control plane founds the cluster, or a ticket with a certificate key.
+    ControlPlane,
+}
+
+/// Something is not as the kind can read it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read what the host answered about {what}: {answer:?}")]
+pub struct Unreadable {
+    /// The section of the probe.
+    pub what: String,
+    /// The part that could not be read.
+    pub answer: String,
+}
+
+/// One kind of thing on a host.
+pub trait Resource: fmt::Debug + Send + Sync {
+    /// Asks for what `compare` needs. Must not change anything.
+    fn probe(&self, ask: &mut Probe);
+
+    /// What would have to change.
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable>;
+
+    /// The script that makes the change which `compare` asked for.
+    fn action(&self, seen: &Seen, known: &Known) -> Action;
+
+    /// What the action alters.
+    fn touches(&self) -> Vec<Topic> {
+        Vec::new()
+    }
+
+    /// What makes an observation of this resource stale.
+    fn rests_on(&self) -> Vec<Topic> {
+        Vec::new()
+    }
+
+    /// What will have to be done when an earlier step changes `topic`, though nothing differs yet. For plans.
+    fn follows(&self, _topic: &Topic) -> Option<String> {
+        None
+    }
+
+    /// What the action needs to know.
+    fn wants(&self) -> Wants {
+        Wants::Nothing
+    }
+
+    /// What the host is to the cluster, where this resource knows: it decides who founds one.
+    fn standing(&self, _seen: &Seen) -> Option<Standing> {
+        None
+    }
+}

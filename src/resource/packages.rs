@@ -1,0 +1,229 @@
+//! Packages at a version, kept there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::repository::Format;
+use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+
+/// Packages that are installed together, in one transaction.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Packages {
+    /// Which package manager.
+    pub format: Format,
+    /// Package name to version: exact, a prefix that ends in `*`, or empty for any.
+    pub install: BTreeMap<String, String>,
+    /// Whether upgrades by others are kept off (apt's hold; with rpm the repository excludes them).
+    #[serde(default)]
+    pub hold: bool,
+    /// Where this path exists, another version is a person's decision: the packages are in use by a cluster.
+    #[serde(default)]
+    pub settled_by: Option<String>,
+}
+
+/// Whether an installed version, with or without an epoch, is the wanted one.
+fn satisfies(installed: &str, wanted: &str) -> bool {
+    let installed = installed.split_once(':').map_or(installed, |(_, rest)| rest);
+    match wanted.strip_suffix('*') {
+        _ if wanted.is_empty() => true,
+        Some(prefix) => installed.starts_with(prefix),
+        None => installed == wanted,
+    }
+}
+
+impl Packages {
+    /// Packages that are missing or at another version: name, installed, wanted.
+    fn differing<'a>(&'a self, seen: &Seen) -> Vec<(&'a str, Option<String>, &'a str)> {
+        let differing = self.install.iter().filter_map(|(name, wanted)| {
+            let installed = seen.package(name).map(|package| package.version);
+            let fine = installed
+                .as_ref()
+                .is_some_and(|installed| satisfies(installed, wanted));
+            (!fine).then_some((name.as_str(), installed, wanted.as_str()))
+        });
+        differing.collect()
+    }
+
+    /// Packages that could be upgraded behind our back.
+    fn unheld<'a>(&'a self, seen: &Seen) -> Vec<&'a String> {
+        let holds = self.hold && self.format == Format::Apt;
+        self.install
+            .keys()
+            .filter(|name| holds && !seen.package(name).is_some_and(|package| package.held))
+            .collect()
+    }
+
+    fn install_script(&self, seen: &Seen) -> String {
+        let differing = self.differing(seen);
+        if differing.is_empty() {
+            return String::new();
+        }
+        match self.format {
+            Format::Apt => {
+                let join = |(name, _, wanted): &(&str, _, &str)| {
+                    if wanted.is_empty() {
+                        (*name).to_owned()
+                    } else {
+                        format!("{name}={wanted}")
+                    }
+                };
+                APT.replace("@PACKAGES@", &sh::words(differing.iter().map(join)))
+            }
+            Format::Rpm => {
+                let join = |(name, _, wanted): &(&str, _, &str)| {
+                    if wanted.is_empty() {
+                        (*name).to_owned()
+                    } else {
+                        format!("{name}-{wanted}")
+                    }
+                };
+                DNF.replace("@PACKAGES@", &sh::words(differing.iter().map(join)))
+            }
+        }
+    }
+}
+
+/// The lists of the site's own repositories may be old or one of them broken: that is a warning. Ours must be right.
+const APT: &str = r#"export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+wait='-o DPkg::Lock::Timeout=300'
+dpkg --configure -a
+apt-get $wait -q update || echo "apt-get update: some repositories of this host failed; going on with what there is"
+for list in /etc/apt/sources.list.d/ci-bootstrap-*.sources; do
+  [ -e "$list" ] || continue
+  apt-get $wait -q update -o APT::Update::Error-Mode=any -o Dir::Etc::sourcelist="$list" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+done
+apt-get $wait -q install -y --no-install-recommends --allow-change-held-packages --allow-downgrades \
+  -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold @PACKAGES@
+"#;
+
+const DNF: &str = "dnf -q -y install --setopt=install_weak_deps=False --disableexcludes=all @PACKAGES@\n";
+
+impl Resource for Packages {
+    fn probe(&self, ask: &mut Probe) {
+        for name in self.install.keys() {
+            match self.format {
+                Format::Apt => ask.apt(name),
+                Format::Rpm => ask.rpm(name),
+            }
+        }
+        if let Some(path) = &self.settled_by {
+            ask.path(path, None);
+        }
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let differing = self.differing(seen);
+        let settled = self
+            .settled_by
+            .as_ref()
+            .map(|path| seen.path(path))
+            .transpose()?
+            .flatten()
+            .is_some();
+        if let Some((name, Some(installed), wanted)) = differing
+            .iter()
+            .find(|(_, installed, _)| settled && installed.is_some())
+        {
+            return Ok(Verdict::Refused(format!(
+                "{name} {installed} is in use by a cluster and the inventory asks for {wanted}; upgrades of a running cluster are not done \
+                 by apply: put the running version into the inventory, or upgrade with kubeadm first"
+            )));
+        }
+        let mut lines = Vec::new();
+        for (name, installed, wanted) in &differing {
+            lines.extend(installed.as_ref().map(|installed| format!("-{name} {installed}")));
+            lines.push(format!("+{name} {wanted}").trim_end().to_owned());
+        }
+        lines.extend(self.unheld(seen).iter().map(|name| format!("+hold {name}")));
+        let summary = if differing.is_empty() {
+            "hold packages"
+        } else {
+            "install packages"
+        };
+        Ok(Verdict::from_lines(summary, lines))
+    }
+
+    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+        let mut script = self.install_script(seen);
+        if self.hold && self.format == Format::Apt {
+            script.push_str(&format!(
+                "apt-mark hold {} >/dev/null\n",
+                sh::words(self.install.keys())
+            ));
+        }
+        Action::long("ci-bootstrap-packages", Duration::from_secs(1800), script)
+    }
+
+    fn touches(&self) -> Vec<Topic> {
+        vec![Topic::Packages]
+    }
+
+    fn rests_on(&self) -> Vec<Topic> {
+        // Another installation may bring or move these; a repository is read by the installation itself.
+        vec![Topic::Packages]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packages(settled_by: Option<&str>) -> Packages {
+        let install = [
+            ("kubelet".to_owned(), "1.36.4-*".to_owned()),
+            ("socat".to_owned(), String::new()),
+        ];
+        Packages {
+            format: Format::Apt,
+            install: install.into(),
+            hold: true,
+            settled_by: settled_by.map(str::to_owned),
+        }
+    }
+
+    fn seen(apt: &str) -> Seen {
+        let text = format!("\x1epaths\nregular file|600|root:root|1.0|/etc/k\n\x1eapt\n{apt}\x1eend\n");
+        Seen::parse(&text).unwrap_or_default()
+    }
+
+    #[test]
+    fn versions_match_by_prefix_and_without_epoch() {
+        assert!(satisfies("1.36.4-1.1", "1.36.4-*") && satisfies("5:1.2-1", "1.2-1") && satisfies("9", ""));
+        assert!(!satisfies("1.36.40-1", "1.36.4-*") && !satisfies("1.2-2", "1.2-1"));
+    }
+
+    #[test]
+    fn installs_what_is_missing_and_holds_what_is_loose() {
+        let verdict = packages(None).compare(&seen("kubelet|1.36.4-1.1|install|installed\n"));
+        let Ok(Verdict::Differs(change)) = verdict else {
+            unreachable!()
+        };
+        assert_eq!(change.detail, ["+socat", "+hold kubelet", "+hold socat"]);
+        let both = seen("kubelet|1.36.4-1.1|hold|installed\nsocat|1.7|hold|installed\n");
+        assert_eq!(packages(None).compare(&both), Ok(Verdict::InSync));
+    }
+
+    #[test]
+    fn a_removed_package_that_left_its_configuration_is_not_installed() {
+        let verdict = packages(None).compare(&seen(
+            "kubelet|1.36.4-1.1|deinstall|config-files\nsocat|1|hold|installed\n",
+        ));
+        assert!(matches!(verdict, Ok(Verdict::Differs(change)) if change.summary == "install packages"));
+    }
+
+    #[test]
+    fn a_running_cluster_is_not_moved_to_another_version() {
+        let other = seen("kubelet|1.35.1-1.1|hold|installed\nsocat|1.7|hold|installed\n");
+        assert!(matches!(
+            packages(Some("/etc/k")).compare(&other),
+            Ok(Verdict::Refused(_))
+        ));
+        assert!(matches!(
+            packages(Some("/etc/none")).compare(&other),
+            Ok(Verdict::Differs(_))
+        ));
+    }
+}

@@ -1,0 +1,88 @@
+//! Kernel parameters, now and after a reboot.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+
+/// Running values of sysctl keys. The file that sets them at boot is a `file` step of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Sysctl {
+    /// Key to value. A value with `>=` before it is a floor: a higher one is left alone.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Sysctl {
+    /// Keys whose running value is not as wanted, with both. Keys that this kernel lacks are the modules' matter.
+    fn differing<'a>(&'a self, seen: &Seen) -> Vec<(&'a str, String, &'a str)> {
+        let mut differing = Vec::new();
+        for (key, wanted) in &self.values {
+            let Some(running) = seen.sysctl(key) else {
+                differing.push((
+                    key.as_str(),
+                    "(no such key)".to_owned(),
+                    wanted.trim_start_matches(">="),
+                ));
+                continue;
+            };
+            let enough = match wanted.strip_prefix(">=") {
+                Some(floor) => running.parse::<u64>().ok() >= floor.parse().ok(),
+                None => running == *wanted,
+            };
+            if !enough {
+                differing.push((key.as_str(), running, wanted.trim_start_matches(">=")));
+            }
+        }
+        differing
+    }
+}
+
+impl Resource for Sysctl {
+    fn probe(&self, ask: &mut Probe) {
+        for key in self.values.keys() {
+            ask.sysctl(key);
+        }
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let lines = self.differing(seen).into_iter();
+        let lines = lines.flat_map(|(key, old, new)| [format!("-{key} = {old}"), format!("+{key} = {new}")]);
+        Ok(Verdict::from_lines("set kernel parameters", lines.collect()))
+    }
+
+    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+        let set = self
+            .differing(seen)
+            .into_iter()
+            .map(|(key, _, value)| format!("sysctl -q -w {}\n", sh::quote(&format!("{key}={value}"))));
+        Action::quick(set.collect::<String>())
+    }
+
+    fn rests_on(&self) -> Vec<Topic> {
+        vec![Topic::Modules]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_floor_leaves_higher_values_alone() {
+        let values = [("a.b", ">=8192"), ("c.d", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let sysctl = Sysctl {
+            values: values.into(),
+        };
+        let seen = |text: &str| Seen::parse(&format!("\x1esysctls\n{text}\x1eend\n")).unwrap_or_default();
+        assert_eq!(sysctl.compare(&seen("a.b=9000\nc.d=1\n")), Ok(Verdict::InSync));
+        let Ok(Verdict::Differs(change)) = sysctl.compare(&seen("a.b=128\nc.d=0\n")) else {
+            unreachable!()
+        };
+        assert_eq!(
+            change.detail,
+            ["-a.b = 128", "+a.b = 8192", "-c.d = 0", "+c.d = 1"]
+        );
+    }
+}

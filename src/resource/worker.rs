@@ -1,0 +1,154 @@
+//! A worker's membership in the cluster.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::kubeadm::{self, PATIENCE};
+use super::{Action, Change, JoinTicket, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants};
+
+/// A host that the API server knows as a node.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Worker {
+    /// Node name.
+    pub node: String,
+    /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@` and `@ENDPOINT@` where the ticket's values go.
+    pub join: String,
+    /// Preflight errors that kubeadm is to ignore.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+/// Files of a join that did not come to its end. They hold no data of anybody's; kubeadm refuses to start with them.
+const LEFT_BY_A_HALF_JOIN: &str = "systemctl stop kubelet\n\
+    rm -f /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
+    /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env /var/lib/kubelet/pki/kubelet-client-*.pem\n";
+
+impl Resource for Worker {
+    fn probe(&self, ask: &mut Probe) {
+        ask.script("membership", &kubeadm::membership(&self.node));
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let (word, rest) = kubeadm::word_and_rest(seen.section("membership"));
+        let differs = |summary: &str| Ok(Verdict::Differs(Change::new(format!("{summary} {}", self.node))));
+        match word {
+            "member" => Ok(Verdict::InSync),
+            "absent" | "" => differs("join worker"),
+            "half" => differs("clear away a join that did not finish, and join worker"),
+            "unknown" => differs("register again with the API server, which does not know it:"),
+            "stranger" => Ok(Verdict::Refused(format!(
+                "{} belongs to a cluster that does not accept it (another cluster, or its certificate has expired):\n{rest}\n\
+                 if nothing on it is needed any more, run `kubeadm reset` on it and apply again",
+                self.node
+            ))),
+            "silent" => differs("wait for the API server to answer"),
+            other => Err(Unreadable {
+                what: "membership".to_owned(),
+                answer: other.to_owned(),
+            }),
+        }
+    }
+
+    fn action(&self, seen: &Seen, known: &Known) -> Action {
+        let (word, _) = kubeadm::word_and_rest(seen.section("membership"));
+        let clear = match word {
+            "unknown" => return Action::quick(register_again(&self.node)),
+            "silent" => return Action::quick(wait_for_answer(&self.node)).within(Duration::from_secs(240)),
+            "half" => LEFT_BY_A_HALF_JOIN,
+            _ => "",
+        };
+        let join = known
+            .join
+            .as_ref()
+            .map_or_else(String::new, |ticket: &JoinTicket| {
+                kubeadm::fill(&self.join, ticket)
+            });
+        let script = format!("{clear}{}", kubeadm::run("join", &join, &self.ignore));
+        Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
+    }
+
+    fn touches(&self) -> Vec<Topic> {
+        vec![Topic::Membership, Topic::Unit("kubelet.service".to_owned())]
+    }
+
+    fn rests_on(&self) -> Vec<Topic> {
+        vec![
+            Topic::Packages,
+            Topic::Membership,
+            Topic::Unit("containerd.service".to_owned()),
+        ]
+    }
+
+    fn wants(&self) -> Wants {
+        Wants::WorkerTicket
+    }
+}
+
+/// kubelet registers its node when it starts.
+fn register_again(node: &str) -> String {
+    format!("systemctl restart kubelet\n{}", wait_for_answer(node))
+}
+
+fn wait_for_answer(node: &str) -> String {
+    let probe = kubeadm::membership(node);
+    format!(
+        "n=0; while :; do answer=$( {probe}\n ); case $answer in member*) exit 0 ;; esac\n\
+         n=$((n+1)); [ $n -lt 60 ] || {{ echo \"$answer\"; exit 1; }}; sleep 2; done\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(section: &str) -> Result<Verdict, Unreadable> {
+        let worker = Worker {
+            node: "w1".into(),
+            join: "token: @TOKEN@\n".into(),
+            ignore: vec![],
+        };
+        worker.compare(&Seen::parse(&format!("\x1emembership\n{section}\x1eend\n")).unwrap_or_default())
+    }
+
+    #[test]
+    fn only_the_api_servers_word_makes_a_member() {
+        assert_eq!(verdict("member\n"), Ok(Verdict::InSync));
+        for word in [
+            "absent\n",
+            "half\n",
+            "unknown\nError: NotFound\n",
+            "silent\nconnection refused\n",
+        ] {
+            assert!(matches!(verdict(word), Ok(Verdict::Differs(_))), "{word}");
+        }
+        assert!(
+            matches!(verdict("stranger\nUnauthorized\n"), Ok(Verdict::Refused(text)) if text.contains("Unauthorized"))
+        );
+        assert!(verdict("nonsense\n").is_err());
+    }
+
+    #[test]
+    fn the_token_travels_in_a_file_and_not_in_a_command() {
+        let worker = Worker {
+            node: "w1".into(),
+            join: "token: @TOKEN@\n".into(),
+            ignore: vec!["Mem".into()],
+        };
+        let ticket = JoinTicket {
+            endpoint: "e:6443".into(),
+            token: "abcdef.0123456789abcdef".to_owned().into(),
+            ca_hash: "sha256:00".into(),
+            certificate_key: None,
+        };
+        let action = worker.action(&Seen::default(), &Known { join: Some(ticket) });
+        let holding: Vec<_> = action
+            .script
+            .lines()
+            .filter(|line| line.contains("abcdef."))
+            .collect();
+        assert_eq!(holding, ["token: abcdef.0123456789abcdef"]);
+        assert!(action.script.contains("--ignore-preflight-errors=Mem"));
+    }
+}
