@@ -3,10 +3,10 @@
 #   1. the folder LAB_ARTIFACTS (NAME-vVERSION.xz, checked by its SHA256SUMS)
 #   2. an official release (releases.tsv, checked by SHA-256)
 #   3. a build from pinned Go modules (src/)
-# What none of them gives is written to $LAB_ROOT/missing; only crictl may be.
+# What none of them gives is written to $LAB_ROOT/missing; only crictl and delay may be.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-optional=" crictl "
+optional=" crictl delay "
 
 have() { [ -x "$BIN/$1" ] && [ "$(cat "$BIN/.versions/$1" 2>/dev/null)" = "$2" ]; }
 

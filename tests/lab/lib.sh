@@ -18,6 +18,7 @@ OPS_PASSWORD=lab-ops-password                     # sudo password of the user `o
 
 RUN=$LAB_ROOT/run/$LAB_NAME                       # everything that lives only while this lab is up
 LAB_NS=cilab-$LAB_NAME                            # network namespace with the bridge, the registry and the http server
+CONTROLLER_NS=$LAB_NS-ctl                         # where `lab run` runs while `lab delay` is on
 LAB_BR=br-lab                                     # exists only inside LAB_NS, so every lab can use the same name
 LAB_CG=cilab-$LAB_NAME                            # prefix of the hosts' cgroups
 # Each lab's network is closed, so equal addresses in two labs would do no harm; they differ to make mix-ups visible.
@@ -95,7 +96,7 @@ debian_site() { # etc-directory
 rhel_site() { # etc-directory
   mkdir -p "$1/yum.repos.d"
   echo "nameserver $GATEWAY" > "$1/resolv.conf"
-  printf '%s\n' '[baseos]' 'name=Rocky Linux 9 - BaseOS (lab)' "baseurl=$HTTP/rpm/base/" enabled=1 gpgcheck=1 repo_gpgcheck=1 \
+  printf '%s\n' '[baseos]' 'name=Rocky Linux 9 - BaseOS (lab)' "baseurl=$HTTP/rpm/base/" enabled=1 gpgcheck=1 \
     gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-lab-distribution > "$1/yum.repos.d/base.repo"
 }
 

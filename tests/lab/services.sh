@@ -53,6 +53,7 @@ packages() {
 case ${1:-} in
   up) mkdir -p "$RUN"; network; certificate; registry; packages ;;
   down)
+    "$LAB_HERE/delay.sh" off
     remove_cgroup services
     if lab_is_up; then
       # What was started by `lab run` and is still there would keep the network alive without a name.

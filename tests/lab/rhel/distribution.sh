@@ -25,9 +25,10 @@ from_debian() { # package...: with all that they need beyond the userland
 }
 
 # Is there from the start: its rpm is for the database and the repository.
-preinstalled() { # name Debian-package...
+preinstalled() { # name [Debian-package...]
   local name=$1; shift
-  from_userland . "$@"; pack base "$name" "$(debian_version "$1")" 1.el9 "$name"; echo "$name" >> "$RPMS.new/preinstalled"
+  [ $# = 0 ] || from_userland . "$@"
+  pack base "$name" "$(debian_version "${1:-$name}")" 1.el9 "$name"; echo "$name" >> "$RPMS.new/preinstalled"
 }
 # Can be installed. The rootfs loses the files of those that are made of the userland.
 available() { local name=$1; shift; from_debian "$@"; pack base "$name" "$version" 1.el9 "$name"; }
@@ -59,7 +60,9 @@ base() {
   release; chrony
   for name in sudo procps kmod util-linux nftables policycoreutils dnf rpm curl; do tree; preinstalled "${name/procps/procps-ng}" "$name"; done
   tree; preinstalled firewalld firewalld python3-firewall
-  tree; preinstalled openssh-server openssh-server
+  tree; provides=(/bin/sh); preinstalled bash bash dash
+  tree; from_userland . openssh-server; rm -f "$files"/lib/systemd/system/ssh.*   # its unit is called sshd here
+  preinstalled openssh-server
   tree; preinstalled gnupg2 gnupg gpg
   tree; preinstalled iproute iproute2
   tree; provides=(iptables); preinstalled iptables-nft iptables

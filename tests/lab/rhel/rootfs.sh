@@ -18,7 +18,7 @@ package_database() { # rpm knows what is there; what a fresh RHEL has not is tak
   done < "$RPMS/taken-out"
   chroot "$new" rm -rf /etc/chrony /usr/lib/systemd/system/chrony.service /etc/systemd/system/{chronyd.service,multi-user.target.wants/chrony.service}
   rm -f "$new"/etc/{os-release,debian_version} "$new/usr/lib/os-release"
-  chroot "$new" sh -ec 'rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-lab-distribution; rpm -i --force-debian /rpms/rocky-release-*.rpm
+  chroot "$new" sh -ec 'rpm --import /etc/pki/rpm-gpg/RPM-GPG-KEY-lab-distribution; rpm -i --nodeps --force-debian /rpms/rocky-release-*.rpm
     rm /rpms/rocky-release-*.rpm; rpm -i --justdb --nodeps --noscripts --force-debian /rpms/*.rpm' > "$new/rpms/log" 2>&1 \
     || die "filling rpm's database failed: $(tail -3 "$new/rpms/log")"
   rm -rf "$new/rpms"
@@ -30,6 +30,7 @@ release_files() {
   # As installed. There is no SELinux in the kernel below, so `getenforce` says Disabled.
   printf 'SELINUX=enforcing\nSELINUXTYPE=targeted\n' > "$new/etc/selinux/config"; ln -sf ../selinux/config "$new/etc/sysconfig/selinux"
   ln -sf dnf "$new/usr/bin/yum"
+  printf '%s\n' '[main]' gpgcheck=1 installonly_limit=3 clean_requirements_on_remove=True best=True skip_if_unavailable=False > "$new/etc/dnf/dnf.conf"
   # Debian's build of dnf turns on a local repository that RHEL's does not have.
   sed -i '0,/^enabled/s/^enabled.*/enabled = false/' "$new/etc/dnf/plugins/local.conf"
 }
@@ -42,7 +43,7 @@ services() { # RHEL's name of sshd, and its firewall on from the start
 }
 
 users() { # RHEL's group of administrators
-  chroot "$new" sh -c 'groupadd -r wheel; for user in admin ops; do gpasswd -q -a $user wheel; gpasswd -d $user sudo; done; groupdel sudo' >/dev/null
+  chroot "$new" sh -ec 'groupadd -r wheel; for user in admin ops; do usermod -G wheel $user; done; groupdel sudo'
   sed -i 's/^%sudo.*/%wheel ALL=(ALL) ALL/' "$new/etc/sudoers"
 }
 

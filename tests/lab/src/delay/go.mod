@@ -1,0 +1,3 @@
+module lab/delay
+
+go 1.26.0
