@@ -1,0 +1,135 @@
+//! The connection to one cluster's API server, through SSH.
+
+use std::fmt;
+use std::sync::Arc;
+
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, ClientBuilder, ConfigExt as _, retry::RetryPolicy};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+use tower::retry::RetryLayer;
+use tower::{BoxError, ServiceBuilder};
+
+use super::call::Call;
+use super::connector::Connector;
+use super::error::ApiError;
+use super::kinds::Kinds;
+use crate::transport::Transport;
+
+/// The API server of one cluster. Clones share connections and the cache of kinds.
+#[derive(Clone)]
+pub struct Api {
+    client: kube::Client,
+    server: Arc<str>,
+    version: Arc<str>,
+    pub(super) kinds: Arc<Kinds>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// Connects through `transport`'s host to the server that `kubeconfig` (the file's text) names, and asks its version.
+    pub async fn connect(transport: Arc<dyn Transport>, kubeconfig: &str) -> Result<Self, ApiError> {
+        let config = config(kubeconfig).await?;
+        let server: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
+        let mut api = Self {
+            client: client(&config, transport).map_err(|e| ApiError::from_kube(&e, &server))?,
+            server,
+            version: "".into(),
+            kinds: Arc::default(),
+        };
+        let version = api.json(Call::get("/version")).await?;
+        api.version = version["gitVersion"].as_str().unwrap_or("unknown").into();
+        Ok(api)
+    }
+
+    /// URL of the API server, as the kubeconfig has it.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Version of the API server, such as `v1.36.4`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(super) fn kube(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    /// Sends a request and gives the answer's text.
+    pub(super) async fn text(&self, call: Call) -> Result<String, ApiError> {
+        let first = self.once(&call).await;
+        match first {
+            // A pooled connection may have been closed under us, and says so only when used: a new one
+            // answers, or tells that the host is gone.
+            Err(ApiError::Broken { .. }) if call.repeatable() => self.once(&call).await,
+            answer => answer,
+        }
+    }
+
+    /// Sends a request and parses the answer.
+    pub(super) async fn json(&self, call: Call) -> Result<Value, ApiError> {
+        let title = call.title();
+        let text = self.text(call).await?;
+        serde_json::from_str(&text).map_err(|e| ApiError::Broken {
+            server: self.server.to_string(),
+            reason: format!("the answer to {title} is not JSON: {e}"),
+        })
+    }
+
+    /// Like [`Api::json`], with `None` for what does not exist.
+    pub(super) async fn json_opt(&self, call: Call) -> Result<Option<Value>, ApiError> {
+        match self.json(call).await {
+            Ok(value) => Ok(Some(value)),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn once(&self, call: &Call) -> Result<String, ApiError> {
+        let answer = self.client.request_text(call.request()?);
+        self.limited(call, answer).await
+    }
+
+    /// Runs a kube future with the call's time-out and our errors.
+    pub(super) async fn limited<T>(
+        &self,
+        call: &Call,
+        answer: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ApiError> {
+        match tokio::time::timeout(call.limit, answer).await {
+            Ok(answer) => answer.map_err(|e| ApiError::from_kube(&e, &self.server)),
+            Err(_) => Err(ApiError::Timeout {
+                server: self.server.to_string(),
+                request: call.title(),
+                limit: call.limit,
+            }),
+        }
+    }
+}
+
+async fn config(kubeconfig: &str) -> Result<kube::Config, ApiError> {
+    let parsed = Kubeconfig::from_yaml(kubeconfig).map_err(|e| ApiError::Kubeconfig(e.to_string()))?;
+    kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+        .await
+        .map_err(|e| ApiError::Kubeconfig(e.to_string()))
+}
+
+fn client(config: &kube::Config, transport: Arc<dyn Transport>) -> Result<kube::Client, kube::Error> {
+    let https = config.rustls_https_connector_with_connector(Connector::new(transport))?;
+    let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(https);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .option_layer(config.auth_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}

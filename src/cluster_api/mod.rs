@@ -1,0 +1,33 @@
+//! Everything the program says to the Kubernetes API server, through SSH; the only user of kube.
+//!
+//! Owns the connection ([`Api`]), comparison and server-side apply of plain JSON objects, and what the program
+//! reads of nodes, pods and tokens. Takes and gives plain values: no type of kube leaves this module.
+
+mod apply;
+mod ca_hash;
+mod call;
+mod client;
+mod compare;
+mod connector;
+mod covers;
+mod diff;
+mod error;
+mod kinds;
+mod node;
+mod node_settings;
+mod object;
+mod objects;
+mod sha256;
+mod token;
+
+pub use ca_hash::ca_hashes;
+pub use client::Api;
+pub use compare::{Difference, DifferenceKind};
+pub use error::{ApiError, Rejection};
+pub use node::{Condition, Node, Taint};
+pub use node_settings::NodeSettings;
+pub use object::{Object, ObjectId};
+pub use token::{BootstrapToken, LeftToken};
+
+/// The name under which the API server records what is ours.
+pub const MANAGER: &str = "ci-bootstrap";

@@ -1,0 +1,44 @@
+//! Single objects: read one, delete one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::Call;
+use super::client::Api;
+use super::error::ApiError;
+use super::object::{Object, ObjectId};
+
+impl Api {
+    /// The live object, `None` if it or its kind does not exist.
+    pub async fn read(&self, id: &ObjectId) -> Result<Option<Object>, ApiError> {
+        let read = async {
+            match self.path(id).await {
+                Ok(path) => self.json_opt(Call::get(path)).await,
+                Err(ApiError::UnknownKind { .. }) => Ok(None),
+                Err(e) => Err(e),
+            }
+        };
+        read.await.map_err(|e| e.during(format_args!("read {id}")))
+    }
+
+    /// Deletes an object with what it owns and waits until it is gone; one that does not exist is fine.
+    pub async fn delete(&self, id: &ObjectId, limit: Duration) -> Result<(), ApiError> {
+        let deadline = Instant::now() + limit;
+        let deleted = async {
+            while let Some(live) = self.read(id).await? {
+                if live["metadata"]["deletionTimestamp"].is_null() {
+                    let path = self.path(id).await?;
+                    self.json_opt(Call::delete(format!("{path}?propagationPolicy=Foreground")))
+                        .await?;
+                } else if Instant::now() >= deadline {
+                    let finalizers = live["metadata"]["finalizers"].to_string();
+                    return Err(ApiError::StillThere { limit, finalizers });
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Ok(())
+        };
+        deleted.await.map_err(|e| e.during(format_args!("delete {id}")))
+    }
+}

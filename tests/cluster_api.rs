@@ -1,0 +1,251 @@
+//! The API layer against a real cluster whose admin kubeconfig `CIB_TEST_KUBECONFIG` names.
+//!
+//! Run with `cargo test --test cluster_api -- --ignored`, from where the API server can be reached.
+
+#![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ci_bootstrap::cluster_api::{
+    Api, ApiError, DifferenceKind, NodeSettings, Object, ObjectId, Taint, ca_hashes,
+};
+use ci_bootstrap::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
+use futures::future::BoxFuture;
+use serde_json::json;
+
+/// A host that is this machine: streams are plain TCP connections, and nothing else is needed here.
+struct Direct;
+
+impl Transport for Direct {
+    fn exec(&self, _: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+        unimplemented!("the API layer runs no commands")
+    }
+
+    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+        unimplemented!("the API layer holds no locks")
+    }
+
+    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
+        let address = format!("{address}:{port}");
+        Box::pin(async move {
+            let stream =
+                tokio::net::TcpStream::connect(&address)
+                    .await
+                    .map_err(|e| TransportError::Unreachable {
+                        host: "direct".into(),
+                        address,
+                        reason: e.to_string(),
+                    })?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+fn kubeconfig() -> String {
+    let path = std::env::var("CIB_TEST_KUBECONFIG").unwrap_or_default();
+    fs_err::read_to_string(path).unwrap()
+}
+
+async fn api() -> Api {
+    Api::connect(Arc::new(Direct), &kubeconfig()).await.unwrap()
+}
+
+async fn read_all(api: &Api, objects: &[Object]) -> Vec<Option<Object>> {
+    let mut live = Vec::new();
+    for object in objects {
+        live.push(api.read(&ObjectId::of(object).unwrap()).await.unwrap());
+    }
+    live
+}
+
+async fn delete_all(api: &Api, objects: &[Object]) {
+    for object in objects {
+        api.delete(&ObjectId::of(object).unwrap(), Duration::from_secs(30))
+            .await
+            .unwrap();
+    }
+}
+
+fn workload(namespace: &str, image: &str) -> Vec<Object> {
+    vec![
+        json!({"apiVersion": "test.ci-bootstrap.example/v1", "kind": "Build", "metadata": {"name": "b1"}, "spec": {"steps": 3}}),
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "web"}}, "template": {
+                "metadata": {"labels": {"app": "web"}},
+                "spec": {"containers": [{"name": "web", "image": image,
+                    "resources": {"requests": {"cpu": "0.25", "memory": "1024Mi"}},
+                    "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}]}}}}),
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": namespace}, "stringData": {"k": "very-secret"}}),
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+        json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "builds.test.ci-bootstrap.example"},
+            "spec": {"group": "test.ci-bootstrap.example", "scope": "Cluster",
+                "names": {"plural": "builds", "singular": "build", "kind": "Build", "listKind": "BuildList"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {"spec": {"type": "object", "properties": {"steps": {"type": "integer"}}}}}}}]}}),
+    ]
+}
+
+fn changed(api: &[ci_bootstrap::cluster_api::Difference], kind: &str) -> String {
+    let found = api.iter().find(|d| d.id.kind == kind).unwrap();
+    match &found.kind {
+        DifferenceKind::Changed { diff } => diff.clone(),
+        DifferenceKind::Missing => "missing".into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn apply_changes_the_difference_and_nothing_else() {
+    let api = api().await;
+    let wanted = workload("cib-apply", "registry.example/web:1");
+    delete_all(&api, &wanted).await;
+
+    let missing = api.compare(&wanted).await.unwrap();
+    assert_eq!(missing.len(), 5, "{missing:?}");
+    assert!(missing.iter().all(|d| d.kind == DifferenceKind::Missing));
+    assert_eq!(api.apply(&wanted).await.unwrap().len(), 5);
+    assert_eq!(api.compare(&wanted).await.unwrap(), []);
+    assert_eq!(api.apply(&wanted).await.unwrap(), []);
+
+    let mut wanted = workload("cib-apply", "registry.example/web:2");
+    wanted[1]["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "A", "value": "1"}]);
+    wanted[2]["stringData"]["k"] = "another-secret".into();
+    let found = api.compare(&wanted).await.unwrap();
+    let diff = changed(&found, "Deployment");
+    assert!(
+        diff.contains("[name=web].env[name=B]\n-   {\"name\":\"B\",\"value\":\"2\"}\n"),
+        "{diff}"
+    );
+    assert!(
+        diff.contains("[name=web].image\n-   \"registry.example/web:1\"\n+   \"registry.example/web:2\"\n"),
+        "{diff}"
+    );
+    assert_eq!(changed(&found, "Secret"), "data.k\n-   (hidden)\n+   (hidden)\n");
+    assert_eq!(found.len(), 2, "{found:?}");
+    api.apply(&wanted).await.unwrap();
+    assert_eq!(api.compare(&wanted).await.unwrap(), []);
+
+    // What is only dropped, and nothing else, is found too.
+    wanted[1]["spec"]["template"]["spec"]["containers"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("env");
+    let found = api.apply(&wanted).await.unwrap();
+    assert!(changed(&found, "Deployment").contains("env"), "{found:?}");
+    assert_eq!(api.compare(&wanted).await.unwrap(), []);
+    delete_all(&api, &wanted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn a_refused_object_says_why() {
+    let api = api().await;
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Bad_Name", "namespace": "default"}});
+    let error = api.apply(&[object]).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("apply ConfigMap default/Bad_Name: ConfigMap \"Bad_Name\" is invalid"),
+        "{error}"
+    );
+    let object = json!({"apiVersion": "no.such.example/v1", "kind": "Thing", "metadata": {"name": "x"}});
+    assert_eq!(api.compare(std::slice::from_ref(&object)).await.unwrap().len(), 1);
+    let error = api.apply(&[object]).await.unwrap_err();
+    assert!(matches!(error, ApiError::UnknownKind { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn labels_and_taints_come_and_go_alone() {
+    let api = api().await;
+    let before = api.nodes().await.unwrap().pop().unwrap();
+    let taint = Taint {
+        key: "ci-test".into(),
+        value: "x".into(),
+        effect: "PreferNoSchedule".into(),
+        added: None,
+    };
+    let mut wanted = NodeSettings {
+        name: before.name.clone(),
+        labels: [
+            ("ci-test/one".into(), "1".into()),
+            ("ci-test/two".into(), "2".into()),
+        ]
+        .into(),
+        taints: vec![taint],
+        control_plane_taint: None,
+    };
+    assert_eq!(api.apply_node(&wanted).await.unwrap().len(), 3);
+    assert_eq!(api.compare_node(&wanted).await.unwrap(), Vec::<String>::new());
+    let during = api.node(&before.name).await.unwrap().unwrap();
+    assert_eq!(during.labels["ci-test/two"], "2");
+    assert_eq!(during.taints.len(), before.taints.len() + 1);
+
+    wanted.labels.remove("ci-test/one");
+    wanted.taints.clear();
+    assert_eq!(
+        api.apply_node(&wanted).await.unwrap(),
+        [
+            "label ci-test/one: remove",
+            "taint ci-test:PreferNoSchedule: remove"
+        ]
+    );
+    wanted.labels.clear();
+    assert_eq!(
+        api.apply_node(&wanted).await.unwrap(),
+        ["label ci-test/two: remove"]
+    );
+    let after = api.node(&before.name).await.unwrap().unwrap();
+    assert_eq!((after.labels, after.taints), (before.labels, before.taints));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn a_token_exists_until_it_is_deleted() {
+    let api = api().await;
+    let token = api.create_token(Duration::from_secs(60)).await.unwrap();
+    let left = api.left_tokens().await.unwrap();
+    assert!(
+        left.iter().any(|t| t.id == token.id && !t.expires.is_empty()),
+        "{left:?}"
+    );
+    api.delete_token(&token.id).await.unwrap();
+    api.delete_token(&token.id).await.unwrap();
+    assert!(api.left_tokens().await.unwrap().iter().all(|t| t.id != token.id));
+    assert!(ca_hashes(&kubeconfig()).unwrap()[0].starts_with("sha256:"));
+}
+
+/// The manifest that `CIB_TEST_MANIFEST` names (JSON list of objects): nothing to do must cost next to nothing.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn an_unchanged_release_is_compared_quickly() {
+    let path = std::env::var("CIB_TEST_MANIFEST").unwrap_or_default();
+    let objects: Vec<Object> = serde_json::from_str(&fs_err::read_to_string(path).unwrap()).unwrap();
+    let api = api().await;
+    api.apply(&objects).await.unwrap();
+    // The workloads' status goes on changing; what counts is that we don't.
+    let specs = |all: Vec<Option<Object>>| -> Vec<_> {
+        all.into_iter()
+            .map(|o| {
+                o.map(|o| {
+                    (
+                        o["metadata"]["generation"].clone(),
+                        o["metadata"]["managedFields"][0].clone(),
+                    )
+                })
+            })
+            .collect()
+    };
+    let versions = specs(read_all(&api, &objects).await);
+    let start = Instant::now();
+    assert_eq!(api.compare(&objects).await.unwrap(), []);
+    let took = start.elapsed();
+    assert!(
+        took < Duration::from_millis(150),
+        "{} objects took {took:?}",
+        objects.len()
+    );
+    assert_eq!(api.apply(&objects).await.unwrap(), []);
+    assert_eq!(specs(read_all(&api, &objects).await), versions);
+    assert!(objects.iter().all(|o| ObjectId::of(o).is_ok()));
+}
