@@ -21,14 +21,15 @@ network_tools_layer() { # what kube-proxy and calico/node call: nft, iptables, c
     --include=iptables,nftables,conntrack,kmod,dash,coreutils,libc6 "$LAB_SUITE" "$dir" "$(debian_mirror)"
   # `extract` runs no maintainer scripts, so the alternatives they would set are made here.
   [ -e "$dir/bin/sh" ] || ln -s dash "$dir/bin/sh"
-  for tool in iptables ip6tables; do for tool in $tool $tool-save $tool-restore; do
-    [ -e "$dir/usr/sbin/$tool" ] || ln -s xtables-nft-multi "$dir/usr/sbin/$tool"; done; done
+  for tool in {iptables,ip6tables}{,-save,-restore}; do
+    [ -e "$dir/usr/sbin/$tool" ] || ln -s xtables-nft-multi "$dir/usr/sbin/$tool"
+  done
   rm -rf "$dir"/usr/share/* "$dir"/var/cache/* "$dir/var/lib/apt" "$dir/var/lib/dpkg"; mkdir -p "$dir"/{lib/modules,run,tmp}
   pack "$dir" tools
 }
 
 all_layers() {
-  local k=usr/local/bin links= name
+  local k=usr/local/bin links='' name
   for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl; do links+="$k/$name=kube "; done
   layer kube "$BIN/kube=$k/kube" "$links"
   layer etcd "$BIN/etcd=$k/etcd $BIN/etcdctl=$k/etcdctl $BIN/etcdutl=$k/etcdutl"

@@ -38,7 +38,8 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN{printf "%.1f s", b-a}'; }
 node_ip() { echo "$LAB_NET.$((10 + $1))"; }
 in_ns() { ip netns exec "$LAB_NS" "$@"; }
 lab_is_up() { [ -e "/run/netns/$LAB_NS" ]; }
-need_lab() { lab_is_up || die "the lab '$LAB_NAME' is not up: run '$LAB_HERE/lab up'"; }
+lab_is_ours() { [ ! -e "/run/netns/$LAB_NS" ] || [ -d "$RUN" ] || die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT: choose another LAB_NAME"; }
+need_lab() { lab_is_ours; lab_is_up || die "the lab '$LAB_NAME' is not up: run '$LAB_HERE/lab up'"; }
 need_host() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/host$1" ] || die "no host '${1:-}' in the lab '$LAB_NAME': run '$LAB_HERE/lab status' to see them"; }
 
 lab_ssh() { local n=$1; shift; in_ns ssh "${SSH_OPTS[@]}" "root@$(node_ip "$n")" "$@"; }

@@ -30,6 +30,8 @@ units() {
   mkdir -p "$new"/etc/systemd/{journald,system}.conf.d
   printf '[Journal]\nReadKMsg=no\nForwardToKMsg=no\n' > "$new/etc/systemd/journald.conf.d/lab.conf"
   printf '[Manager]\nDefaultTimeoutStopSec=5s\n' > "$new/etc/systemd/system.conf.d/lab.conf"
+  # The same for the sessions of users, where a package brings libpam-systemd: its own limit is 120 s.
+  install -D -m644 /dev/stdin "$new/etc/systemd/system/user@.service.d/lab.conf" <<<$'[Service]\nTimeoutStopSec=5s'
 }
 
 users() { # root, admin (sudo without a password), ops (sudo with one): all three by the lab's ssh key

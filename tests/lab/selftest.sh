@@ -68,6 +68,9 @@ refused "the registry is refused without its CA" "certificate" lab $a run curl -
 refused "the other lab's CA is another" "certificate" lab $a run curl -sSf --cacert "$root/run/$b/ca.crt" "$registry/v2/"
 refused "no way leads from one lab to the other" "Connection\|route\|unreachable\|timed out" lab $a run ssh -o ConnectTimeout=2 "$(net $b).11" true
 
+check "a delay of 50 ms is felt" bash -c "LAB_NAME=$a '$here/lab' delay 50 && t=\$(LAB_NAME=$a '$here/lab' run curl -s -o /dev/null -w %{time_connect} $url/keys/lab.asc) && awk -v t=\$t 'BEGIN {exit !(t >= 0.05 && t < 0.5)}'"
+check "... and goes away" bash -c "LAB_NAME=$a '$here/lab' delay off && t=\$(LAB_NAME=$a '$here/lab' run curl -s -o /dev/null -w %{time_connect} $url/keys/lab.asc) && awk -v t=\$t 'BEGIN {exit !(t < 0.02)}'"
+
 as root 'sysctl -qw net.ipv4.ip_forward=1; touch /root/mark; ip link add dummy-left type vxlan id 7 dstport 4789 dev eth0'
 check "a host reboots, with the same host key" lab $a host reboot 1
 check "its disk is the same, its network state is not" as root '[ -e /root/mark ] && [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 0 ] && ! ip link show dummy-left 2>/dev/null'
@@ -76,6 +79,7 @@ refused "a host without power does not answer" "timed out\|No route" as root tru
 check "it is switched on again" bash -c "LAB_NAME=$a '$here/lab' host up 1 && LAB_NAME=$a '$here/lab' host wait 1"
 check "a host shuts down" lab $a host poweroff 2
 
+refused "the same name from another LAB_ROOT is refused" "another LAB_ROOT" env LAB_ROOT=/var/tmp/selftest-no-such LAB_NAME=$a "$here/lab" down
 check "one lab ends" lab $a down
 check "the other lives" lab $b ssh 1 true
 check "the other ends" lab $b down

@@ -51,7 +51,7 @@ packages() {
 }
 
 case ${1:-} in
-  up) mkdir -p "$RUN"; network; certificate; registry; packages ;;
+  up) lab_is_ours; mkdir -p "$RUN"; network; certificate; registry; packages ;;
   down)
     "$LAB_HERE/delay.sh" off
     remove_cgroup services

@@ -22,7 +22,7 @@ kernel() { # the initrd gets only what it takes to mount a virtio disk
 
 machine() { # a machine needs none of the container hosts' crutches, and configures its own network
   chroot "$root" systemctl -q disable lab-boot
-  rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/{journald,system}.conf.d/lab.conf \
+  rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/{journald.conf,system.conf,system/user@.service}.d/lab.conf \
     "$root/lib/modules/$(uname -r)"
   printf '/dev/vda / ext4 defaults,noatime 0 1\n' > "$root/etc/fstab"
   install -m755 "$LAB_HERE/vm/firstboot" "$root/usr/local/sbin/"
