@@ -51,7 +51,8 @@ from_source() { # name version folder package
   [ "$package" != - ] || package=.
   [ "$3" != containerd ] || tags="no_btrfs no_devmapper no_zfs no_aufs"
   ( cd "$dir" && CGO_ENABLED=0 nice go build -mod=readonly -trimpath -buildvcs=false ${tags:+-tags "$tags"} \
-      -ldflags "-s -w $(link_flags "$1" "$2")" -o "$BIN/.new" "$package" )
+      -ldflags "-s -w $(link_flags "$1" "$2")" -o "$BIN/.new" "$package" ) >"$LAB_ROOT/build.log" 2>&1 \
+    || { say "the build of $1 failed: $(grep -v '^go: downloading' "$LAB_ROOT/build.log" | tail -3)"; return 1; }
 }
 
 fetch() { # name version folder package
