@@ -1,0 +1,419 @@
+//! From the tree of a document to a type of ours: a serde deserializer that knows where it is.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::node::{Node, Value};
+use super::spanned::SPANNED;
+use super::{code, did_you_mean};
+use crate::diagnostic::{Code, Diagnostic, Span};
+
+/// Why decoding stopped, and the branch to cut off so that the rest can be decoded.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: &'static Code,
+    message: String,
+    help: Option<String>,
+    pub(super) span: Span,
+    /// Positions of the faulty node in its parents, innermost first.
+    pub(super) path: Vec<usize>,
+}
+
+impl Failure {
+    fn new(code: &'static Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: None,
+            span: Span::NONE,
+            path: Vec::new(),
+        }
+    }
+
+    /// Whether it says that something is missing, which may be because it was cut off.
+    pub(super) fn is_missing_key(&self) -> bool {
+        *self.code == code::MISSING_KEY
+    }
+
+    /// Notes the place on the way out.
+    fn inside(mut self, node: &Node, index: usize) -> Self {
+        self = self.at(node);
+        self.path.push(index);
+        self
+    }
+
+    pub(super) fn at(mut self, node: &Node) -> Self {
+        if !self.span.is_written() {
+            self.span = node.span;
+        }
+        self
+    }
+
+    pub(super) fn into_diagnostic(self) -> Diagnostic {
+        let mut diagnostic = Diagnostic::error(self.code, self.message).at(self.span, "");
+        diagnostic.help = self.help;
+        diagnostic
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl de::Error for Failure {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(&code::BAD_VALUE, message.to_string())
+    }
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::new(
+            &code::WRONG_TYPE,
+            format!("expected {}, found {found}", in_words(expected)),
+        )
+    }
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::new(
+            &code::BAD_VALUE,
+            format!("expected {}, found {found}", in_words(expected)),
+        )
+    }
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(&code::MISSING_KEY, format!("the key `{field}` is missing here"))
+    }
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let mut failure = Self::new(
+            &code::BAD_VALUE,
+            format!("`{variant}` is not a value for this key"),
+        );
+        failure.help = Some(match did_you_mean(variant, expected.iter().copied()) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("it can be {}", listed(expected)),
+        });
+        failure
+    }
+}
+
+/// Names of Rust's types say nothing to the user.
+fn in_words(expected: &dyn de::Expected) -> String {
+    match expected.to_string().as_str() {
+        "u8" => "a whole number from 0 to 255".to_owned(),
+        "u16" => "a whole number from 0 to 65535".to_owned(),
+        "u32" | "u64" => "a whole number, not negative".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Words in a sentence: "`a`, `b` or `c`".
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// Deserializes one node; keys that no type asks for are reported and passed over.
+#[derive(Clone, Copy)]
+pub(super) struct Decoder<'a> {
+    pub(super) node: &'a Node,
+    pub(super) text: &'a str,
+    pub(super) unknown: &'a RefCell<Vec<Diagnostic>>,
+}
+
+impl<'a> Decoder<'a> {
+    fn to(self, node: &'a Node) -> Self {
+        Self { node, ..self }
+    }
+
+    fn wrong(self, expected: &str) -> Failure {
+        let found = self.node.value.kind();
+        Failure::new(&code::WRONG_TYPE, format!("expected {expected}, found {found}")).at(self.node)
+    }
+
+    /// A scalar as it was written, for `1.30` is a version to us and not the number 1.3.
+    fn scalar(self) -> Option<String> {
+        let written = self.text.get(self.node.span.start..self.node.span.end);
+        match &self.node.value {
+            Value::String(string) => Some(string.clone()),
+            Value::Bool(_) | Value::Integer(_) | Value::Float(_) => written.map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    fn report_unknown(self, key: &Node, name: &str, known: &'static [&'static str]) {
+        let mut diagnostic =
+            Diagnostic::error(&code::UNKNOWN_KEY, format!("unknown key `{name}`")).at(key.span, "");
+        diagnostic.help = Some(match did_you_mean(name, known.iter().copied()) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!(
+                "the keys known here are {}",
+                listed(known).replace(" or ", " and ")
+            ),
+        });
+        self.unknown.borrow_mut().push(diagnostic);
+    }
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Integer(value) => visitor.visit_i64(*value),
+            Value::Float(value) => visitor.visit_f64(*value),
+            Value::String(value) => visitor.visit_str(value),
+            Value::Sequence(_) => self.deserialize_seq(visitor),
+            Value::Mapping(_) => self.deserialize_map(visitor),
+        }
+        .map_err(|failure| failure.at(self.node))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let string = self.scalar().ok_or_else(|| self.wrong("a string"))?;
+        visitor
+            .visit_string(string)
+            .map_err(|failure: Failure| failure.at(self.node))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.node.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let Value::Sequence(nodes) = &self.node.value else {
+            return Err(self.wrong("a list"));
+        };
+        visitor.visit_seq(Items {
+            decoder: self,
+            nodes,
+            next: 0,
+        })
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        let Value::Mapping(entries) = &self.node.value else {
+            return Err(self.wrong("a mapping"));
+        };
+        visitor.visit_map(Pairs {
+            decoder: self,
+            entries,
+            next: 0,
+            known: None,
+        })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        if name == SPANNED {
+            return visitor.visit_map(Position {
+                decoder: self,
+                part: 0,
+            });
+        }
+        let Value::Mapping(entries) = &self.node.value else {
+            return Err(self.wrong("a mapping"));
+        };
+        visitor.visit_map(Pairs {
+            decoder: self,
+            entries,
+            next: 0,
+            known: Some(fields),
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let choice = match &self.node.value {
+            Value::Mapping(entries) => match &entries[..] {
+                [(key, content)] => self.to(key).scalar().map(|name| (name, Some(content))),
+                _ => None,
+            },
+            _ => self.scalar().map(|name| (name, None)),
+        };
+        let (name, content) = choice.ok_or_else(|| self.wrong(&listed(variants)))?;
+        let choice = Choice {
+            name,
+            content,
+            decoder: self,
+        };
+        visitor
+            .visit_enum(choice)
+            .map_err(|failure| failure.at(self.node))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf
+        unit unit_struct tuple tuple_struct ignored_any
+    }
+}
+
+struct Items<'a> {
+    decoder: Decoder<'a>,
+    nodes: &'a [Node],
+    next: usize,
+}
+
+impl<'de> de::SeqAccess<'de> for Items<'_> {
+    type Error = Failure;
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
+        let Some(node) = self.nodes.get(self.next) else {
+            return Ok(None);
+        };
+        self.next += 1;
+        seed.deserialize(self.decoder.to(node))
+            .map(Some)
+            .map_err(|failure| failure.inside(node, self.next - 1))
+    }
+}
+
+struct Pairs<'a> {
+    decoder: Decoder<'a>,
+    entries: &'a [(Node, Node)],
+    next: usize,
+    /// The fields of a struct; mappings with free keys have none.
+    known: Option<&'static [&'static str]>,
+}
+
+impl<'de> de::MapAccess<'de> for Pairs<'_> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+        while let Some((key, value)) = self.entries.get(self.next) {
+            self.next += 1;
+            let decoder = self.decoder.to(key);
+            let name = decoder.scalar().ok_or_else(|| decoder.wrong("a key"))?;
+            match self.known {
+                Some(known) if !known.contains(&&*name) => decoder.report_unknown(key, &name, known),
+                // A key without a value is a key left out: `ssh:` with everything below it commented out.
+                Some(_) if matches!(value.value, Value::Null) => {}
+                _ => return seed.deserialize(decoder).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
+        let index = self.next - 1;
+        let node = &self.entries[index].1;
+        seed.deserialize(self.decoder.to(node))
+            .map_err(|failure| failure.inside(node, index))
+    }
+}
+
+/// A value seen as start, end and value, for `Spanned`.
+struct Position<'a> {
+    decoder: Decoder<'a>,
+    part: usize,
+}
+
+impl<'de> de::MapAccess<'de> for Position<'_> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
+        self.part += 1;
+        seed.deserialize(self.part.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
+        match self.part {
+            1 => seed.deserialize(self.decoder.node.span.start.into_deserializer()),
+            2 => seed.deserialize(self.decoder.node.span.end.into_deserializer()),
+            _ => seed.deserialize(self.decoder),
+        }
+    }
+}
+
+/// A word, or a mapping with one key: a variant of an enum.
+struct Choice<'a> {
+    name: String,
+    content: Option<&'a Node>,
+    decoder: Decoder<'a>,
+}
+
+impl<'de> de::EnumAccess<'de> for Choice<'_> {
+    type Error = Failure;
+    type Variant = Self;
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Failure> {
+        let name: StrDeserializer<'_, Failure> = self.name.as_str().into_deserializer();
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Choice<'_> {
+    type Error = Failure;
+
+    fn unit_variant(self) -> Result<(), Failure> {
+        match self.content {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(
+                &code::WRONG_TYPE,
+                format!("`{}` takes no value", self.name),
+            )),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
+        let Some(content) = self.content else {
+            let message = format!("`{}` needs a value: `{{ {}: … }}`", self.name, self.name);
+            return Err(Failure::new(&code::WRONG_TYPE, message));
+        };
+        seed.deserialize(self.decoder.to(content))
+            .map_err(|failure| failure.inside(content, 0))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Failure> {
+        Err(Failure::new(
+            &code::WRONG_TYPE,
+            "this kind of value can't be written in YAML",
+        ))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        let content = self.content.unwrap_or(self.decoder.node);
+        self.decoder
+            .to(content)
+            .deserialize_struct("", fields, visitor)
+            .map_err(|failure| failure.inside(content, 0))
+    }
+}
