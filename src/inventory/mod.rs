@@ -1,0 +1,72 @@
+//! The inventory as it was written: the file's shape, every value with its place.
+//!
+//! Nothing here knows whether the values make sense together; that is `model`. The doc comments of these types are
+//! the descriptions in `docs/inventory.schema.json` and `docs/inventory.md`.
+
+mod calico;
+mod cluster;
+mod files;
+mod host;
+mod packages;
+mod read;
+mod schema;
+mod site;
+mod ssh;
+
+pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
+pub use cluster::{
+    CgroupDriver, Cluster, Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet, Networks,
+};
+pub use files::Files;
+pub use host::{Host, Role};
+pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use read::{Document, ReadError, parse, read};
+pub use schema::schema;
+pub use site::{Ca, Firewall, Proxy, Registry, Selinux, Time};
+pub use ssh::{Jump, Secret, Ssh, Sudo};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::yaml::Spanned;
+
+/// The version of the inventory's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    /// The format described here.
+    #[serde(rename = "ci-bootstrap/v1")]
+    V1,
+}
+
+/// The inventory of ci-bootstrap: the hosts, how to reach them, and the cluster that they shall become.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Inventory {
+    /// The format of this file: `ci-bootstrap/v1`.
+    pub api_version: Spanned<ApiVersion>,
+    /// The Kubernetes cluster.
+    pub cluster: Cluster,
+    /// How to log in to the hosts. A host can override each key in its own `ssh`.
+    #[serde(default)]
+    pub ssh: Ssh,
+    /// The machines, in the order in which they are shown. The first control plane is the one that is initialised.
+    pub hosts: Spanned<Vec<Host>>,
+    /// Where packages come from.
+    #[serde(default)]
+    pub packages: Packages,
+    /// Container registries that need something special on the hosts: a private CA, a mirror.
+    #[serde(default)]
+    pub registries: Vec<Registry>,
+    /// What to do about the firewall of the hosts.
+    #[serde(default)]
+    pub firewall: Firewall,
+    /// What to do about SELinux on hosts that have it.
+    #[serde(default)]
+    pub selinux: Selinux,
+    /// Time synchronisation of the hosts.
+    #[serde(default)]
+    pub time: Time,
+    /// The HTTP proxy through which hosts reach the outside.
+    #[serde(default)]
+    pub proxy: Proxy,
+}

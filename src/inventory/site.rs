@@ -1,0 +1,91 @@
+//! What the place asks for: registries, firewall, SELinux, time, proxy.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::yaml::Spanned;
+
+/// A container registry that needs something special on the hosts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Registry {
+    /// The registry as it stands in image names: `host` or `host:port`.
+    #[schemars(example = &"harbor.ci.example")]
+    pub name: Spanned<String>,
+    /// Addresses that are asked first for images of this registry.
+    #[serde(default)]
+    #[schemars(example = &["https://harbor.ci.example/v2/dockerhub"])]
+    pub mirrors: Vec<Spanned<String>>,
+    /// The CA that signed the registry's certificate, and that of its mirrors.
+    pub ca: Option<Ca>,
+    /// Do not check the registry's certificate.
+    #[serde(default)]
+    pub insecure: Spanned<bool>,
+}
+
+/// A certificate authority.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ca {
+    /// Certificate in PEM form, relative to the inventory.
+    #[schemars(example = &"harbor-ca.crt")]
+    pub file: Spanned<String>,
+}
+
+/// What to do about the firewall of the hosts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Firewall {
+    /// Open what the cluster needs in firewalld or ufw where one of them is active.
+    #[default]
+    Managed,
+    /// Stop firewalld and ufw and keep them from starting.
+    Off,
+    /// Leave it alone: someone else opens the ports.
+    Ignore,
+}
+
+/// What to do about SELinux.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Selinux {
+    /// Enforcing, on hosts that have SELinux.
+    Enforcing,
+    /// Permissive, on hosts that have SELinux.
+    Permissive,
+    /// As it is on each host.
+    #[default]
+    Ignore,
+}
+
+/// Time synchronisation of the hosts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Time {
+    /// Install and run chrony where no other time service runs.
+    pub manage: Spanned<bool>,
+    /// NTP servers. Without any: those of the distribution.
+    pub servers: Vec<Spanned<String>>,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self {
+            manage: true.into(),
+            servers: Vec::new(),
+        }
+    }
+}
+
+/// The HTTP proxy through which hosts reach the outside.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Proxy {
+    /// Proxy for `http://` addresses.
+    #[schemars(example = &"http://proxy.ci.example:3128")]
+    pub http: Option<Spanned<String>>,
+    /// Proxy for `https://` addresses.
+    pub https: Option<Spanned<String>>,
+    /// Names, domains and networks that are reached directly. The hosts and the cluster's own networks are added.
+    pub no_proxy: Vec<Spanned<String>>,
+}
