@@ -3,6 +3,11 @@
 //! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
 
 pub mod cluster_api;
+pub mod diagnostic;
 pub mod event;
+pub mod inventory;
+pub mod model;
 pub mod resource;
+pub mod secret;
 pub mod transport;
+pub mod yaml;

@@ -1,0 +1,207 @@
+//! The pod network.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::check::Check;
+use super::{KubeProxyMode, Version, code, release, site};
+use crate::diagnostic::Diagnostic;
+use crate::inventory::{self, Dataplane, Encapsulation};
+
+/// Where a manifest comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ManifestSource {
+    /// Fetched from a URL by the controller.
+    Url(String),
+    /// Read from a file.
+    Path(PathBuf),
+}
+
+/// An upstream manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Where it comes from.
+    pub source: ManifestSource,
+    /// Its SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// The pod network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Calico {
+    /// Release.
+    pub version: Version,
+    /// How pod traffic travels between hosts.
+    pub encapsulation: Encapsulation,
+    /// MTU of the pods' interfaces; 0 is found out by Calico.
+    pub mtu: u32,
+    /// Prefix length of address blocks.
+    pub block_size: u8,
+    /// Whether pods reach the outside with their host's address.
+    pub nat_outgoing: bool,
+    /// The release manifest.
+    pub manifest: Manifest,
+    /// Registry of its images.
+    pub image_registry: String,
+    /// How it programs the kernel: never `auto`.
+    pub dataplane: Dataplane,
+    /// Whether routes are told by BGP; else it is all VXLAN.
+    pub bgp: bool,
+}
+
+pub(super) fn check(
+    written: &inventory::Calico,
+    kubernetes: Option<Version>,
+    mode: KubeProxyMode,
+    check: &mut Check<'_>,
+) -> Option<Calico> {
+    let version: Option<Version> = check.parse(
+        &written.version,
+        &code::BAD_VERSION,
+        "release of Calico",
+        str::parse,
+    );
+    if let (Some(version), Some(kubernetes)) = (version, kubernetes) {
+        skew(written, version, kubernetes, check);
+    }
+    let bgp = !matches!(
+        written.encapsulation.value,
+        Encapsulation::Vxlan | Encapsulation::VxlanCrossSubnet
+    );
+    let manifest = version.and_then(|version| manifest(written, version, bgp, check));
+    let mtu = written.mtu.value;
+    if mtu != 0 && !(1280..=9000).contains(&mtu) {
+        let problem = Diagnostic::error(&code::OUT_OF_RANGE, format!("an MTU of {mtu}"));
+        check.report(problem.at(written.mtu.span, "0, or between 1280 and 9000"));
+    }
+    Some(Calico {
+        version: version?,
+        encapsulation: written.encapsulation.value,
+        mtu,
+        block_size: written.block_size.value,
+        nat_outgoing: written.nat_outgoing.value,
+        manifest: manifest?,
+        image_registry: written.image_registry.value.clone(),
+        dataplane: match (written.dataplane.value, mode) {
+            (Dataplane::Auto, KubeProxyMode::Nftables) => Dataplane::Nftables,
+            (Dataplane::Auto, _) => Dataplane::Iptables,
+            (chosen, _) => chosen,
+        },
+        bgp,
+    })
+}
+
+fn skew(written: &inventory::Calico, version: Version, kubernetes: Version, check: &mut Check<'_>) {
+    let Some(line) = release::line(kubernetes) else {
+        return;
+    };
+    if version.major == 3 && version.minor >= line.calico {
+        return;
+    }
+    let cluster = check
+        .document
+        .inventory
+        .as_ref()
+        .map(|inventory| inventory.cluster.kubernetes.span);
+    let title = format!(
+        "Calico {version} does not support Kubernetes {}",
+        kubernetes.line()
+    );
+    check.report(
+        Diagnostic::error(&code::CALICO_SKEW, title)
+            .at(written.version.span, "")
+            .at(cluster.unwrap_or_default(), "")
+            .help(format!("take Calico 3.{} or newer", line.calico)),
+    );
+}
+
+fn manifest(
+    written: &inventory::Calico,
+    version: Version,
+    bgp: bool,
+    check: &mut Check<'_>,
+) -> Option<Manifest> {
+    let given = &written.manifest;
+    let name = if bgp { "calico.yaml" } else { "calico-vxlan.yaml" };
+    let source = match (&given.url, &given.path) {
+        (Some(url), Some(path)) => {
+            check.report(
+                Diagnostic::error(&code::MANIFEST_SOURCE, "the manifest has two sources")
+                    .at(path.span, "this file")
+                    .at(url.span, "and this address")
+                    .help("keep one of them"),
+            );
+            None
+        }
+        (Some(url), None) => check
+            .parse(url, &code::BAD_URL, "address", site::url)
+            .map(ManifestSource::Url),
+        (None, Some(path)) => Some(ManifestSource::Path(check.document.files.path(path))),
+        (None, None) => Some(ManifestSource::Url(format!(
+            "https://raw.githubusercontent.com/projectcalico/calico/v{version}/manifests/{name}"
+        ))),
+    };
+    let sha256 = match &given.sha256 {
+        Some(sha256) => check.parse(sha256, &code::BAD_CHECKSUM, "SHA-256", |text| {
+            site::hexadecimal(text, 64)
+        }),
+        None => known_checksum(written, version, bgp, check),
+    };
+    let manifest = Manifest {
+        source: source?,
+        sha256: sha256?,
+    };
+    content_matches(given, &manifest.sha256, check).then_some(manifest)
+}
+
+fn known_checksum(
+    written: &inventory::Calico,
+    version: Version,
+    bgp: bool,
+    check: &mut Check<'_>,
+) -> Option<String> {
+    let known = release::calico_checksum(version, !bgp);
+    if known.is_none() {
+        check.report(
+            Diagnostic::error(
+                &code::UNKNOWN_CHECKSUM,
+                format!("the manifest of Calico {version} has no known checksum"),
+            )
+            .at(written.version.span, "")
+            .help("give its SHA-256 as `cluster.calico.manifest.sha256`, or take a known release: 3.32.1"),
+        );
+    }
+    known.map(str::to_owned)
+}
+
+/// A manifest in a file can be checked right now.
+fn content_matches(given: &inventory::Manifest, sha256: &str, check: &mut Check<'_>) -> bool {
+    use sha2::{Digest, Sha256};
+    let Some(path) = &given.path else { return true };
+    let Some(content) = site::file(path, check) else {
+        return false;
+    };
+    let found = site::hex(&Sha256::digest(content));
+    if found != sha256 {
+        let expected = given
+            .sha256
+            .as_ref()
+            .map_or_else(Default::default, |written| written.span);
+        check.report(
+            Diagnostic::error(
+                &code::MANIFEST_CHECKSUM,
+                format!("the checksum of `{}` is another", path.value),
+            )
+            .at(path.span, format!("it has {found}"))
+            .at(expected, "expected")
+            .help(format!(
+                "expected was {sha256}: the file is damaged, or of another release"
+            )),
+        );
+    }
+    found == sha256
+}

@@ -1,0 +1,57 @@
+//! What the rules work with: the document, and the problems found so far.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::inventory::Document;
+use crate::yaml::Spanned;
+
+/// Collects problems while the parts of the inventory are checked.
+pub(super) struct Check<'a> {
+    pub(super) document: &'a Document,
+    pub(super) problems: Vec<Diagnostic>,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(document: &'a Document) -> Self {
+        Self {
+            document,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn report(&mut self, problem: Diagnostic) {
+        self.problems.push(problem);
+    }
+
+    /// Turns a written string into what it means, or reports why it can't.
+    pub(super) fn parse<T>(
+        &mut self,
+        written: &Spanned<String>,
+        code: &'static Code,
+        what: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(written) {
+            Ok(value) => Some(value),
+            Err(reason) => {
+                let title = format!("`{}` is no {what}", written.value);
+                self.report(Diagnostic::error(code, title).at(written.span, reason));
+                None
+            }
+        }
+    }
+
+    /// The same for a list: all or nothing, with every problem reported.
+    pub(super) fn parse_all<T>(
+        &mut self,
+        written: &[Spanned<String>],
+        code: &'static Code,
+        what: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let parsed: Vec<_> = written
+            .iter()
+            .map(|item| self.parse(item, code, what, &parse))
+            .collect();
+        parsed.into_iter().collect()
+    }
+}

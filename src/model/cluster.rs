@@ -1,0 +1,152 @@
+//! The cluster as it shall be.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use super::{
+    Calico, Containerd, Endpoint, Host, ImageVersions, KubeProxy, Kubeadm, Kubelet, Networks, Packages,
+    Proxy, Registry, Time, Version, release,
+};
+use crate::inventory::{Firewall, Selinux};
+
+/// The API server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiServer {
+    /// Names and addresses in its certificate, besides those that kubeadm adds itself.
+    pub sans: Vec<String>,
+}
+
+/// The cluster as it shall be. Made by [`super::validate`] only; serializes in the names of the inventory.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// Its name.
+    pub name: String,
+    /// Release of Kubernetes.
+    pub kubernetes: Version,
+    /// `major.minor` of it.
+    pub kubernetes_minor: String,
+    /// Where the API server is reached.
+    pub endpoint: Endpoint,
+    /// Registry of the Kubernetes images.
+    pub image_repository: String,
+    /// The images of this release.
+    pub images: Images,
+    /// The API server.
+    pub api_server: ApiServer,
+    /// Networks inside the cluster.
+    pub networks: Networks,
+    /// How Services are made reachable on each node.
+    pub kube_proxy: KubeProxy,
+    /// The agent on each node.
+    pub kubelet: Kubelet,
+    /// What kubeadm is told besides.
+    pub kubeadm: Kubeadm,
+    /// The container runtime.
+    pub containerd: Containerd,
+    /// The pod network.
+    pub calico: Calico,
+    /// The machines, in the order of the inventory.
+    pub hosts: Vec<Host>,
+    /// Where packages come from.
+    pub packages: Packages,
+    /// Registries that need something special on the hosts.
+    pub registries: Vec<Registry>,
+    /// What to do about firewalls.
+    pub firewall: Firewall,
+    /// What to do about SELinux.
+    pub selinux: Selinux,
+    /// Time synchronisation.
+    pub time: Time,
+    /// The HTTP proxy of the hosts.
+    pub proxy: Proxy,
+}
+
+impl Cluster {
+    /// The hosts with the role `control-plane`, the first to be initialised first.
+    pub fn control_planes(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.roles.control_plane)
+    }
+
+    /// The hosts with the role `worker` that are no control planes.
+    pub fn workers(&self) -> impl Iterator<Item = &Host> {
+        self.hosts
+            .iter()
+            .filter(|host| host.roles.worker && !host.roles.control_plane)
+    }
+
+    /// The hosts that join the cluster.
+    pub fn nodes(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.is_node())
+    }
+
+    /// The control plane that is initialised; none where no host joins a cluster.
+    pub fn first_control_plane(&self) -> Option<&Host> {
+        self.control_planes().next()
+    }
+
+    /// The host of that name.
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name.as_str() == name)
+    }
+
+    /// Tags of the images that come with this release of Kubernetes.
+    pub fn image_versions(&self) -> ImageVersions {
+        self.images.versions
+    }
+}
+
+/// The images of a Kubernetes release. Serializes as full references by component: `etcd`, `coredns`, `pause`,
+/// `apiServer`, `controllerManager`, `scheduler`, `kubeProxy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    repository: String,
+    kubernetes: Version,
+    versions: ImageVersions,
+}
+
+impl Images {
+    pub(super) fn new(repository: &str, kubernetes: Version, versions: ImageVersions) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            kubernetes,
+            versions,
+        }
+    }
+
+    /// Component and full image reference, as `kubeadm config images list` prints them.
+    pub fn references(&self) -> [(&'static str, String); 7] {
+        let Self {
+            repository,
+            kubernetes,
+            versions,
+        } = self;
+        let core = |name: &str| format!("{repository}/{name}:v{kubernetes}");
+        let coredns = if repository == release::DEFAULT_REPOSITORY {
+            "coredns/coredns"
+        } else {
+            "coredns"
+        };
+        [
+            ("apiServer", core("kube-apiserver")),
+            ("controllerManager", core("kube-controller-manager")),
+            ("scheduler", core("kube-scheduler")),
+            ("kubeProxy", core("kube-proxy")),
+            ("coredns", format!("{repository}/{coredns}:{}", versions.coredns)),
+            ("pause", format!("{repository}/pause:{}", versions.pause)),
+            ("etcd", format!("{repository}/etcd:{}", versions.etcd)),
+        ]
+    }
+}
+
+impl Serialize for Images {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let references = self.references();
+        let mut map = serializer.serialize_map(Some(references.len()))?;
+        for (component, reference) in references {
+            map.serialize_entry(component, &reference)?;
+        }
+        map.end()
+    }
+}

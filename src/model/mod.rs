@@ -1,0 +1,38 @@
+//! The cluster as it shall be: values that can't be wrong.
+//!
+//! [`validate`] is the only way to a [`Cluster`] and tells every problem at once. A `Cluster` serializes in the names of
+//! the inventory, with all defaults filled in and without secrets: it is what templates see.
+
+mod calico;
+mod check;
+mod cluster;
+pub mod code;
+mod components;
+mod duration;
+mod endpoint;
+mod host;
+mod name;
+mod network;
+mod packages;
+mod release;
+mod site;
+mod ssh;
+mod validate;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+pub use calico::{Calico, Manifest, ManifestSource};
+pub use cluster::{ApiServer, Cluster};
+pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
+pub use endpoint::Endpoint;
+pub use host::{Host, Roles, Taint};
+pub use name::HostName;
+pub use network::Networks;
+pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use release::ImageVersions;
+pub use site::{Proxy, Registry, Time};
+pub use ssh::{SshAccess, Sudo};
+pub use validate::{Validated, validate};
+pub use version::Version;

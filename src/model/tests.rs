@@ -1,0 +1,145 @@
+//! A whole inventory through all stages.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::Path;
+
+use super::{Cluster, validate};
+use crate::diagnostic::{Colour, Source, render};
+use crate::inventory;
+
+const SMALL: &str = "
+apiVersion: ci-bootstrap/v1
+cluster: { name: ci, kubernetes: 1.36.4 }
+ssh: { user: admin }
+hosts:
+  - { name: cp1, address: 10.0.0.11, roles: [control-plane] }
+  - { name: w1, address: 10.0.0.12, roles: [worker], labels: { pool: builds }, taints: ['dedicated=ci:NoSchedule'] }
+";
+
+fn cluster(text: &str) -> Result<Cluster, String> {
+    let source = Source {
+        name: "inventory.yaml".to_owned(),
+        text: text.to_owned(),
+    };
+    let document = inventory::parse(source, Path::new("/nowhere"));
+    validate(&document)
+        .map(|valid| valid.cluster)
+        .map_err(|problems| render(&problems, &document.source, Colour::Never))
+}
+
+/// An inventory that takes everything from one server of its own, as the lab does.
+const OFFLINE: &str = include_str!("offline.yaml");
+
+#[test]
+fn everything_can_come_from_a_server_of_ones_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs_err::write(directory.path().join(name), text).unwrap();
+    write("id_ed25519", "key");
+    write("lab.asc", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n");
+    write(
+        "ca.crt",
+        "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
+    );
+    let path = directory.path().join("inventory.yaml");
+    fs_err::write(&path, OFFLINE).unwrap();
+    let document = inventory::read(&path).unwrap();
+    let valid = validate(&document)
+        .map_err(|problems| render(&problems, &document.source, Colour::Never))
+        .unwrap();
+    assert_eq!(valid.warnings, []);
+    let cluster = valid.cluster;
+    assert_eq!(cluster.containerd.config_version, 4);
+    assert_eq!(
+        cluster.hosts[0].ssh.identities,
+        [directory.path().join("id_ed25519")]
+    );
+    let seen = serde_json::to_value(&cluster).unwrap();
+    assert_eq!(seen["images"]["coredns"], "10.77.0.1:5000/coredns:v1.14.2");
+    assert_eq!(seen["kubelet"]["failCgroupV1"], false);
+    assert_eq!(seen["firewall"], "off");
+    assert!(
+        seen["registries"][0]["ca"]
+            .as_str()
+            .is_some_and(|ca| ca.contains("CERTIFICATE"))
+    );
+    assert!(
+        seen["packages"]["apt"]["kubernetes"]["key"]["text"]
+            .as_str()
+            .is_some_and(|key| key.contains("PGP"))
+    );
+}
+
+#[test]
+fn what_is_left_out_has_a_default() {
+    let cluster = cluster(SMALL).unwrap();
+    assert_eq!(cluster.endpoint.to_string(), "10.0.0.11:6443");
+    assert_eq!(cluster.first_control_plane().unwrap().name.as_str(), "cp1");
+    assert_eq!(cluster.workers().count(), 1);
+    let ssh = &cluster.hosts[1].ssh;
+    assert_eq!(
+        (ssh.user.as_deref(), ssh.port, ssh.agent),
+        (Some("admin"), None, true)
+    );
+    let seen = serde_json::to_value(&cluster).unwrap();
+    assert_eq!(seen["kubernetesMinor"], "1.36");
+    assert_eq!(
+        seen["images"]["coredns"],
+        "registry.k8s.io/coredns/coredns:v1.14.2"
+    );
+    assert_eq!(seen["networks"]["dns"], "10.96.0.10");
+    assert_eq!(seen["kubeProxy"]["mode"], "nftables");
+    assert_eq!(seen["calico"]["dataplane"], "nftables");
+    assert_eq!(seen["containerd"]["configVersion"], 3);
+    assert_eq!(seen["hosts"][1]["roles"]["worker"], true);
+    assert_eq!(seen["hosts"][1]["taints"][0]["effect"], "NoSchedule");
+    assert_eq!(
+        seen["packages"]["apt"]["containerd"]["suite"],
+        "${VERSION_CODENAME}"
+    );
+}
+
+#[test]
+fn the_proxy_is_kept_out_of_the_cluster() {
+    let text = format!("{SMALL}proxy: {{ https: 'http://proxy.ci.example:3128', noProxy: [.ci.example] }}\n");
+    let proxy = cluster(&text).unwrap().proxy;
+    for name in [
+        ".ci.example",
+        "10.0.0.12",
+        "10.244.0.0/16",
+        "10.96.0.0/16",
+        ".cluster.local",
+        ".svc",
+    ] {
+        assert!(proxy.no_proxy.contains(&name.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn the_secret_is_in_no_output() {
+    let text = SMALL.replace("user: admin", "user: admin, sudo: { password: hunter2 }");
+    let shown = cluster(&text).unwrap_err();
+    assert!(shown.contains("inventory::plain-secret"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let text = SMALL.replace("user: admin", "user: admin, password: { env: CI_SECRET }");
+    let seen = serde_json::to_string(&cluster(&text).unwrap()).unwrap();
+    assert!(!seen.contains("CI_SECRET"), "{seen}");
+}
+
+#[test]
+fn a_jump_host_of_the_inventory_is_reached_as_that_host_is() {
+    let text = SMALL
+        .replace("user: admin", "user: admin, jump: { host: cp1, user: hop }")
+        .replace(
+            "roles: [control-plane]",
+            "roles: [control-plane], ssh: { port: 2222 }",
+        );
+    let cluster = cluster(&text).unwrap();
+    assert!(cluster.hosts[0].ssh.jump.is_none());
+    let jump = cluster.hosts[1].ssh.jump.as_ref().unwrap();
+    assert_eq!(
+        (jump.address.as_str(), jump.user.as_deref()),
+        ("10.0.0.11", Some("hop"))
+    );
+    assert_eq!(jump.port, Some(2222));
+}

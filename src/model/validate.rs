@@ -1,0 +1,154 @@
+//! From what was written to what shall be, with every problem at once.
+
+use super::check::Check;
+use super::cluster::{ApiServer, Cluster, Images};
+use super::{
+    Endpoint, Host, ImageVersions, Version, calico, code, components, host, name, network, packages, release,
+    site,
+};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::inventory::{self, Document, Inventory};
+
+/// A valid cluster, and what there is to know about it.
+#[derive(Debug)]
+pub struct Validated {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Warnings, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Makes a cluster of an inventory. The error has every problem of form and of meaning, in the order of the file.
+pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
+    let mut check = Check::new(document);
+    let cluster = document
+        .inventory
+        .as_ref()
+        .and_then(|inventory| cluster(inventory, &mut check));
+    let mut problems = document.problems.clone();
+    for problem in check.problems {
+        // Common settings are checked with each host that they are for.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+    problems.sort_by_key(Diagnostic::position);
+    let sound = problems
+        .iter()
+        .all(|problem| problem.severity == Severity::Warning);
+    match cluster {
+        Some(cluster) if sound => Ok(Validated {
+            cluster,
+            warnings: problems,
+        }),
+        _ => Err(problems),
+    }
+}
+
+fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
+    let written = &inventory.cluster;
+    let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
+    let release = kubernetes(written, check);
+    let version = release.map(|(version, _)| version);
+    let networks = network::check(&written.networks, check);
+    let kube_proxy = components::kube_proxy(&written.kube_proxy, check);
+    let kubelet = components::kubelet(&written.kubelet, check);
+    let kubeadm = components::kubeadm(&written.kubeadm, check);
+    let containerd = components::containerd(&written.containerd, check);
+    let calico = calico::check(&written.calico, version, kube_proxy.mode, check);
+    let hosts = host::check(inventory, check);
+    if !check.document.incomplete {
+        host::control_planes(inventory, &hosts, check);
+    }
+    if let Some(networks) = &networks {
+        network::fits(networks, written, &hosts, check);
+    }
+    let endpoint = host::endpoint(written, &hosts, check);
+    let packages = packages::check(&inventory.packages, version, check);
+    let registries = site::registries(&inventory.registries, check);
+    let time = site::time(&inventory.time, check);
+    let proxy = site::proxy(&inventory.proxy, check);
+
+    let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
+    let (networks, endpoint, mut proxy) = (networks?, endpoint?, proxy?);
+    proxy.complete(&hosts, &networks, &endpoint.host);
+    let (kubeadm, sans) = kubeadm?;
+    let (kubernetes, images) = release?;
+    Some(Cluster {
+        name: name?,
+        kubernetes,
+        kubernetes_minor: kubernetes.line(),
+        images: Images::new(&written.image_repository, kubernetes, images),
+        image_repository: written.image_repository.value.clone(),
+        api_server: ApiServer {
+            sans: complete_sans(sans, &endpoint, &hosts),
+        },
+        endpoint,
+        networks,
+        kube_proxy,
+        kubelet: kubelet?,
+        kubeadm,
+        containerd: containerd?,
+        calico: calico?,
+        hosts,
+        packages: packages?,
+        registries: registries?,
+        firewall: inventory.firewall,
+        selinux: inventory.selinux,
+        time: time?,
+        proxy,
+    })
+}
+
+fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Version, ImageVersions)> {
+    let span = written.kubernetes.span;
+    let version: Version = check.parse(
+        &written.kubernetes,
+        &code::BAD_VERSION,
+        "release of Kubernetes",
+        str::parse,
+    )?;
+    let Some(line) = release::line(version) else {
+        let known: Vec<String> = release::LINES
+            .iter()
+            .map(|line| format!("1.{}", line.minor))
+            .collect();
+        check.report(
+            Diagnostic::error(
+                &code::UNSUPPORTED_KUBERNETES,
+                format!("Kubernetes {version} is not supported"),
+            )
+            .at(span, format!("supported are {}", known.join(", "))),
+        );
+        return None;
+    };
+    if version.patch > line.newest_patch {
+        let newest = Version {
+            patch: line.newest_patch,
+            ..version
+        };
+        check.report(
+            Diagnostic::warning(
+                &code::UNTESTED_KUBERNETES,
+                format!("Kubernetes {version} is newer than this program"),
+            )
+            .at(span, format!("{newest} is the newest that it knows"))
+            .help("images pulled ahead and the pause image are those of the newest known release"),
+        );
+    }
+    Some((version, line.image_versions(version.patch)))
+}
+
+/// Every name and address under which a client may reach an API server.
+fn complete_sans(extra: Vec<String>, endpoint: &Endpoint, hosts: &[Host]) -> Vec<String> {
+    let mut sans = vec![endpoint.host.clone()];
+    for host in hosts.iter().filter(|host| host.roles.control_plane) {
+        sans.extend([host.name.to_string(), host.address.to_string()]);
+    }
+    // Clients go through an SSH tunnel to the loopback address of a control plane.
+    sans.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
+    sans.extend(extra);
+    let mut seen = std::collections::HashSet::new();
+    sans.retain(|name| seen.insert(name.clone()));
+    sans
+}
