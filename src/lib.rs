@@ -9,5 +9,6 @@ pub mod inventory;
 pub mod model;
 pub mod resource;
 pub mod secret;
+pub mod ssh;
 pub mod transport;
 pub mod yaml;

@@ -40,18 +40,28 @@ impl Service {
         match self.running {
             Some(true) if running => lines.extend(self.stale(&unit, seen)?),
             Some(true) => lines.extend([format!("-{}", or_absent(&unit.active)), "+active".to_owned()]),
-            Some(false) if running || unit.active == "activating" => lines.extend(["-active".to_owned(), "+inactive".to_owned()]),
+            Some(false) if running || unit.active == "activating" => {
+                lines.extend(["-active".to_owned(), "+inactive".to_owned()])
+            }
             _ => {}
         }
         Ok(lines)
     }
 
     fn boot_differences(&self, unit: &Unit) -> Vec<String> {
-        let at_boot = matches!(unit.enabled.as_str(), "enabled" | "static" | "alias" | "generated" | "indirect");
+        let at_boot = matches!(
+            unit.enabled.as_str(),
+            "enabled" | "static" | "alias" | "generated" | "indirect"
+        );
         match self.enabled {
             Some(true) if unit.masked => vec!["-masked".to_owned()],
-            Some(true) if !at_boot => vec![format!("-at boot: {}", or_absent(&unit.enabled)), "+at boot: enabled".to_owned()],
-            Some(false) if unit.enabled == "enabled" => vec!["-at boot: enabled".to_owned(), "+at boot: disabled".to_owned()],
+            Some(true) if !at_boot => vec![
+                format!("-at boot: {}", or_absent(&unit.enabled)),
+                "+at boot: enabled".to_owned(),
+            ],
+            Some(false) if unit.enabled == "enabled" => {
+                vec!["-at boot: enabled".to_owned(), "+at boot: disabled".to_owned()]
+            }
             _ => vec![],
         }
     }
@@ -62,7 +72,10 @@ impl Service {
         let since = if self.reload { unit.changed } else { unit.started };
         let mut lines = Vec::new();
         for path in &self.reads {
-            let newer = seen.path(path)?.zip(since).is_some_and(|(file, since)| file.modified > since);
+            let newer = seen
+                .path(path)?
+                .zip(since)
+                .is_some_and(|(file, since)| file.modified > since);
             if newer {
                 lines.push(format!("+{verb}: {path} is newer than the running process"));
             }
@@ -101,10 +114,16 @@ impl Resource for Service {
             Some(false) => script += &format!("systemctl -q disable {name}\n"),
             None => {}
         }
-        let verb = if self.reload { "reload-or-restart" } else { "restart" };
+        let verb = if self.reload {
+            "reload-or-restart"
+        } else {
+            "restart"
+        };
         match self.running {
             Some(true) => {
-                script += &format!("systemctl {verb} {name} || {{ systemctl status --no-pager -l -n 20 {name}; exit 1; }}\n");
+                script += &format!(
+                    "systemctl {verb} {name} || {{ systemctl status --no-pager -l -n 20 {name}; exit 1; }}\n"
+                );
             }
             Some(false) => script += &format!("systemctl stop {name}\n"),
             None => {}

@@ -1,0 +1,217 @@
+//! One remote command: a task of its own that talks to one channel and closes it, whatever happens.
+//!
+//! The task reads all the time, even if nobody waits for the command: russh stops the whole connection for one
+//! channel that is not read. And it closes the channel itself, since a dropped one would count as open for ever.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
+use tokio::select;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::capture::Capture;
+use super::connection::Connection;
+use super::handler::explain;
+use super::script::Remote;
+use super::start;
+use crate::transport::{Ended, Output, TransportError};
+
+/// How long output may go on after the exit status: longer means that a process left behind keeps it open.
+const AFTER_EXIT: Duration = Duration::from_secs(2);
+/// How long a server may take to confirm that a channel is closed.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Receives the script's standard output as it comes.
+pub(super) type Listener = Box<dyn FnMut(&[u8]) + Send>;
+
+/// A command under way; when `stop` is dropped, its channel is closed.
+pub(super) struct Command {
+    pub(super) stop: oneshot::Sender<()>,
+    pub(super) result: oneshot::Receiver<Result<Output, TransportError>>,
+}
+
+impl Command {
+    /// Starts `text` (see [`super::script`]) as root; it may take `limit`.
+    pub(super) fn start(
+        connection: Arc<Connection>,
+        text: &str,
+        limit: Duration,
+        listener: Listener,
+    ) -> Self {
+        let remote = Remote::new(&connection.target.sudo, text);
+        let (stop, stopped) = oneshot::channel();
+        let (report, result) = oneshot::channel();
+        tokio::spawn(async move {
+            let slot = connection.slot().await;
+            match timeout(limit, connection.session()).await {
+                Ok(Ok(channel)) => {
+                    attend(&connection, channel, remote, limit, listener, stopped, report).await;
+                }
+                Ok(Err(error)) => drop(report.send(Err(error))),
+                Err(_) => drop(report.send(Err(connection.target.timed_out(limit)))),
+            }
+            drop(slot);
+        });
+        Self { stop, result }
+    }
+}
+
+/// Talks until the command ends, its time is over or nobody wants it any more; then reports and closes.
+async fn attend(
+    connection: &Connection,
+    channel: Channel<Msg>,
+    remote: Remote,
+    limit: Duration,
+    listener: Listener,
+    stopped: oneshot::Receiver<()>,
+    report: oneshot::Sender<Result<Output, TransportError>>,
+) {
+    let (mut read, write) = channel.split();
+    let mut progress = Progress::new(listener);
+    let end = select! {
+        talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
+        _ = stopped => End::Unwanted,
+    };
+    let closed = matches!(end, End::Closed);
+    // The receiver may have gone.
+    let _ = report.send(progress.conclude(connection, end, limit));
+    if !closed {
+        let _ = write.close().await;
+        let confirmed = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
+        let _ = timeout(CLOSING, confirmed).await;
+    }
+}
+
+/// Why the talking is over.
+enum End {
+    /// The server closed the channel.
+    Closed,
+    /// The exit status came, but a process left behind keeps the outputs open.
+    Exited,
+    /// The connection is gone.
+    Lost(String),
+    /// sudo asks for the password again.
+    PasswordRefused,
+    TimedOut,
+    Unwanted,
+}
+
+struct Progress {
+    stdout: Capture,
+    stderr: Capture,
+    ended: Option<Ended>,
+    listener: Listener,
+}
+
+impl Progress {
+    fn new(listener: Listener) -> Self {
+        Self {
+            stdout: Capture::default(),
+            stderr: Capture::default(),
+            ended: None,
+            listener,
+        }
+    }
+
+    /// Command and script go out together, without waiting for the server's consent: a round trip less.
+    async fn talk(
+        &mut self,
+        read: &mut ChannelReadHalf,
+        write: &ChannelWriteHalf<Msg>,
+        remote: Remote,
+    ) -> End {
+        if let Err(error) = write.exec(false, remote.command).await {
+            return End::Lost(explain(&error));
+        }
+        let send = |text: String| write.data_bytes(text);
+        let mut writing = pin!(send(remote.first));
+        let mut when_ready = remote.when_ready;
+        let mut written = false;
+        loop {
+            // Reading must end the writing: nobody wakes a writer whose command no longer reads.
+            let message = select! {
+                message = self.next(read) => message,
+                _ = &mut writing, if !written => {
+                    written = true;
+                    continue;
+                }
+            };
+            if let Some(end) = self.take(message) {
+                return end;
+            }
+            if self.stderr.is_ready()
+                && let Some(text) = when_ready.take()
+            {
+                writing.set(send(text));
+                written = false;
+            }
+        }
+    }
+
+    async fn next(&mut self, read: &mut ChannelReadHalf) -> Option<ChannelMsg> {
+        if self.ended.is_none() {
+            return read.wait().await;
+        }
+        timeout(AFTER_EXIT, read.wait()).await.unwrap_or(None)
+    }
+
+    fn take(&mut self, message: Option<ChannelMsg>) -> Option<End> {
+        match message {
+            Some(ChannelMsg::Data { data }) => {
+                let own = self.stdout.push(&data);
+                if !own.is_empty() {
+                    (self.listener)(&own);
+                }
+            }
+            Some(ChannelMsg::ExtendedData { data, .. }) => {
+                self.stderr.push(&data);
+                if !self.stderr.is_ready() && start::asked_again(self.stderr.noise()) {
+                    return Some(End::PasswordRefused);
+                }
+            }
+            Some(ChannelMsg::ExitStatus { exit_status }) => self.ended = Some(Ended::Exited(exit_status)),
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                self.ended = Some(Ended::Signalled(signal(&signal_name)));
+            }
+            Some(ChannelMsg::Close) => return Some(End::Closed),
+            None if self.ended.is_some() => return Some(End::Exited),
+            None => return Some(End::Lost("the connection is closed".to_owned())),
+            Some(_) => {}
+        }
+        None
+    }
+
+    fn conclude(self, connection: &Connection, end: End, limit: Duration) -> Result<Output, TransportError> {
+        let target = &connection.target;
+        let started = self.stderr.is_ready();
+        match (end, self.ended) {
+            (End::Lost(reason), None) => Err(connection.lost(&reason)),
+            (End::PasswordRefused, _) => Err(target.login_failed(start::PASSWORD_REFUSED)),
+            (End::TimedOut | End::Unwanted, None) if started || self.stderr.noise().is_empty() => {
+                Err(target.timed_out(limit))
+            }
+            (_, Some(ended)) if started => Ok(Output {
+                ended,
+                stdout: self.stdout.into_bytes(),
+                stderr: self.stderr.into_bytes(),
+            }),
+            (_, None) if started => {
+                Err(connection.lost("the server closed the channel without an exit status"))
+            }
+            (_, ended) => {
+                Err(target.login_failed(start::explain(&target.sudo, ended, &self.stdout, &self.stderr)))
+            }
+        }
+    }
+}
+
+fn signal(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => name.clone(),
+        known => format!("{known:?}"),
+    }
+}

@@ -1,0 +1,180 @@
+//! One SSH connection: reached, host key checked, logged in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle, Msg};
+use russh::{Channel, ChannelOpenFailure, Preferred};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::algorithms;
+use super::auth;
+use super::handler::{Handler, Notes, Policy, explain};
+use super::known_hosts::KnownHosts;
+use super::socket::QuickAck;
+use super::ssh_config;
+use super::target::{Target, Timeouts};
+use super::tunnel::Tunnel;
+use crate::transport::{Stream, TransportError};
+
+/// sshd's `MaxSessions` is 10; channels that are being closed still count.
+const SESSIONS: usize = 8;
+/// Keepalives without an answer before a connection is given up.
+const KEEPALIVES: usize = 3;
+/// Messages that may wait for a slow reader of one stream before all streams of its connection wait with it.
+const STREAM_BUFFER: usize = 1024;
+
+pub(super) struct Connection {
+    pub(super) target: Target,
+    session: Handle<Handler>,
+    notes: Notes,
+    slots: Arc<Semaphore>,
+    /// The connection that this one runs in.
+    _jump: Option<Arc<Connection>>,
+}
+
+impl Connection {
+    /// Connects and logs in, through the target's jump hosts.
+    pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
+        let target = ssh_config::resolve(target).await?;
+        let known = KnownHosts::load(&target.known_hosts())
+            .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
+        let preferred = algorithms::preferred(
+            &known.algorithms(&target.address, target.port()),
+            !known.authorities(&target.address, target.port()).is_empty(),
+        );
+        let policy = Policy::Strict(Box::new(target.clone()), known);
+        let notes = Notes::default();
+        let (mut session, jump) = handshake(&target, timeouts, preferred, policy, &notes).await?;
+        timeout(
+            timeouts.connect,
+            auth::authenticate(&mut session, &target, &notes),
+        )
+        .await
+        .map_err(|_| target.login_failed(format!("no answer within {:?}", timeouts.connect)))??;
+        Ok(Arc::new(Self {
+            target,
+            session,
+            notes,
+            slots: Arc::new(Semaphore::new(SESSIONS)),
+            _jump: jump,
+        }))
+    }
+
+    /// Waits until fewer than [`SESSIONS`] commands run.
+    pub(super) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, so there is always a permit.
+        Arc::clone(&self.slots).acquire_owned().await.ok()
+    }
+
+    /// Opens a channel for a command.
+    pub(super) async fn session(&self) -> Result<Channel<Msg>, TransportError> {
+        self.session
+            .channel_open_session()
+            .await
+            .map_err(|error| match error {
+                russh::Error::ChannelOpenFailure(reason) => self.lost(&format!(
+                    "the server refuses another session ({reason:?}); see MaxSessions in sshd_config"
+                )),
+                error => self.lost(&explain(&error)),
+            })
+    }
+
+    /// Opens a TCP connection from the host to `address:port`.
+    pub(super) async fn tunnel(
+        self: Arc<Self>,
+        address: &str,
+        port: u16,
+        limit: Duration,
+    ) -> Result<Tunnel, TransportError> {
+        let failed = |reason: String| TransportError::Unreachable {
+            host: self.target.name.clone(),
+            address: format!("{address}:{port} through SSH"),
+            reason,
+        };
+        // The origin is for sshd's log only.
+        let opening = self
+            .session
+            .channel_open_direct_tcpip(address, port.into(), "127.0.0.1", 0);
+        let channel = match timeout(limit, opening).await {
+            Ok(Ok(channel)) => channel,
+            Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
+                return Err(failed(
+                    "sshd forbids it: see AllowTcpForwarding and PermitOpen".to_owned(),
+                ));
+            }
+            Ok(Err(russh::Error::ChannelOpenFailure(_))) => {
+                return Err(failed("the host could not connect to it".to_owned()));
+            }
+            Ok(Err(error)) => return Err(self.lost(&explain(&error))),
+            Err(_) => return Err(failed(format!("no answer within {limit:?}"))),
+        };
+        Ok(Tunnel::new(channel.into_stream(), self))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.session.is_closed()
+    }
+
+    /// The connection's end as an error; `otherwise` is the reason where the connection says none.
+    pub(super) fn lost(&self, otherwise: &str) -> TransportError {
+        self.target
+            .lost(self.notes.ended().unwrap_or_else(|| otherwise.to_owned()))
+    }
+}
+
+/// Reaches the server and exchanges keys; the host key is judged by `policy`.
+pub(super) async fn handshake(
+    target: &Target,
+    timeouts: Timeouts,
+    preferred: Preferred,
+    policy: Policy,
+    notes: &Notes,
+) -> Result<(Handle<Handler>, Option<Arc<Connection>>), TransportError> {
+    let config = Arc::new(client::Config {
+        preferred,
+        keepalive_interval: Some(timeouts.keepalive),
+        keepalive_max: KEEPALIVES,
+        channel_buffer_size: STREAM_BUFFER,
+        ..client::Config::default()
+    });
+    let handler = Handler {
+        policy,
+        notes: notes.clone(),
+    };
+    let (stream, jump) = dial(target, timeouts).await?;
+    match timeout(timeouts.connect, client::connect_stream(config, stream, handler)).await {
+        Ok(Ok(session)) => Ok((session, jump)),
+        Ok(Err(error)) => Err(match notes.refusal() {
+            Some(reason) => target.host_key_refused(reason),
+            None => target.unreachable(format!("the SSH handshake failed: {}", explain(&error))),
+        }),
+        Err(_) => {
+            let limit = timeouts.connect;
+            Err(target.unreachable(format!(
+                "the port is open, but no SSH handshake was done within {limit:?}"
+            )))
+        }
+    }
+}
+
+/// The stream to the server: TCP, or a tunnel through the jump host.
+async fn dial(
+    target: &Target,
+    timeouts: Timeouts,
+) -> Result<(Box<dyn Stream>, Option<Arc<Connection>>), TransportError> {
+    let limit = timeouts.connect;
+    if let Some(jump) = &target.jump {
+        let jump = Box::pin(Connection::open(jump, timeouts)).await?;
+        let tunnel = Arc::clone(&jump)
+            .tunnel(&target.address, target.port(), limit)
+            .await?;
+        return Ok((Box::new(tunnel), Some(jump)));
+    }
+    match timeout(limit, QuickAck::connect(&target.address, target.port())).await {
+        Ok(Ok(socket)) => Ok((Box::new(socket), None)),
+        Ok(Err(error)) => Err(target.unreachable(error.to_string())),
+        Err(_) => Err(target.unreachable(format!("no answer within {limit:?}"))),
+    }
+}

@@ -1,0 +1,157 @@
+//! What the session tells us: the host key to judge, banners, and why it ended.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use russh::client::{self, DisconnectReason};
+use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
+
+use super::host_certificate;
+use super::known_hosts::{KnownHosts, Verdict};
+use super::target::Target;
+
+/// What is learned while a session runs, for its errors.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    host_key: Option<PublicKey>,
+    refusal: Option<String>,
+    banner: Option<String>,
+    ended: Option<String>,
+}
+
+impl Notes {
+    /// The key that the host showed.
+    pub(super) fn host_key(&self) -> Option<PublicKey> {
+        self.read(|noted| noted.host_key.clone())
+    }
+
+    /// Why the host key was refused.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.read(|noted| noted.refusal.clone())
+    }
+
+    /// What the server says to who logs in.
+    pub(super) fn banner(&self) -> Option<String> {
+        self.read(|noted| noted.banner.clone())
+    }
+
+    /// Why the connection is over.
+    pub(super) fn ended(&self) -> Option<String> {
+        self.read(|noted| noted.ended.clone())
+    }
+
+    fn read<T>(&self, get: impl FnOnce(&Noted) -> T) -> T {
+        get(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, set: impl FnOnce(&mut Noted)) {
+        set(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// How host keys are judged.
+pub(super) enum Policy {
+    /// By what is known of the target.
+    Strict(Box<Target>, KnownHosts),
+    /// None is accepted: the key is only looked at.
+    Look,
+}
+
+pub(super) struct Handler {
+    pub(super) policy: Policy,
+    pub(super) notes: Notes,
+}
+
+impl client::Handler for Handler {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
+        self.notes
+            .write(|noted| noted.host_key = Some(shown.public_key()));
+        let Policy::Strict(target, known) = &self.policy else {
+            return Ok(false);
+        };
+        match judge(shown, target, known) {
+            Ok(()) => Ok(true),
+            Err(reason) => {
+                self.notes.write(|noted| noted.refusal = Some(reason));
+                Ok(false)
+            }
+        }
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), Self::Error> {
+        self.notes
+            .write(|noted| noted.banner = Some(banner.trim().to_owned()));
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Self::Error>) -> Result<(), Self::Error> {
+        let text = match reason {
+            DisconnectReason::ReceivedDisconnect(info) => format!("the server said: {}", info.message.trim()),
+            DisconnectReason::Error(error) => explain(&error),
+        };
+        self.notes.write(|noted| noted.ended = Some(text));
+        Ok(())
+    }
+}
+
+/// A russh error in words that help.
+pub(super) fn explain(error: &russh::Error) -> String {
+    match error {
+        russh::Error::KeepaliveTimeout => "it stopped answering (no reply to three keepalives)".to_owned(),
+        russh::Error::Disconnect | russh::Error::HUP => "the server closed the connection".to_owned(),
+        russh::Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            "the server closed the connection".to_owned()
+        }
+        russh::Error::SendError | russh::Error::RecvError => "the connection is closed".to_owned(),
+        russh::Error::NoCommonAlgo { kind, ours, theirs } => format!(
+            "no common {kind:?} algorithm: the server offers {}; this program {}",
+            theirs.join(", "),
+            ours.join(", ")
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) -> Result<(), String> {
+    let key = shown.public_key();
+    let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+    let verdict = known.check(&target.address, target.port(), &key);
+    if let Verdict::Revoked(place) = verdict {
+        return Err(format!(
+            "the key it shows ({fingerprint}) is marked as revoked in {place}; do not log in"
+        ));
+    }
+    if verdict == Verdict::Trusted || target.fingerprints.contains(&fingerprint) {
+        return Ok(());
+    }
+    if let Some(certificate) = shown.certificate() {
+        return host_certificate::check(
+            certificate,
+            known,
+            &target.address,
+            target.port(),
+            SystemTime::now(),
+        )
+        .map_err(|reason| format!("its certificate is refused: {reason}"));
+    }
+    let kind = key.algorithm();
+    let name = super::known_hosts::name(&target.address, target.port());
+    Err(match verdict {
+        Verdict::Changed(place) => format!(
+            "it shows another key than the one on record in {place}: {kind} {fingerprint}. Either the host was \
+             reinstalled or somebody intercepts the connection. If the new key is right: \
+             `ssh-keygen -R '{name}' -f {}`, then `ci-bootstrap trust INVENTORY`",
+            place.file.display()
+        ),
+        _ => format!(
+            "no key of {name} is on record; it shows {kind} {fingerprint}. If that is right, record it with \
+             `ci-bootstrap trust INVENTORY`, or give the fingerprint in the inventory"
+        ),
+    })
+}

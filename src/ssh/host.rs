@@ -1,0 +1,141 @@
+//! A host as the rest of the program sees it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
+
+use super::command::{Command, Listener};
+use super::connection::Connection;
+use super::script;
+use super::target::{Target, Timeouts};
+use crate::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
+
+/// A host that can be talked to over SSH.
+pub struct SshHost {
+    timeouts: Timeouts,
+    commands: Arc<Connection>,
+    /// Made when the first stream is asked for, and again when it is found broken.
+    streams: Mutex<Option<Arc<Connection>>>,
+}
+
+/// Connects to a host and logs in.
+///
+/// # Errors
+/// When it can't be reached, its key is not known, or it lets nobody in.
+pub async fn connect(target: &Target, timeouts: Timeouts) -> Result<SshHost, TransportError> {
+    Ok(SshHost {
+        timeouts,
+        commands: Connection::open(target, timeouts).await?,
+        streams: Mutex::new(None),
+    })
+}
+
+impl SshHost {
+    fn start(&self, text: &str, limit: Duration, listener: Listener) -> Command {
+        Command::start(Arc::clone(&self.commands), text, limit, listener)
+    }
+
+    async fn run(&self, exec: Exec) -> Result<Output, TransportError> {
+        let Exec {
+            script,
+            timeout,
+            live,
+        } = exec;
+        let listener: Listener = match live {
+            // The listener may have gone; the output is complete either way.
+            Some(live) => Box::new(move |data| drop(live.send(data.to_vec()))),
+            None => Box::new(|_| ()),
+        };
+        let Command { stop: _stop, result } = self.start(&script::to_run(&script), timeout, listener);
+        result.await.unwrap_or_else(|_| Err(self.abandoned()))
+    }
+
+    async fn start_hold(&self, script: &str, limit: Duration) -> Result<Hold, TransportError> {
+        let (listener, line) = first_line();
+        let Command { stop, result } = self.start(&script::to_hold(script), Duration::MAX, listener);
+        let answer = async {
+            match line.await {
+                Ok(first_line) => Ok(first_line),
+                // No line will come: the command ended.
+                Err(_) => Err(match result.await {
+                    Ok(Ok(output)) => self.commands.target.lost(format!(
+                        "the command that should hold a lock ended at once ({}): {}",
+                        output.ended,
+                        String::from_utf8_lossy(&output.stderr).trim()
+                    )),
+                    Ok(Err(error)) => error,
+                    Err(_) => self.abandoned(),
+                }),
+            }
+        };
+        let first_line = timeout(limit, answer)
+            .await
+            .map_err(|_| self.commands.target.timed_out(limit))??;
+        Ok(Hold {
+            first_line,
+            guard: Box::new(stop),
+        })
+    }
+
+    /// The connection for streams: bulk traffic in it can't stall commands.
+    async fn streams(&self) -> Result<Arc<Connection>, TransportError> {
+        let mut streams = self.streams.lock().await;
+        if let Some(connection) = streams.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(Arc::clone(connection));
+        }
+        let connection = Connection::open(&self.commands.target, self.timeouts).await?;
+        *streams = Some(Arc::clone(&connection));
+        Ok(connection)
+    }
+
+    /// A command's task ends without a result only when the program is shutting down.
+    fn abandoned(&self) -> TransportError {
+        self.commands.lost("the program is shutting down")
+    }
+}
+
+/// A listener that hands over what comes up to and with the first line feed.
+fn first_line() -> (Listener, oneshot::Receiver<String>) {
+    let (send, line) = oneshot::channel();
+    let mut send = Some(send);
+    let mut seen = Vec::new();
+    let listener = move |data: &[u8]| {
+        if send.is_none() {
+            return;
+        }
+        seen.extend_from_slice(data);
+        if let Some(end) = seen.iter().position(|byte| *byte == b'\n')
+            && let Some(send) = send.take()
+        {
+            // The one who waited may have given up.
+            let _ = send.send(String::from_utf8_lossy(&seen[..=end]).into_owned());
+            seen.clear();
+        }
+    };
+    (Box::new(listener), line)
+}
+
+impl Transport for SshHost {
+    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+        Box::pin(self.run(exec))
+    }
+
+    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+        Box::pin(async move { self.start_hold(&script, limit).await })
+    }
+
+    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
+        let address = address.to_owned();
+        Box::pin(async move {
+            let tunnel = self
+                .streams()
+                .await?
+                .tunnel(&address, port, self.timeouts.connect)
+                .await?;
+            Ok(Box::new(tunnel) as Box<dyn Stream>)
+        })
+    }
+}

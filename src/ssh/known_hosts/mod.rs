@@ -1,0 +1,163 @@
+//! Which host keys are known: OpenSSH's `known_hosts` files, read with OpenSSH's meaning.
+//!
+//! A pure function of the files' text. russh has a checker of its own, but it passes over `@revoked`, wildcards,
+//! tabs and key types, so that a host which `ssh` refuses would be let in.
+
+mod append;
+mod entry;
+mod pattern;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use russh::keys::ssh_key::public::KeyData;
+use russh::keys::{Algorithm, PublicKey};
+
+pub use append::append;
+use entry::{Entry, Marker};
+pub(super) use pattern::glob;
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// What the files say about a key that a host showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The key is on record for this host.
+    Trusted,
+    /// Nothing is on record for this host.
+    Unknown,
+    /// Another key is on record for this host.
+    Changed(Place),
+    /// This key has been revoked.
+    Revoked(Place),
+}
+
+/// The lines of all files.
+#[derive(Debug, Clone, Default)]
+pub struct KnownHosts {
+    entries: Vec<Entry>,
+}
+
+impl KnownHosts {
+    /// Reads the files; one that does not exist is an empty one.
+    ///
+    /// # Errors
+    /// When a file exists and can't be read: a revocation could stand there.
+    pub fn load(files: &[PathBuf]) -> io::Result<Self> {
+        let mut known = Self::default();
+        for file in files {
+            match fs_err::read(file) {
+                Ok(bytes) => known.add(file, &String::from_utf8_lossy(&bytes)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(known)
+    }
+
+    /// Adds the text of one file; lines that can't be understood are passed over, as OpenSSH does.
+    pub fn add(&mut self, file: &Path, text: &str) {
+        self.entries.extend(entry::parse(file, text));
+    }
+
+    /// Judges the key that `host` showed on `port`.
+    pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> Verdict {
+        let names = Names::new(host, port);
+        if let Some(place) = self.revoked(&names, key.key_data()) {
+            return Verdict::Revoked(place);
+        }
+        let trusted = |name: &str| {
+            self.hosts(name)
+                .any(|entry| entry.key.key_data() == key.key_data())
+        };
+        // A bare name vouches for every port, but only a line with the port says that its key changed.
+        if trusted(&names.own) || trusted(&names.bare) {
+            return Verdict::Trusted;
+        }
+        self.hosts(&names.own)
+            .next()
+            .map_or(Verdict::Unknown, |entry| Verdict::Changed(entry.place.clone()))
+    }
+
+    /// The algorithms of the keys on record: asked for first, so that the host shows a key which can be judged.
+    pub fn algorithms(&self, host: &str, port: u16) -> Vec<Algorithm> {
+        let names = Names::new(host, port);
+        self.hosts(&names.own)
+            .chain(self.hosts(&names.bare))
+            .map(|entry| entry.key.algorithm())
+            .collect()
+    }
+
+    /// The authorities whose certificates prove that a host is `host`.
+    pub fn authorities(&self, host: &str, port: u16) -> Vec<PublicKey> {
+        let names = Names::new(host, port);
+        self.marked(Marker::Authority)
+            .filter(|entry| names.any(entry))
+            .map(|entry| entry.key.clone())
+            .collect()
+    }
+
+    /// Where `key` (a host's, or that of an authority) is revoked for this host.
+    pub(super) fn revocation(&self, host: &str, port: u16, key: &KeyData) -> Option<Place> {
+        self.revoked(&Names::new(host, port), key)
+    }
+
+    fn revoked(&self, names: &Names, key: &KeyData) -> Option<Place> {
+        self.marked(Marker::Revoked)
+            .find(|entry| entry.key.key_data() == key && names.any(entry))
+            .map(|entry| entry.place.clone())
+    }
+
+    fn hosts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.marked(Marker::None).filter(move |entry| entry.matches(name))
+    }
+
+    fn marked(&self, marker: Marker) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.marker == marker)
+    }
+}
+
+/// How a host is called in the files: with its port, and without.
+struct Names {
+    /// `host`, or `[host]:port` where the port is not 22.
+    own: String,
+    bare: String,
+}
+
+impl Names {
+    fn new(host: &str, port: u16) -> Self {
+        let bare = host.to_ascii_lowercase();
+        Self {
+            own: name(&bare, port),
+            bare,
+        }
+    }
+
+    /// Revocations and authorities of the bare name count on every port.
+    fn any(&self, entry: &Entry) -> bool {
+        entry.matches(&self.own) || entry.matches(&self.bare)
+    }
+}
+
+/// How `host` on `port` is written in these files.
+pub(super) fn name(host: &str, port: u16) -> String {
+    if port == super::target::DEFAULT_PORT {
+        host.to_owned()
+    } else {
+        format!("[{host}]:{port}")
+    }
+}

@@ -1,0 +1,27 @@
+//! Hosts over SSH: the only module that names russh.
+//!
+//! [`connect`] logs in to a [`Target`] and gives a host that implements [`Transport`](crate::transport::Transport);
+//! [`scan`] and [`known_hosts::append`] are what `ci-bootstrap trust` is made of. Each command has a channel and a
+//! task of its own ([`command`]), its script is wrapped ([`script`]), and its output is cut to size ([`capture`]).
+
+mod algorithms;
+mod auth;
+mod capture;
+mod command;
+mod connection;
+mod handler;
+mod host;
+mod host_certificate;
+mod identity;
+pub mod known_hosts;
+mod scan;
+mod script;
+mod socket;
+mod ssh_config;
+mod start;
+mod target;
+mod tunnel;
+
+pub use host::{SshHost, connect};
+pub use scan::{HostKey, scan};
+pub use target::{DEFAULT_PORT, Sudo, Target, Timeouts, agent_socket};

@@ -1,0 +1,78 @@
+//! The text that is sent to a host: a script, wrapped so that nothing of it can go wrong half-way.
+
+use std::fmt::Write as _;
+
+use secrecy::ExposeSecret as _;
+
+use super::target::Sudo;
+
+/// Printed on both outputs when the script's shell has started. What came before is the login's noise: a
+/// `.bashrc` that talks, sudo's lecture and prompts.
+pub(super) const READY: &[u8] = b"\nci-bootstrap: ready\n";
+/// sudo's question for the password.
+pub(super) const PROMPT: &[u8] = b"ci-bootstrap: password";
+
+/// Shell text that prints [`READY`]; it works in single quotes.
+const ANNOUNCE: &str = r#"printf "\n%s\n" "ci-bootstrap: ready"; printf "\n%s\n" "ci-bootstrap: ready" >&2"#;
+/// What every script can rely on, whatever the host's settings.
+const ENVIRONMENT: &str =
+    "export LC_ALL=C PATH=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH\"";
+
+/// What to run on a host and what to write to its standard input.
+pub(super) struct Remote {
+    /// The command; the login shell may be any, so it is plain words and single quotes.
+    pub(super) command: String,
+    /// Written at once.
+    pub(super) first: String,
+    /// Written when the shell is [`READY`]: sudo must not take a line of the script for a password.
+    pub(super) when_ready: Option<String>,
+}
+
+impl Remote {
+    /// How to run `text` as root.
+    pub(super) fn new(sudo: &Sudo, text: &str) -> Self {
+        match sudo {
+            Sudo::None => Self::plain("exec sh -s", text),
+            Sudo::Passwordless => Self::plain("exec env LC_ALL=C sudo -n sh -s", text),
+            // If sudo does not ask, the password is skipped by the loop instead of being run as a command.
+            Sudo::Password(password) => Self {
+                command: format!(
+                    "exec env LC_ALL=C sudo -S -p '{}' sh -c '{ANNOUNCE}; \
+                     while IFS= read -r line; do [ \"$line\" = go ] && exec sh -s; done'",
+                    String::from_utf8_lossy(PROMPT)
+                ),
+                first: format!("{}\n", password.expose_secret()),
+                when_ready: Some(format!("go\n{text}")),
+            },
+        }
+    }
+
+    fn plain(command: &str, text: &str) -> Self {
+        Self {
+            command: command.to_owned(),
+            first: format!("{ANNOUNCE}\n{text}"),
+            when_ready: None,
+        }
+    }
+}
+
+/// A script that runs to its end.
+///
+/// Being one group, it is parsed as a whole before anything runs: of a text that arrives in part, nothing does.
+/// A watcher waits for the end of standard input, which comes when we close the channel (a time-out) or vanish, and
+/// then ends the process group. sshd itself would leave the command running.
+pub(super) fn to_run(script: &str) -> String {
+    let mut text = String::with_capacity(script.len() + 512);
+    text.push_str("{ exec 3<&0 </dev/null\n");
+    text.push_str("( while read -r _ <&3; do :; done; trap '' TERM; kill -TERM 0; sleep 5; kill -KILL 0 )");
+    text.push_str(" >/dev/null 2>&1 &\n");
+    let _ = write!(text, "lease=$!\n( exec 3<&-\n{ENVIRONMENT}\n{script}\n)\n");
+    // Quiet, because some shells report the watcher's death.
+    text.push_str("status=$?; exec 2>/dev/null; kill \"$lease\"; exit \"$status\"\n}\n");
+    text
+}
+
+/// A script that goes on until its standard input closes.
+pub(super) fn to_hold(script: &str) -> String {
+    format!("{{ {ENVIRONMENT}\n{script}\nexit\n}}\n")
+}

@@ -1,0 +1,259 @@
+//! What the user's `~/.ssh/config` says of a host, by asking OpenSSH itself.
+//!
+//! `ssh -G` knows `Match`, `Include` and all the rest; only tokens in file names are left to us.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::target::Target;
+use crate::transport::TransportError;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// The target with what the configuration says and the inventory does not.
+///
+/// # Errors
+/// When `ssh -G` can't be run, refuses the configuration, or asks for something that can't be done here.
+pub(super) async fn resolve(target: &Target) -> Result<Target, TransportError> {
+    if !target.use_ssh_config {
+        return Ok(target.clone());
+    }
+    let home = std::env::home_dir().unwrap_or_default().display().to_string();
+    let effective = Effective::parse(&ask(target).await?);
+    effective
+        .apply(target, &home)
+        .map_err(|reason| target.unreachable(format!("`ssh -G`: {reason}")))
+}
+
+async fn ask(target: &Target) -> Result<String, TransportError> {
+    let mut command = Command::new("ssh");
+    command.arg("-G").stdin(Stdio::null()).kill_on_drop(true);
+    if let Some(port) = target.port {
+        command.arg("-p").arg(port.to_string());
+    }
+    if let Some(user) = &target.user {
+        command.arg("-l").arg(user);
+    }
+    command.arg("--").arg(&target.address);
+    let failed =
+        |reason: String| target.unreachable(format!("can't ask `ssh -G` for its settings: {reason}"));
+    let output = timeout(LIMIT, command.output())
+        .await
+        .map_err(|_| failed(format!("no answer within {LIMIT:?}")))?
+        .map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+}
+
+/// The settings that matter here, as `ssh -G` prints them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Effective {
+    hostname: Option<String>,
+    port: Option<u16>,
+    user: Option<String>,
+    identities: Vec<String>,
+    identities_only: bool,
+    known_hosts: Vec<String>,
+    proxy_jump: Option<String>,
+    proxy_command: Option<String>,
+}
+
+impl Effective {
+    fn parse(text: &str) -> Self {
+        let mut effective = Self::default();
+        let given = |value: &str| Some(value.to_owned()).filter(|value| value != "none");
+        for (key, value) in text.lines().filter_map(|line| line.trim().split_once(' ')) {
+            match key {
+                "hostname" => effective.hostname = given(value),
+                "port" => effective.port = value.parse().ok(),
+                "user" => effective.user = given(value),
+                "identityfile" => effective.identities.extend(given(value)),
+                "identitiesonly" => effective.identities_only = value == "yes",
+                "userknownhostsfile" | "globalknownhostsfile" => {
+                    effective
+                        .known_hosts
+                        .extend(value.split_whitespace().filter_map(given));
+                }
+                "proxyjump" => effective.proxy_jump = given(value),
+                "proxycommand" => effective.proxy_command = given(value),
+                _ => {}
+            }
+        }
+        effective
+    }
+
+    fn apply(self, target: &Target, home: &str) -> Result<Target, String> {
+        if self.proxy_command.is_some() && target.jump.is_none() {
+            return Err("ProxyCommand is not supported; use ProxyJump".to_owned());
+        }
+        let mut resolved = target.clone();
+        resolved.use_ssh_config = false;
+        resolved.address = self.hostname.unwrap_or(resolved.address);
+        resolved.port = resolved.port.or(self.port);
+        resolved.user = resolved.user.or(self.user);
+        resolved.identities_only |= self.identities_only;
+        let files = |names: &[String]| -> Vec<PathBuf> {
+            names
+                .iter()
+                .map(|name| PathBuf::from(expand(name, &resolved, home)))
+                .collect()
+        };
+        let (identities, known_hosts) = (files(&self.identities), files(&self.known_hosts));
+        if resolved.identities.is_empty() {
+            // `ssh -G` lists OpenSSH's default names, whether they exist or not.
+            resolved.identities = identities.into_iter().filter(|file| file.exists()).collect();
+        }
+        if resolved.known_hosts.is_empty() {
+            resolved.known_hosts = known_hosts;
+        }
+        if let (Some(hops), None) = (self.proxy_jump, &resolved.jump) {
+            resolved.jump = jump(&hops, target)?;
+        }
+        Ok(resolved)
+    }
+}
+
+/// The chain of hops in `[user@]host[:port],…`, the first of which is the nearest.
+fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
+    let mut chain: Option<Box<Target>> = None;
+    for hop in hops.split(',') {
+        let hop = hop.trim_start_matches("ssh://");
+        let (user, place) = hop
+            .rsplit_once('@')
+            .map_or((None, hop), |(user, place)| (Some(user), place));
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                let port = port
+                    .parse()
+                    .map_err(|_| format!("ProxyJump {hop}: `{port}` is no port"))?;
+                (host, Some(port))
+            }
+            _ => (place, None),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let mut next = Target::new(format!("{host} (jump host of {})", target.name), host);
+        next.user = user.map(str::to_owned);
+        next.port = port;
+        next.agent.clone_from(&target.agent);
+        next.passphrase.clone_from(&target.passphrase);
+        next.known_hosts.clone_from(&target.known_hosts);
+        next.use_ssh_config = true;
+        next.jump = chain;
+        chain = Some(Box::new(next));
+    }
+    Ok(chain)
+}
+
+/// Fills in `~` and the tokens of `ssh_config(5)` that file names may have.
+fn expand(name: &str, target: &Target, home: &str) -> String {
+    let mut text = String::new();
+    let rest = match name.strip_prefix("~/") {
+        Some(rest) => {
+            text.push_str(home);
+            text.push('/');
+            rest
+        }
+        None => name,
+    };
+    let mut letters = rest.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            text.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('%') => text.push('%'),
+            Some('h') => text.push_str(&target.address),
+            Some('r') => text.push_str(target.user()),
+            Some('p') => text.push_str(&target.port().to_string()),
+            Some('d') => text.push_str(home),
+            Some('u') => text.push_str(&std::env::var("USER").unwrap_or_else(|_| "root".to_owned())),
+            // Not ours to know: the file will not be found, and the message shows the name.
+            other => {
+                text.push('%');
+                text.extend(other);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PRINTED: &str = "user ann\nhostname 10.0.0.7\nport 2222\nidentitiesonly yes\nproxyjump bob@edge:2200,inner\n\
+        identityfile ~/keys/%r@%h\nidentityfile /k/100%%\nuserknownhostsfile ~/.ssh/a /b\nglobalknownhostsfile /c\n";
+
+    fn resolved(target: &Target) -> Target {
+        Effective::parse(PRINTED)
+            .apply(target, "/home/me")
+            .unwrap_or_else(|reason| Target::new(reason, ""))
+    }
+
+    #[test]
+    fn what_the_inventory_says_wins() {
+        let mut target = Target::new("cp1", "cp1");
+        target.user = Some("root".to_owned());
+        target.port = Some(22);
+        target.identities = vec!["/mine".into()];
+        let resolved = resolved(&target);
+        assert_eq!(resolved.user(), "root");
+        assert_eq!(resolved.port(), 22);
+        assert_eq!(resolved.address, "10.0.0.7");
+        assert_eq!(resolved.identities, [PathBuf::from("/mine")]);
+        assert!(!resolved.use_ssh_config, "must not be asked again");
+    }
+
+    #[test]
+    fn the_rest_comes_from_the_configuration() {
+        let resolved = resolved(&Target::new("cp1", "cp1"));
+        assert_eq!(
+            (resolved.user(), resolved.port(), resolved.identities_only),
+            ("ann", 2222, true)
+        );
+        assert_eq!(
+            resolved.known_hosts,
+            ["/home/me/.ssh/a", "/b", "/c"].map(PathBuf::from)
+        );
+    }
+
+    #[test]
+    fn hops_are_nested_with_the_nearest_innermost() {
+        let inner = *resolved(&Target::new("cp1", "cp1"))
+            .jump
+            .unwrap_or_else(|| Box::new(Target::new("", "")));
+        assert_eq!((inner.address.as_str(), inner.port), ("inner", None));
+        let edge = *inner.jump.unwrap_or_else(|| Box::new(Target::new("", "")));
+        assert_eq!(
+            (edge.address.as_str(), edge.user(), edge.port()),
+            ("edge", "bob", 2200)
+        );
+        assert!(edge.jump.is_none() && edge.use_ssh_config);
+    }
+
+    #[test]
+    fn tokens_are_expanded() {
+        let mut target = Target::new("cp1", "10.0.0.7");
+        target.user = Some("ann".to_owned());
+        assert_eq!(
+            expand("~/keys/%r@%h", &target, "/home/me"),
+            "/home/me/keys/ann@10.0.0.7"
+        );
+        assert_eq!(expand("%d/100%%-%z%", &target, "/h"), "/h/100%-%z%");
+    }
+
+    #[test]
+    fn a_proxy_command_is_refused_with_a_reason() {
+        let effective = Effective::parse("proxycommand nc %h %p\n");
+        let refused = effective.apply(&Target::new("cp1", "cp1"), "/").err();
+        assert!(refused.is_some_and(|reason| reason.contains("ProxyJump")));
+    }
+}

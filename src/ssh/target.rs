@@ -1,0 +1,170 @@
+//! Whom to connect to and how: the values that the inventory gives.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::transport::TransportError;
+
+/// The port of SSH where nothing else is said.
+pub const DEFAULT_PORT: u16 = 22;
+
+/// One host, and everything that is needed to log in to it.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Inventory name; every error starts with it.
+    pub name: String,
+    /// Name or IP address to connect to (or an alias of `~/.ssh/config` when that is in use).
+    pub address: String,
+    /// TCP port; [`DEFAULT_PORT`] when neither this nor `ssh -G` says otherwise.
+    pub port: Option<u16>,
+    /// Login name; `root` when neither this nor `ssh -G` says otherwise.
+    pub user: Option<String>,
+    /// Private key files, tried in this order before anything else.
+    pub identities: Vec<PathBuf>,
+    /// Socket of the agent whose keys are offered too; see [`agent_socket`].
+    pub agent: Option<PathBuf>,
+    /// Whether, of the agent's keys, only those are offered whose public half lies beside an identity.
+    pub identities_only: bool,
+    /// Login password, the last thing that is tried.
+    pub password: Option<SecretString>,
+    /// Passphrase of encrypted identities.
+    pub passphrase: Option<SecretString>,
+    /// Files of known host keys; OpenSSH's own two when empty.
+    pub known_hosts: Vec<PathBuf>,
+    /// `SHA256:…` fingerprints which are accepted besides the known ones.
+    pub fingerprints: Vec<String>,
+    /// Whether `ssh -G` fills in what is not said here.
+    pub use_ssh_config: bool,
+    /// The host to go through.
+    pub jump: Option<Box<Target>>,
+    /// How commands become root.
+    pub sudo: Sudo,
+}
+
+/// The socket of the user's agent, if there is one.
+pub fn agent_socket() -> Option<PathBuf> {
+    std::env::var_os("SSH_AUTH_SOCK")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+/// How a command becomes root.
+#[derive(Debug, Clone)]
+pub enum Sudo {
+    /// The login is root already.
+    None,
+    /// `sudo` that asks nothing.
+    Passwordless,
+    /// `sudo` with this password, if it asks for one.
+    Password(SecretString),
+}
+
+/// How long the other side may stay silent.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For connection, key exchange and login together, per hop.
+    pub connect: Duration,
+    /// Between two keepalives; a connection is given up after three without an answer.
+    pub keepalive: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            keepalive: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Target {
+    /// A host with nothing but a name and an address: root, port 22, strict host keys, no way to log in yet.
+    pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            address: address.into(),
+            port: None,
+            user: None,
+            identities: Vec::new(),
+            agent: None,
+            identities_only: false,
+            password: None,
+            passphrase: None,
+            known_hosts: Vec::new(),
+            fingerprints: Vec::new(),
+            use_ssh_config: false,
+            jump: None,
+            sudo: Sudo::None,
+        }
+    }
+
+    /// The port in force.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(DEFAULT_PORT)
+    }
+
+    /// The login name in force.
+    pub fn user(&self) -> &str {
+        self.user.as_deref().unwrap_or("root")
+    }
+
+    /// The files of known host keys in force.
+    pub fn known_hosts(&self) -> Vec<PathBuf> {
+        if !self.known_hosts.is_empty() {
+            return self.known_hosts.clone();
+        }
+        std::env::home_dir()
+            .map(|home| home.join(".ssh/known_hosts"))
+            .into_iter()
+            .chain([PathBuf::from("/etc/ssh/ssh_known_hosts")])
+            .collect()
+    }
+
+    /// `address:port`, with brackets around an IPv6 address.
+    pub(super) fn endpoint(&self) -> String {
+        if self.address.contains(':') {
+            format!("[{}]:{}", self.address, self.port())
+        } else {
+            format!("{}:{}", self.address, self.port())
+        }
+    }
+
+    pub(super) fn unreachable(&self, reason: impl Into<String>) -> TransportError {
+        TransportError::Unreachable {
+            host: self.name.clone(),
+            address: self.endpoint(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn login_failed(&self, reason: impl Into<String>) -> TransportError {
+        TransportError::Login {
+            host: self.name.clone(),
+            user: self.user().to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn host_key_refused(&self, reason: impl Into<String>) -> TransportError {
+        TransportError::HostKey {
+            host: self.name.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn timed_out(&self, limit: Duration) -> TransportError {
+        TransportError::Timeout {
+            host: self.name.clone(),
+            limit,
+        }
+    }
+
+    pub(super) fn lost(&self, reason: impl Into<String>) -> TransportError {
+        TransportError::Lost {
+            host: self.name.clone(),
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+# Runs two sshd's in a mount namespace with accounts of its own, so that the machine's are left alone,
+# until standard input closes; then it takes everything away.
+# Arguments: the folder that the tests have prepared.
+set -eu
+dir=$1
+for file in passwd shadow sudoers hosts; do
+    mount --bind "$dir/$file" "/etc/$file"
+done
+mkdir -p /run/sshd /run/sudo
+mount -t tmpfs tmpfs /run/sudo
+sshd=$(command -v sshd)
+"$sshd" -D -E "$dir/outer.log" -f "$dir/outer.conf" &
+outer=$!
+"$sshd" -D -E "$dir/inner.log" -f "$dir/inner.conf" &
+inner=$!
+cat >/dev/null
+kill "$outer" "$inner"
+wait
+rm -rf "$dir"

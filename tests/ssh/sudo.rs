@@ -1,0 +1,125 @@
+//! Becoming root.
+
+use std::time::{Duration, Instant};
+
+use ci_bootstrap::ssh::{self, Sudo, Target};
+use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
+
+use crate::prepare::PASSWORD;
+use crate::server::{Servers, servers, timeouts};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn account(servers: &Servers, user: &str, sudo: Sudo) -> Target {
+    let mut target = servers.user(user);
+    target.identities = vec![servers.file("id")];
+    target.sudo = sudo;
+    target
+}
+
+async fn whoami(target: &Target) -> Result<Output, TransportError> {
+    let host = ssh::connect(target, timeouts()).await?;
+    host.exec(Exec::new("id -un; cat; echo err >&2; exit 7", LIMIT))
+        .await
+}
+
+async fn assert_root(target: &Target) {
+    let output = whoami(target).await.unwrap();
+    let expected = Output {
+        ended: Ended::Exited(7),
+        stdout: b"root\n".to_vec(),
+        stderr: b"err\n".to_vec(),
+    };
+    assert_eq!(output, expected);
+}
+
+async fn refusal(target: &Target) -> String {
+    let start = Instant::now();
+    let error = whoami(target).await.unwrap_err();
+    assert!(start.elapsed() < LIMIT, "it must not wait for the time-out");
+    assert!(matches!(error, TransportError::Login { .. }), "{error:?}");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_password() {
+    let Some(servers) = servers("without_a_password") else {
+        return;
+    };
+    // bob's .bashrc prints on both outputs: none of it may appear.
+    assert_root(&account(servers, "bob", Sudo::Passwordless)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_right_password() {
+    let Some(servers) = servers("with_the_right_password") else {
+        return;
+    };
+    assert_root(&account(servers, "ann", Sudo::Password(PASSWORD.into()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_password_that_is_not_asked_for() {
+    let Some(servers) = servers("with_a_password_that_is_not_asked_for") else {
+        return;
+    };
+    assert_root(&account(servers, "bob", Sudo::Password(PASSWORD.into()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_wrong_password() {
+    let Some(servers) = servers("with_the_wrong_password") else {
+        return;
+    };
+    let text = refusal(&account(servers, "ann", Sudo::Password("battery staple".into()))).await;
+    assert!(
+        text.contains("cannot log in to cp1 as ann: sudo refuses the password"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("battery") && !text.contains("id -un"),
+        "neither secret nor script: {text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_needed_password_is_missing() {
+    let Some(servers) = servers("a_needed_password_is_missing") else {
+        return;
+    };
+    let text = refusal(&account(servers, "ann", Sudo::Passwordless)).await;
+    assert!(
+        text.contains("give one in the inventory, or allow NOPASSWD"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_in_the_sudoers() {
+    let Some(servers) = servers("not_in_the_sudoers") else {
+        return;
+    };
+    let text = refusal(&account(servers, "eve", Sudo::Password(PASSWORD.into()))).await;
+    assert!(
+        text.contains("the user may not use sudo; add it to the sudoers"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudo_that_wants_a_terminal() {
+    let Some(servers) = servers("sudo_that_wants_a_terminal") else {
+        return;
+    };
+    let text = refusal(&account(servers, "tty", Sudo::Passwordless)).await;
+    assert!(text.contains("remove `requiretty`"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_without_a_shell() {
+    let Some(servers) = servers("a_login_without_a_shell") else {
+        return;
+    };
+    let text = refusal(&account(servers, "out", Sudo::None)).await;
+    assert!(text.contains("its login shell is nologin"), "{text}");
+}
