@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::io::AsyncBufReadExt as _;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ClientBuilder, ConfigExt as _, retry::RetryPolicy};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -112,6 +114,30 @@ impl Api {
                 limit: call.limit,
             }),
         }
+    }
+
+    /// Returns when something happens in the watch at `path`, or after `within`; what happened is for the caller to look up.
+    /// A watch that can't be had costs the whole time and is no error: the caller looks again anyway.
+    pub(super) async fn await_event(&self, path: &str, within: Duration) {
+        let watch = async {
+            let Ok(request) = Call::get(path).request() else {
+                return;
+            };
+            let Ok(stream) = self.client.request_stream(request).await else {
+                return;
+            };
+            let mut line = String::new();
+            if matches!(std::pin::pin!(stream).read_line(&mut line).await, Ok(n) if n > 0) {
+                return;
+            }
+            std::future::pending::<()>().await;
+        };
+        // An error ends the watch early; a short rest keeps that from becoming a busy loop.
+        let watch = async {
+            let rest = Duration::from_millis(200);
+            tokio::join!(watch, tokio::time::sleep(rest.min(within)));
+        };
+        let _ = tokio::time::timeout(within, watch).await;
     }
 }
 

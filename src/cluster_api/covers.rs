@@ -28,24 +28,32 @@ pub(super) fn leaves_behind(wanted: &Value, live: &Value) -> bool {
         .flatten()
         .filter(|entry| entry["manager"] == MANAGER && entry["operation"] == "Apply")
         .filter_map(|entry| entry["fieldsV1"].as_object())
-        .any(|fields| owns_more(fields, wanted))
+        .any(|fields| owns_more(fields, wanted, live))
 }
 
 /// Walks a `fieldsV1` set: `f:` is a field, `k:` the keys of a list item, `v:` a value in a set, `.` the thing itself.
-fn owns_more(fields: &Map<String, Value>, wanted: &Value) -> bool {
+/// What is owned and not there (such as `preserveUnknownFields: false`, which is never stored) leaves nothing behind.
+fn owns_more(fields: &Map<String, Value>, wanted: &Value, live: &Value) -> bool {
     fields.iter().any(|(key, below)| {
-        let found = match key.split_once(':') {
-            Some(("f", name)) => wanted.get(name).filter(|value| !value.is_null()),
-            Some(("k", keys)) => item_with(wanted, keys),
-            Some(("v", value)) => set_member(wanted, value),
-            _ => return false,
+        let Some(live) = step(key, live) else {
+            return false;
         };
-        match (found, below.as_object()) {
+        match (step(key, wanted), below.as_object()) {
             (None, _) => true,
-            (Some(found), Some(below)) => owns_more(below, found),
+            (Some(wanted), Some(below)) => owns_more(below, wanted, live),
             (Some(_), None) => false,
         }
     })
+}
+
+/// One step of a `fieldsV1` path down into an object.
+fn step<'a>(key: &str, object: &'a Value) -> Option<&'a Value> {
+    match key.split_once(':')? {
+        ("f", name) => object.get(name).filter(|value| !value.is_null()),
+        ("k", keys) => item_with(object, keys),
+        ("v", value) => set_member(object, value),
+        _ => None,
+    }
 }
 
 fn item_with<'a>(list: &'a Value, keys: &str) -> Option<&'a Value> {
@@ -83,39 +91,50 @@ mod tests {
         assert!(!covers(&json!(["a"]), &json!(["a", "b"])));
     }
 
-    fn applied(fields: &Value) -> Value {
-        json!({"metadata": {"managedFields": [
+    fn applied(fields: &Value, mut live: Value) -> Value {
+        live["metadata"] = json!({"managedFields": [
             {"manager": "kubelet", "operation": "Apply", "fieldsV1": {"f:foreign": {}}},
             {"manager": MANAGER, "operation": "Apply", "fieldsV1": fields},
-        ]}})
+        ]});
+        live["foreign"] = 1.into();
+        live
     }
 
     #[test]
     fn a_dropped_variable_is_left_behind() {
-        let live = applied(
-            &json!({"f:spec": {"f:env": {"k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}}}}),
-        );
+        let fields = json!({"f:env": {"k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}}});
+        let live = applied(&fields, json!({"env": [{"name": "A", "value": "1"}]}));
         assert!(!leaves_behind(
-            &json!({"spec": {"env": [{"name": "A", "value": "1"}]}}),
+            &json!({"env": [{"name": "A", "value": "1"}]}),
             &live
         ));
         assert!(leaves_behind(
-            &json!({"spec": {"env": [{"name": "B", "value": "1"}]}}),
+            &json!({"env": [{"name": "B", "value": "1"}]}),
             &live
         ));
-        assert!(leaves_behind(&json!({"spec": {"env": [{"name": "A"}]}}), &live));
+        assert!(leaves_behind(&json!({"env": [{"name": "A"}]}), &live));
+    }
+
+    #[test]
+    fn what_is_owned_but_was_never_stored_is_not_left_behind() {
+        let live = applied(&json!({"f:preserveUnknownFields": {}}), json!({}));
+        assert!(!leaves_behind(&json!({}), &live));
     }
 
     #[test]
     fn a_defaulted_list_key_is_still_ours() {
-        let live = applied(&json!({"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:port": {}}}}));
+        let fields = json!({"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}": {"f:port": {}}}});
+        let live = applied(&fields, json!({"ports": [{"port": 80, "protocol": "TCP"}]}));
         assert!(!leaves_behind(&json!({"ports": [{"port": 80}]}), &live));
         assert!(leaves_behind(&json!({"ports": [{"port": 81}]}), &live));
     }
 
     #[test]
     fn a_dropped_set_member_is_left_behind() {
-        let live = applied(&json!({"f:finalizers": {"v:\"x\"": {}}}));
+        let live = applied(
+            &json!({"f:finalizers": {"v:\"x\"": {}}}),
+            json!({"finalizers": ["x"]}),
+        );
         assert!(!leaves_behind(&json!({"finalizers": ["x"]}), &live));
         assert!(leaves_behind(&json!({"finalizers": ["y"]}), &live));
     }

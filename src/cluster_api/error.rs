@@ -160,6 +160,17 @@ impl ApiError {
         self.rejection().is_some_and(|r| r.code == 409)
     }
 
+    /// Whether the same request may succeed a little later: the server was away or overloaded.
+    pub(super) fn may_heal(&self) -> bool {
+        match self {
+            Self::Transport { source, .. } => matches!(source, TransportError::Unreachable { .. }),
+            Self::Timeout { .. } | Self::Broken { .. } => true,
+            Self::Rejected(rejection) => rejection.code >= 500 || rejection.code == 429,
+            Self::During { source, .. } => source.may_heal(),
+            _ => false,
+        }
+    }
+
     pub(super) fn from_kube(error: &kube::Error, server: &str) -> Self {
         if let kube::Error::Api(status) = error {
             return Self::Rejected(rejection(status));

@@ -17,6 +17,7 @@ mod node;
 mod node_settings;
 mod object;
 mod objects;
+mod rollout;
 mod sha256;
 mod token;
 
@@ -27,6 +28,7 @@ pub use error::{ApiError, Rejection};
 pub use node::{Condition, Node, Taint};
 pub use node_settings::NodeSettings;
 pub use object::{Object, ObjectId};
+pub use rollout::{Cause, Explanation, RolloutError, RolloutKind, RolloutTarget};
 pub use token::{BootstrapToken, LeftToken};
 
 /// The name under which the API server records what is ours.

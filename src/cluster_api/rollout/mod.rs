@@ -1,0 +1,15 @@
+//! Waits for workloads and nodes, and says why one does not become ready.
+//!
+//! [`state`] and [`causes`] are pure functions on objects; [`wait`] and [`scene`] do the reading.
+
+mod causes;
+mod container;
+mod event;
+mod explanation;
+mod scene;
+mod state;
+mod wait;
+
+pub use explanation::{Cause, Explanation};
+pub use state::{RolloutKind, RolloutTarget};
+pub use wait::RolloutError;
