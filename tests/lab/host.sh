@@ -34,6 +34,7 @@ connect() { # the network card
 up() {
   need_lab
   alive && return
+  [ ! -d "$RUN/vm$n" ] || die "$(node_ip "$n") belongs to VM $n of this lab: take another number"
   [ -f "$host/kind" ] || { rm -rf "$host"; create; }
   connect; "$LAB_HERE/inotify.sh" raise
   setsid unshare --mount --propagation private "$LAB_HERE/run-host.sh" "$n" </dev/null >>"$host/console.log" 2>&1 &

@@ -1,7 +1,7 @@
 #!/bin/bash
 # selftest.sh   Does the lab keep its promises? Two labs of its own side by side; needs `lab prepare` and one minute. Exit 1 at the first broken one.
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")" && pwd); . "$here/checks.sh"
 a=selftest-a b=selftest-b
 lab() { LAB_NAME=$1 "$here/lab" "${@:2}"; }
 net() { ( LAB_NAME=$1; . "$here/lib.sh"; echo "$LAB_NET" ); }
@@ -9,17 +9,6 @@ root=$( . "$here/lib.sh"; echo "$LAB_ROOT" ); key=$root/id_ed25519
 as() { # user command: on host 1 of the first lab, with its host key checked
   lab $a run ssh -i "$key" -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=3 \
     -o "UserKnownHostsFile=$root/run/$a/known_hosts" "$1@$(net $a).11" "$2"
-}
-check() { # what command...: must succeed
-  local what=$1 out; shift
-  out=$("$@" 2>&1) && { echo "ok    $what"; return; }
-  echo "FAIL  $what"; echo "      $*: ${out:-(no output)}"; exit 1
-}
-refused() { # what pattern command...: must fail, with an explanation that matches
-  local what=$1 pattern=$2 out; shift 2
-  if out=$("$@" 2>&1); then echo "FAIL  $what: it succeeded"; exit 1; fi
-  grep -q "$pattern" <<<"$out" || { echo "FAIL  $what: no '$pattern' in: $out"; exit 1; }
-  echo "ok    $what"
 }
 traces() { # everything on this machine that bears the name of one of the two labs
   ip netns list | grep "cilab-selftest-" || true

@@ -10,6 +10,7 @@ lab vm wait N [SECONDS]   until ssh answers (180)
 lab vm ssh N [COMMAND]    as root
 lab vm reboot N           from inside, and wait until it is back
 lab vm down [N...]        pull the plug and forget the disk; without a number: all
+lab vm list               which there are
 lab vm inventory-host N   its line for \`hosts:\` of an inventory
 
 Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab vm ssh 50 modprobe ip_vs
@@ -21,6 +22,8 @@ need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}
 
 prepare() {
   [ -d "$ROOTFS/$LAB_SUITE" ] || die "no bare host to make a VM of: run '$LAB_HERE/lab prepare' first"
+  command -v mke2fs >/dev/null || die "mke2fs is missing: apt-get install e2fsprogs"
+  [ -e /dev/net/tun ] || die "no /dev/net/tun, which connects a VM to the lab's network: modprobe tun, or mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
   "$LAB_HERE/vm/qemu.sh"; "$LAB_HERE/vm/image.sh"
 }
 
@@ -67,6 +70,14 @@ down() { # N
 }
 numbers() { find "$RUN" -maxdepth 1 -type d -name 'vm[0-9]*' -printf '%f\n' 2>/dev/null | sed 's/^vm//'; }
 
+list() {
+  local n state
+  for n in $(numbers | sort -n); do
+    state=stopped; ! alive "$n" || state=running
+    echo "vm $n  $(node_ip "$n")  $LAB_SUITE  $state"
+  done
+}
+
 command=${1:-help}; shift || true
 case $command in
   prepare) prepare ;;
@@ -77,6 +88,7 @@ case $command in
   ssh) need_vm "${1:-}"; lab_ssh "$@" ;;
   reboot) need_vm "${1:-}"; reboot "$1" ;;
   down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;
+  list) list ;;
   inventory-host) need_vm "${1:-}"; echo "  - { name: vm$1, address: $(node_ip "$1"), roles: [worker] }" ;;
   help|-h|--help) usage ;;
   *) usage >&2; exit 2 ;;

@@ -25,11 +25,8 @@ from_debian() { # package...: with all that they need beyond the userland
 }
 
 # Is there from the start: its rpm is for the database and the repository.
-preinstalled() { # name [Debian-package...]
-  local name=$1; shift
-  [ $# = 0 ] || from_userland . "$@"
-  pack base "$name" "$(debian_version "${1:-$name}")" 1.el9 "$name"; echo "$name" >> "$RPMS.new/preinstalled"
-}
+preinstalled() { from_userland . "${@:2}"; preinstalled_as "$@"; } # name Debian-package...
+preinstalled_as() { pack base "$1" "$(debian_version "$2")" 1.el9 "$1"; echo "$1" >> "$RPMS.new/preinstalled"; }
 # Can be installed. The rootfs loses the files of those that are made of the userland.
 available() { local name=$1; shift; from_debian "$@"; pack base "$name" "$version" 1.el9 "$name"; }
 taken_out() { # name pattern Debian-package
@@ -61,10 +58,9 @@ base() {
   for name in sudo procps kmod util-linux nftables policycoreutils dnf rpm curl; do tree; preinstalled "${name/procps/procps-ng}" "$name"; done
   tree; preinstalled firewalld firewalld python3-firewall
   tree; provides=(/bin/sh); preinstalled bash bash dash
-  tree; from_userland . openssh-server; rm -f "$files"/lib/systemd/system/ssh.*   # its unit is called sshd here
-  preinstalled openssh-server
+  tree; from_userland . openssh-server; rm -f "$files"/lib/systemd/system/ssh.*; preinstalled_as openssh-server openssh-server   # its unit is called sshd here
   tree; preinstalled gnupg2 gnupg gpg
-  tree; preinstalled iproute iproute2
+  tree; from_userland . iproute2; rm -f "$files"/{,s}bin/tc "$files"/usr/{,s}bin/tc; preinstalled_as iproute iproute2
   tree; provides=(iptables); preinstalled iptables-nft iptables
   tree; preinstalled libselinux-utils selinux-utils
   tree; requires=(iproute); taken_out iproute-tc '/s?bin/tc$' iproute2
