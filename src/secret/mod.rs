@@ -1,0 +1,9 @@
+//! Secrets: where they come from, how they are fetched, and how they are kept out of everything that is shown.
+
+mod redact;
+mod reference;
+mod resolve;
+
+pub use redact::Redactor;
+pub use reference::SecretRef;
+pub use resolve::{SecretError, Secrets};
