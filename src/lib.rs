@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
 
+pub mod cli;
 pub mod cluster_api;
 pub mod diagnostic;
 pub mod event;

@@ -49,7 +49,9 @@ pub struct Calico {
     /// MTU of the pods' interfaces; `0` finds it out from the hosts' interfaces.
     pub mtu: Spanned<u32>,
     /// Size of the blocks in which nodes take pod addresses, as a prefix length. It can't be changed later.
-    pub block_size: Spanned<u8>,
+    /// Without it: 26, or 122 for an IPv6 network.
+    #[schemars(example = &26)]
+    pub block_size: Option<Spanned<u8>>,
     /// Let pods reach the outside with their host's address.
     pub nat_outgoing: Spanned<bool>,
     /// Where the release manifest comes from. Without it: upstream's address for this version.
@@ -66,7 +68,7 @@ impl Default for Calico {
             version: "3.32.1".into(),
             encapsulation: Spanned::default(),
             mtu: 0.into(),
-            block_size: 26.into(),
+            block_size: None,
             nat_outgoing: true.into(),
             manifest: Manifest::default(),
             image_registry: "quay.io".into(),

@@ -61,7 +61,10 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn reason(error: &std::io::Error) -> String {
-    error.kind().to_string()
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 /// Everything that names a file whose content matters.

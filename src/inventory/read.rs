@@ -25,7 +25,7 @@ pub struct Document {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file is missing or unreadable, or no text.
-    #[error("cannot read the inventory: {0}")]
+    #[error("cannot read the inventory")]
     Io(#[from] std::io::Error),
 }
 

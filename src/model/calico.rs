@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::check::Check;
@@ -57,6 +58,7 @@ pub(super) fn check(
     written: &inventory::Calico,
     kubernetes: Option<Version>,
     mode: KubeProxyMode,
+    pods: Option<IpNet>,
     check: &mut Check<'_>,
 ) -> Option<Calico> {
     let version: Option<Version> = check.parse(
@@ -82,7 +84,7 @@ pub(super) fn check(
         version: version?,
         encapsulation: written.encapsulation.value,
         mtu,
-        block_size: written.block_size.value,
+        block_size: block_size(written, pods?),
         nat_outgoing: written.nat_outgoing.value,
         manifest: manifest?,
         image_registry: written.image_registry.value.clone(),
@@ -93,6 +95,12 @@ pub(super) fn check(
         },
         bgp,
     })
+}
+
+/// The block size as written, or Calico's own for the address family.
+pub(super) fn block_size(written: &inventory::Calico, pods: IpNet) -> u8 {
+    let usual = if pods.addr().is_ipv4() { 26 } else { 122 };
+    written.block_size.map_or(usual, |size| size.value)
 }
 
 fn skew(written: &inventory::Calico, version: Version, kubernetes: Version, check: &mut Check<'_>) {

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::check::Check;
-use super::{Host, code, name};
+use super::{Host, calico, code, name};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::inventory;
 
@@ -247,13 +247,14 @@ fn pods_per_node(networks: &Networks, written: &inventory::Cluster, check: &mut 
     }
 }
 
-fn block_size(networks: &Networks, calico: &inventory::Calico, nodes: u64, check: &mut Check<'_>) {
+fn block_size(networks: &Networks, written: &inventory::Calico, nodes: u64, check: &mut Check<'_>) {
     let (smallest, largest) = if networks.pods.addr().is_ipv4() {
         (32, 20)
     } else {
         (128, 116)
     };
-    let size = calico.block_size.value;
+    let size = calico::block_size(written, networks.pods);
+    let span = written.block_size.map_or(Span::NONE, |size| size.span);
     let range = largest.max(networks.pods.prefix_len())..=smallest;
     if !range.contains(&size) {
         let title = format!(
@@ -262,13 +263,10 @@ fn block_size(networks: &Networks, calico: &inventory::Calico, nodes: u64, check
         );
         check.report(
             Diagnostic::error(&code::BLOCK_SIZE, title)
-                .at(
-                    calico.block_size.span,
-                    format!("between {} and {}", range.start(), range.end()),
-                )
+                .at(span, "")
                 .help(format!(
-                    "`calico.blockSize` is {size}; {} is usual",
-                    if smallest == 32 { 26 } else { 122 }
+                    "`calico.blockSize` can be from {} to {smallest} here",
+                    range.start()
                 )),
         );
     } else if parts(networks.pods, size) < nodes {
@@ -276,9 +274,8 @@ fn block_size(networks: &Networks, calico: &inventory::Calico, nodes: u64, check
             "{} has fewer blocks of prefix length {size} than there are nodes",
             networks.pods
         );
-        check.report(
-            Diagnostic::error(&code::BLOCK_SIZE, title).at(calico.block_size.span, format!("{nodes} nodes")),
-        );
+        let problem = Diagnostic::error(&code::BLOCK_SIZE, title).at(span, format!("{nodes} nodes"));
+        check.report(problem.help("take a larger pod network or smaller blocks"));
     }
 }
 

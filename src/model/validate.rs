@@ -51,11 +51,12 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
     let networks = network::check(&written.networks, check);
+    let pods = networks.as_ref().map(|networks| networks.pods);
     let kube_proxy = components::kube_proxy(&written.kube_proxy, check);
     let kubelet = components::kubelet(&written.kubelet, check);
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
-    let calico = calico::check(&written.calico, version, kube_proxy.mode, check);
+    let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
     let hosts = host::check(inventory, check);
     if !check.document.incomplete {
         host::control_planes(inventory, &hosts, check);

@@ -1,0 +1,56 @@
+//! The inventory that a command is given.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{Exit, Failure, OrExit};
+use crate::diagnostic::{Colour, Diagnostic, Source, render};
+use crate::inventory;
+use crate::model::{self, Validated};
+
+/// Reads and checks an inventory. Warnings are printed; so are problems, and then the command fails.
+pub fn load(path: &Path) -> Result<Validated, Failure> {
+    let document = inventory::read(path).or_exit(Exit::Usage)?;
+    match model::validate(&document) {
+        Ok(valid) => {
+            show(&valid.warnings, &document.source);
+            Ok(valid)
+        }
+        Err(problems) => {
+            show(&problems, &document.source);
+            Err(anyhow::anyhow!("{}: {}", document.source.name, count(&problems))).or_exit(Exit::Usage)
+        }
+    }
+}
+
+/// Prints problems to standard error.
+fn show(problems: &[Diagnostic], source: &Source) {
+    // Colours are taken off again where standard error wants none.
+    let _ = write!(anstream::stderr(), "{}", render(problems, source, Colour::Always));
+}
+
+/// "2 problems, 1 warning".
+pub(super) fn count(problems: &[Diagnostic]) -> String {
+    use crate::diagnostic::Severity;
+    let of = |severity| {
+        problems
+            .iter()
+            .filter(|problem| problem.severity == severity)
+            .count()
+    };
+    match (of(Severity::Error), of(Severity::Warning)) {
+        (0, 0) => "no problems".to_owned(),
+        (0, warnings) => plural(warnings, "warning"),
+        (errors, 0) => plural(errors, "problem"),
+        (errors, warnings) => format!("{}, {}", plural(errors, "problem"), plural(warnings, "warning")),
+    }
+}
+
+/// "1 host", "2 hosts".
+pub(super) fn plural(count: usize, noun: &str) -> String {
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
+}

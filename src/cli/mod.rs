@@ -1,0 +1,85 @@
+//! The command line: one file per command. The only place that prints, ends the program or uses `anyhow`.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+mod check;
+mod exit;
+mod init;
+mod inventory_file;
+mod schema;
+
+pub use exit::{Exit, Failure, OrExit};
+pub use inventory_file::load;
+
+/// Turns bare Linux hosts into a working CI system, over SSH.
+#[derive(Debug, Parser)]
+#[command(name = "ci-bootstrap", version, after_help = exit::HELP, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Colours: auto, always or never.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true
+    )]
+    color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Init(init::Args),
+    Schema(schema::Args),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Color> for anstream::ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+/// Runs the command of the process's arguments.
+pub fn main() -> ExitCode {
+    run(std::env::args_os()).into()
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(message) => {
+            let help = !message.use_stderr();
+            // Nobody is left to tell that the message can't be printed.
+            let _ = message.print();
+            return if help { Exit::Done } else { Exit::Usage };
+        }
+    };
+    anstream::ColorChoice::write_global(cli.color.into());
+    let result = match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Init(args) => init::run(&args),
+        Command::Schema(args) => schema::run(&args),
+    };
+    result.unwrap_or_else(|failure| {
+        let _ = writeln!(anstream::stderr(), "error: {:#}", failure.error);
+        failure.exit
+    })
+}
