@@ -15,7 +15,8 @@ rm -rf "$new/debs"
 cat > "$new/run" <<W
 #!/bin/sh
 # run PROGRAM ARGUMENT...   a program of this folder, with the libraries beside it
-export LD_LIBRARY_PATH=$dst/usr/lib/x86_64-linux-gnu QEMU_MODULE_DIR=$dst/usr/lib/x86_64-linux-gnu/qemu
+lib=lib/x86_64-linux-gnu
+export LD_LIBRARY_PATH=$dst/usr/\$lib:$dst/\$lib QEMU_MODULE_DIR=$dst/usr/lib/x86_64-linux-gnu/qemu
 program=\$1; shift
 exec $dst/usr/bin/\$program "\$@"
 W
