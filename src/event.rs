@@ -119,6 +119,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The place that it happened at, unless it is about the whole run.
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::Started { .. } | Self::Finished { .. } => None,
+            Self::Connecting { place }
+            | Self::Observed { place, .. }
+            | Self::Waiting { place, .. }
+            | Self::StepStarted { place, .. }
+            | Self::Output { place, .. }
+            | Self::StepDone { place, .. }
+            | Self::PlaceDone { place, .. }
+            | Self::PlaceFailed { place, .. }
+            | Self::Script { place, .. }
+            | Self::Note { place, .. } => Some(place),
+        }
+    }
+}
+
 /// A place and how much there is to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlaceSize {
@@ -153,12 +172,16 @@ pub struct Failure {
 pub enum Class {
     /// A place waits for what a failed one owed.
     Blocked,
+    /// Everything was set up, and doesn't work.
+    Unverified,
     /// Unreachable, host key, login.
     Unreachable,
     /// A step failed.
     StepFailed,
     /// Another run holds the lock.
     Locked,
+    /// A person stopped the run.
+    Interrupted,
     /// The program is wrong.
     Bug,
 }

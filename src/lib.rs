@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod inventory;
 pub mod model;
+pub mod report;
 pub mod resource;
 pub mod secret;
 pub mod ssh;

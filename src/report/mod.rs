@@ -1,0 +1,253 @@
+//! What a person or a machine sees of a run: consumers of the event stream, and the only place that prints.
+
+mod clean;
+mod debug_log;
+mod exit_code;
+mod frame;
+mod json;
+#[cfg(test)]
+mod made_up;
+mod output;
+mod palette;
+mod plain;
+mod plan_text;
+mod run;
+mod said;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod tty;
+mod words;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::event::Event;
+
+pub use exit_code::ExitCode;
+
+use debug_log::DebugLog;
+use output::Output;
+use palette::Palette;
+use run::Run;
+
+/// Masks secrets in a text. Events are masked where they are made; this is the second fence.
+pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
+
+/// How often the terminal is redrawn, and clocks are looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a run's output looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// A live view on a terminal, else plain text.
+    #[default]
+    Auto,
+    /// Lines of text.
+    Plain,
+    /// One JSON object per line on standard output.
+    Json,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Colour {
+    /// On a terminal, heeding `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where the debug log goes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LogFile {
+    /// A new file in the user's state directory, of which the newest twenty stay.
+    #[default]
+    State,
+    /// This file, appended to.
+    Path(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// What decides how a run is shown.
+#[derive(Clone)]
+pub struct Options {
+    /// The format.
+    pub format: Format,
+    /// Colours.
+    pub colour: Colour,
+    /// 1 shows what scripts print, 2 the scripts too.
+    pub verbosity: u8,
+    /// Masks secrets.
+    pub redact: Redact,
+    /// The debug log.
+    pub log: LogFile,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            format: Format::default(),
+            colour: Colour::default(),
+            verbosity: 0,
+            redact: Arc::new(str::to_owned),
+            log: LogFile::default(),
+        }
+    }
+}
+
+/// How a run ended, once everything about it has been printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Changes made or, in a plan, wanted.
+    pub changes: usize,
+    /// The run's code by what happened.
+    code: ExitCode,
+}
+
+impl Report {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        self.code
+    }
+
+    /// The exit code of `plan --exit-code`: as `exit_code`, but changes are told from no changes.
+    pub fn plan_exit_code(&self) -> ExitCode {
+        if self.code == ExitCode::Done && self.changes > 0 {
+            ExitCode::Changes
+        } else {
+            self.code
+        }
+    }
+}
+
+/// The moment at which something happened.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    /// Since the report began.
+    elapsed: Duration,
+    /// By the wall clock.
+    time: jiff::Timestamp,
+}
+
+/// One way to show a run. `run` already includes the event.
+trait View: Send {
+    fn event(&mut self, event: &Event, run: &Run, at: Moment);
+    /// Time has passed.
+    fn tick(&mut self, _run: &Run, _at: Moment) {}
+    /// Nothing more will come.
+    fn end(&mut self, run: &Run, at: Moment);
+}
+
+/// Shows the events until `Finished` comes or every sender is gone. Printing happens inside; await the handle before the
+/// process ends, or the summary is lost.
+pub fn start(mut receiver: UnboundedReceiver<Event>, options: Options) -> JoinHandle<Report> {
+    let mut reporter = Reporter::new(options);
+    tokio::spawn(async move {
+        let began = Instant::now();
+        let now = || Moment {
+            elapsed: began.elapsed(),
+            time: jiff::Timestamp::now(),
+        };
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                event = receiver.recv() => match event {
+                    Some(event) => reporter.event(event, now()),
+                    None => break,
+                },
+                _ = ticks.tick() => reporter.tick(now()),
+            }
+            if reporter.run.is_finished() {
+                break;
+            }
+        }
+        reporter.end(now())
+    })
+}
+
+/// The run so far, and those who show it.
+struct Reporter {
+    run: Run,
+    views: Vec<Box<dyn View>>,
+    redact: Redact,
+}
+
+impl Reporter {
+    fn new(options: Options) -> Self {
+        let mut run = Run::default();
+        let mut views: Vec<Box<dyn View>> = Vec::new();
+        match DebugLog::open(&options.log, jiff::Timestamp::now()) {
+            Ok(Some((log, path))) => {
+                views.push(Box::new(log));
+                run.log = Some(path);
+            }
+            Ok(None) => {}
+            Err(error) => run.log_error = Some(error.to_string()),
+        }
+        views.push(view(&options));
+        Self {
+            run,
+            views,
+            redact: options.redact,
+        }
+    }
+
+    fn event(&mut self, event: Event, at: Moment) {
+        let event = clean::event(event, &self.redact);
+        self.run.take(&event, at.elapsed);
+        for view in &mut self.views {
+            view.event(&event, &self.run, at);
+        }
+    }
+
+    fn tick(&mut self, at: Moment) {
+        for view in &mut self.views {
+            view.tick(&self.run, at);
+        }
+    }
+
+    fn end(mut self, at: Moment) -> Report {
+        for view in &mut self.views {
+            view.end(&self.run, at);
+        }
+        Report {
+            changes: self.run.changes(),
+            code: exit_code::of(&self.run),
+        }
+    }
+}
+
+fn view(options: &Options) -> Box<dyn View> {
+    let stdout = || Output::new(Box::new(std::io::stdout()));
+    let palette = Palette::new(options.colour, &std::io::stdout());
+    match options.format {
+        Format::Json => Box::new(json::Json::new(stdout(), options.verbosity)),
+        Format::Auto if is_interactive() => Box::new(tty::Tty::new(
+            tty::Screen::stderr(),
+            stdout(),
+            palette,
+            options.verbosity,
+        )),
+        Format::Auto | Format::Plain => Box::new(plain::Plain::new(stdout(), palette, options.verbosity)),
+    }
+}
+
+/// Whether there is a terminal with a person before it that understands cursor movements.
+fn is_interactive() -> bool {
+    std::io::stdout().is_terminal()
+        && std::io::stderr().is_terminal()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        && std::env::var_os("CI").is_none()
+}

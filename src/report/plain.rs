@@ -1,0 +1,112 @@
+//! Lines of text for pipes, files and CI logs: one for each event that matters, each with its place.
+
+use std::time::Duration;
+
+use crate::event::Event;
+
+use super::output::Output;
+use super::palette::Palette;
+use super::run::{Run, State};
+use super::{Moment, View, said, summary, words};
+
+/// The longest silence. CI services end jobs that say nothing for minutes.
+const SILENCE: Duration = Duration::from_secs(30);
+
+pub(super) struct Plain {
+    output: Output,
+    palette: Palette,
+    verbosity: u8,
+    spoke: Duration,
+}
+
+impl Plain {
+    pub(super) fn new(output: Output, palette: Palette, verbosity: u8) -> Self {
+        Self {
+            output,
+            palette,
+            verbosity,
+            spoke: Duration::ZERO,
+        }
+    }
+}
+
+impl View for Plain {
+    fn event(&mut self, event: &Event, run: &Run, at: Moment) {
+        for line in lines(event, run, &self.palette, self.verbosity) {
+            self.output.line(&line);
+            self.spoke = at.elapsed;
+        }
+    }
+
+    fn tick(&mut self, run: &Run, at: Moment) {
+        if run.has_begun() && at.elapsed.saturating_sub(self.spoke) >= SILENCE {
+            self.spoke = at.elapsed;
+            self.output.line(&still(run, at.elapsed));
+        }
+    }
+
+    fn end(&mut self, run: &Run, at: Moment) {
+        for line in summary::lines(run, &self.palette, at.elapsed) {
+            self.output.line(&line);
+        }
+    }
+}
+
+/// What an event says, as lines with their place in front.
+fn lines(event: &Event, run: &Run, palette: &Palette, verbosity: u8) -> Vec<String> {
+    if let Event::Started { places, .. } = event {
+        let names = places.iter().map(|size| size.place.as_str());
+        let steps = places.iter().map(|size| size.steps).sum();
+        // A plan's text says it all at the end.
+        let says = (!run.is_plan()).then(|| {
+            format!(
+                "{}: {}, {}",
+                run.title(),
+                words::places(names),
+                words::count(steps, "step")
+            )
+        });
+        return says.into_iter().collect();
+    }
+    let Some((place, texts)) = said::about(event, run, palette, verbosity) else {
+        return Vec::new();
+    };
+    let prefix = palette.strong.apply_to(format!("[{place}]")).to_string();
+    texts.into_iter().map(|text| format!("{prefix} {text}")).collect()
+}
+
+/// A sign of life: what has been going on for longest.
+fn still(run: &Run, now: Duration) -> String {
+    let counts = run.counts();
+    let longest = run
+        .tracks
+        .iter()
+        .filter(|track| {
+            matches!(
+                track.state,
+                State::Connecting | State::Checking | State::Working { .. }
+            )
+        })
+        .min_by_key(|track| track.since)
+        .map(|track| {
+            let what = match &track.state {
+                State::Working { step, .. } => step.as_str(),
+                State::Connecting => "connecting",
+                _ => "looking at what is there",
+            };
+            format!(
+                "; longest: [{}] {what} for {}",
+                track.place,
+                words::took(now.saturating_sub(track.since))
+            )
+        });
+    format!(
+        "{} {}/{} done, {} working, {} waiting{}",
+        words::clock(now),
+        counts.done,
+        run.tracks.len(),
+        counts.working,
+        counts.waiting,
+        longest.unwrap_or_default()
+    )
+}

@@ -1,0 +1,87 @@
+//! What `plan` prints: every wanted change with its difference, in the plan's order.
+
+use super::palette::Palette;
+use super::run::{Run, State, Track};
+use super::words;
+
+/// Most names of places in sync.
+const NAMED: usize = 10;
+
+/// The plan's text without its last line.
+pub(super) fn lines(run: &Run, palette: &Palette) -> Vec<String> {
+    let mut lines: Vec<String> = run
+        .tracks
+        .iter()
+        .filter(|track| !track.changes.is_empty() || !track.notes.is_empty())
+        .flat_map(|track| wanted(track, palette))
+        .collect();
+    let in_sync: Vec<String> = run
+        .tracks
+        .iter()
+        .filter(|track| is_in_sync(track))
+        .map(|t| t.place.clone())
+        .collect();
+    if !in_sync.is_empty() {
+        let text = format!("in sync: {}", words::list(&in_sync, NAMED));
+        lines.extend([palette.quiet.apply_to(text).to_string(), String::new()]);
+    }
+    lines
+}
+
+fn is_in_sync(track: &Track) -> bool {
+    track.changes.is_empty() && matches!(track.state, State::Done { .. })
+}
+
+/// A place and what would be done there.
+fn wanted(track: &Track, palette: &Palette) -> Vec<String> {
+    let number = match track.changes.len() {
+        0 => String::new(),
+        number => format!(" ({})", words::count(number, "change")),
+    };
+    let mut lines = vec![format!("{}{number}", palette.strong.apply_to(&track.place))];
+    lines.extend(track.notes.iter().map(|note| format!("  note: {note}")));
+    for change in &track.changes {
+        lines.push(format!(
+            "  {} {}: {}",
+            palette.change.apply_to("~"),
+            change.step,
+            change.summary
+        ));
+        lines.extend(
+            change
+                .detail
+                .iter()
+                .map(|line| format!("      {}", palette.diff(line))),
+        );
+    }
+    lines.push(String::new());
+    lines
+}
+
+/// The plan in one line.
+pub(super) fn closing(run: &Run, palette: &Palette) -> String {
+    let changing = run
+        .tracks
+        .iter()
+        .filter(|track| !track.changes.is_empty())
+        .map(|track| track.place.as_str());
+    let missing = match run.failures().count() {
+        0 => String::new(),
+        number => format!(
+            ", and {} that couldn't be looked at",
+            words::count(number, "place")
+        ),
+    };
+    match run.changes() {
+        0 if missing.is_empty() => palette.good.apply_to("No changes.").to_string(),
+        0 => format!("No changes elsewhere{missing}."),
+        number => {
+            let text = format!(
+                "Plan: {} on {}",
+                words::count(number, "change"),
+                words::places(changing)
+            );
+            format!("{}{missing}.", palette.strong.apply_to(text))
+        }
+    }
+}

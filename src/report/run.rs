@@ -1,0 +1,246 @@
+//! The run so far: events folded into what is true now.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::event::{Class, Event, Failure};
+
+/// Everything known about a run.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// `apply`, `plan` …; empty before the run begins.
+    pub(super) command: String,
+    pub(super) cluster: String,
+    pub(super) tracks: Vec<Track>,
+    /// When it ended and how long it took.
+    pub(super) took: Option<Duration>,
+    /// The debug log, or why there is none.
+    pub(super) log: Option<PathBuf>,
+    pub(super) log_error: Option<String>,
+}
+
+/// One place's part of the run.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) place: String,
+    pub(super) state: State,
+    /// When the state began, since the report's start.
+    pub(super) since: Duration,
+    pub(super) changes: Vec<Change>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What a track is doing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum State {
+    Pending,
+    Connecting,
+    Checking,
+    Waiting { step: String, on: String },
+    Working { step: String, summary: String },
+    Done { changed: usize, unchanged: usize },
+    Failed { step: Option<String>, failure: Failure },
+}
+
+/// A change that is wanted, being made, or made.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) step: String,
+    pub(super) summary: String,
+    pub(super) detail: Vec<String>,
+    pub(super) is_made: bool,
+}
+
+/// How many tracks are in which state.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) done: usize,
+    pub(super) failed: usize,
+    pub(super) blocked: usize,
+    pub(super) working: usize,
+    pub(super) waiting: usize,
+}
+
+impl Run {
+    pub(super) fn take(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Started {
+                command,
+                cluster,
+                places,
+            } => {
+                self.command.clone_from(command);
+                self.cluster.clone_from(cluster);
+                for place in places {
+                    self.track(&place.place);
+                }
+            }
+            Event::Connecting { place } => self.track(place).enter(State::Connecting, now),
+            Event::Observed { place, .. } => self.track(place).enter(State::Checking, now),
+            Event::Waiting { place, step, on } => {
+                self.track(place).enter(
+                    State::Waiting {
+                        step: step.clone(),
+                        on: on.clone(),
+                    },
+                    now,
+                );
+            }
+            Event::StepStarted {
+                place,
+                step,
+                summary,
+                detail,
+            } => {
+                let is_plan = self.is_plan();
+                self.track(place).begin(step, summary, detail, is_plan, now);
+            }
+            Event::StepDone { place, step, .. } => self.track(place).finish(step, now),
+            Event::PlaceDone {
+                place,
+                changed,
+                unchanged,
+            } => {
+                let state = State::Done {
+                    changed: *changed,
+                    unchanged: *unchanged,
+                };
+                self.track(place).enter(state, now);
+            }
+            Event::PlaceFailed { place, step, failure } => {
+                let state = State::Failed {
+                    step: step.clone(),
+                    failure: failure.clone(),
+                };
+                self.track(place).enter(state, now);
+            }
+            Event::Note { place, text } => self.track(place).notes.push(text.clone()),
+            Event::Finished { took, .. } => self.took = Some(*took),
+            Event::Output { .. } | Event::Script { .. } => {}
+        }
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        !self.command.is_empty()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.took.is_some()
+    }
+
+    /// Whether changes are only wanted.
+    pub(super) fn is_plan(&self) -> bool {
+        self.command == "plan"
+    }
+
+    /// `apply ci`: what a person called the run.
+    pub(super) fn title(&self) -> String {
+        format!("{} {}", self.command, self.cluster).trim().to_owned()
+    }
+
+    /// Changes made or, in a plan, wanted.
+    pub(super) fn changes(&self) -> usize {
+        let is_plan = self.is_plan();
+        self.tracks
+            .iter()
+            .flat_map(|track| &track.changes)
+            .filter(|change| is_plan || change.is_made)
+            .count()
+    }
+
+    pub(super) fn failures(&self) -> impl Iterator<Item = (&Track, Option<&str>, &Failure)> {
+        self.tracks.iter().filter_map(|track| match &track.state {
+            State::Failed { step, failure } => Some((track, step.as_deref(), failure)),
+            _ => None,
+        })
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for track in &self.tracks {
+            match &track.state {
+                State::Pending => {}
+                State::Connecting | State::Checking | State::Working { .. } => counts.working += 1,
+                State::Waiting { .. } => counts.waiting += 1,
+                State::Done { .. } => counts.done += 1,
+                State::Failed { failure, .. } if failure.class == Class::Blocked => counts.blocked += 1,
+                State::Failed { .. } => counts.failed += 1,
+            }
+        }
+        counts
+    }
+
+    /// The place's track; one that the run's start didn't name is added.
+    fn track(&mut self, place: &str) -> &mut Track {
+        let index = self
+            .tracks
+            .iter()
+            .position(|track| track.place == place)
+            .unwrap_or_else(|| {
+                self.tracks.push(Track::new(place));
+                self.tracks.len() - 1
+            });
+        &mut self.tracks[index]
+    }
+
+    /// The place's track, where there is one.
+    pub(super) fn find(&self, place: &str) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.place == place)
+    }
+}
+
+impl Track {
+    fn new(place: &str) -> Self {
+        Self {
+            place: place.to_owned(),
+            state: State::Pending,
+            since: Duration::ZERO,
+            changes: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn enter(&mut self, state: State, now: Duration) {
+        self.state = state;
+        self.since = now;
+    }
+
+    fn begin(&mut self, step: &str, summary: &str, detail: &[String], is_plan: bool, now: Duration) {
+        self.changes.push(Change {
+            step: step.to_owned(),
+            summary: summary.to_owned(),
+            detail: detail.to_vec(),
+            is_made: false,
+        });
+        if !is_plan {
+            self.enter(
+                State::Working {
+                    step: step.to_owned(),
+                    summary: summary.to_owned(),
+                },
+                now,
+            );
+        }
+    }
+
+    fn finish(&mut self, step: &str, now: Duration) {
+        if let Some(change) = self.changes.iter_mut().rev().find(|change| change.step == step) {
+            change.is_made = true;
+        }
+        self.enter(State::Checking, now);
+    }
+
+    /// Changes made so far.
+    pub(super) fn made(&self) -> usize {
+        self.changes.iter().filter(|change| change.is_made).count()
+    }
+
+    /// What the step does or did.
+    pub(super) fn summary_of(&self, step: &str) -> Option<&str> {
+        self.changes
+            .iter()
+            .rev()
+            .find(|change| change.step == step)
+            .map(|change| change.summary.as_str())
+    }
+}

@@ -1,0 +1,246 @@
+//! Whole runs, as they are shown.
+
+use indicatif::{InMemoryTerm, ProgressDrawTarget};
+use insta::assert_snapshot;
+
+use crate::event::{Class, Event};
+
+use super::made_up::{
+    Capture, done, failed, finished, moment, play, reporter, started, step, step_done, troubled_apply,
+};
+use super::palette::Palette;
+use super::{ExitCode, View, json::Json, plain::Plain, tty};
+
+fn plain(events: Vec<Event>, verbosity: u8) -> (String, super::Report) {
+    let capture = Capture::default();
+    let view = Plain::new(capture.output(), Palette::with(false), verbosity);
+    let report = play(Box::new(view), events);
+    (capture.text(), report)
+}
+
+fn terminal(rows: u16, columns: u16) -> (InMemoryTerm, Capture, Box<dyn View>) {
+    let term = InMemoryTerm::new(rows, columns);
+    let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+    let screen = tty::Screen::new(target, Box::new(move || (rows, columns)));
+    let capture = Capture::default();
+    let view = tty::Tty::new(screen, capture.output(), Palette::with(false), 0);
+    (term, capture, Box::new(view))
+}
+
+#[test]
+fn plain_text_of_a_troubled_run() {
+    let (text, report) = plain(troubled_apply(), 0);
+    assert_snapshot!("plain", text);
+    assert_eq!((report.exit_code(), report.changes), (ExitCode::StepFailed, 2));
+}
+
+#[test]
+fn verbose_plain_text_shows_scripts_and_what_they_print() {
+    let (text, _) = plain(troubled_apply(), 2);
+    assert_snapshot!("plain_verbose", text);
+}
+
+#[test]
+fn json_has_an_object_for_each_event_and_says_the_exit_code() {
+    let capture = Capture::default();
+    play(Box::new(Json::new(capture.output(), 0)), troubled_apply());
+    assert_snapshot!("json", capture.text());
+    for line in capture.text().lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        assert!(
+            object["time"].is_string() && object["event"].is_string(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_plan_is_in_the_order_of_its_places_and_says_nothing_before() {
+    let places = ["m1", "w1", "cluster"];
+    let events = vec![
+        started("plan", &places),
+        step(
+            "cluster",
+            "Calico",
+            "create 24 objects (known after kubeadm init on m1)",
+            &[],
+        ),
+        done("cluster", 1),
+        done("w1", 0),
+        step(
+            "m1",
+            "sysctl",
+            "set net.ipv4.ip_forward",
+            &[" # ours", "-0", "+1"],
+        ),
+        step("m1", "swap", "turn swap off", &[]),
+        done("m1", 2),
+        finished(3, 0, 0, 3),
+    ];
+    let (text, report) = plain(events, 0);
+    assert_snapshot!("plan", text);
+    assert_eq!(report.exit_code(), ExitCode::Done);
+    assert_eq!(report.plan_exit_code(), ExitCode::Changes);
+}
+
+#[test]
+fn a_plan_without_changes_says_so() {
+    let (text, report) = plain(
+        vec![started("plan", &["m1"]), done("m1", 0), finished(1, 0, 0, 0)],
+        0,
+    );
+    assert_snapshot!(text, @r"
+    in sync: m1
+
+    No changes.
+    ");
+    assert_eq!(report.plan_exit_code(), ExitCode::Done);
+}
+
+#[test]
+fn the_lock_is_a_code_of_its_own() {
+    let message = "anna@laptop has been running apply since 12:00";
+    let events = vec![
+        started("apply", &["m1", "w1"]),
+        failed("m1", None, Class::Locked, message),
+        finished(0, 1, 0, 0),
+    ];
+    let (text, report) = plain(events, 0);
+    assert_eq!(report.exit_code(), ExitCode::Locked);
+    assert!(text.contains(&format!("LOCKED m1: {message}")), "{text}");
+}
+
+#[test]
+fn what_blocks_decides_before_what_is_blocked() {
+    let events = vec![
+        started("apply", &["m1", "w1"]),
+        failed("m1", None, Class::Unreachable, "no route"),
+        failed("w1", Some("join"), Class::Blocked, "waits for the API server"),
+        finished(0, 1, 1, 0),
+    ];
+    assert_eq!(plain(events, 0).1.exit_code(), ExitCode::Unreachable);
+}
+
+#[test]
+fn a_run_that_just_stops_is_a_bug() {
+    let (text, report) = plain(vec![started("apply", &["m1"])], 0);
+    assert_eq!(report.exit_code(), ExitCode::Bug);
+    assert!(
+        text.contains("without saying how") && text.contains("/state/run.log"),
+        "{text}"
+    );
+}
+
+#[test]
+fn plain_text_is_never_silent_for_long() {
+    let capture = Capture::default();
+    let mut reporter = reporter(Box::new(Plain::new(capture.output(), Palette::with(false), 0)));
+    reporter.event(started("apply", &["m1", "w1"]), moment(0));
+    reporter.event(step("m1", "kubeadm init", "make a cluster", &[]), moment(2));
+    for half_second in 3..140 {
+        reporter.tick(moment(half_second));
+    }
+    let signs: Vec<String> = capture.text().lines().skip(2).map(str::to_owned).collect();
+    assert_eq!(
+        signs,
+        [
+            "00:31 0/2 done, 1 working, 0 waiting; longest: [m1] kubeadm init for 30s",
+            "01:01 0/2 done, 1 working, 0 waiting; longest: [m1] kubeadm init for 1m00s",
+        ]
+    );
+}
+
+#[test]
+fn few_hosts_on_a_terminal() {
+    let (term, _, view) = terminal(24, 80);
+    let mut reporter = reporter(view);
+    for (index, event) in troubled_apply().into_iter().take(14).enumerate() {
+        reporter.event(event, moment(index));
+    }
+    reporter.tick(moment(40));
+    assert_snapshot!("tty_few", term.contents());
+}
+
+#[test]
+fn a_hundred_hosts_fit_a_small_terminal() {
+    let names: Vec<String> = (1..=100).map(|number| format!("w{number:03}")).collect();
+    let (term, summary, view) = terminal(14, 60);
+    let mut reporter = reporter(view);
+    reporter.event(
+        started("apply", &names.iter().map(String::as_str).collect::<Vec<_>>()),
+        moment(0),
+    );
+    for (index, name) in names.iter().enumerate() {
+        match index {
+            0..5 => reporter.event(
+                failed(name, Some("packages"), Class::StepFailed, "status 100"),
+                moment(2),
+            ),
+            5..60 => reporter.event(done(name, 0), moment(2)),
+            60 => {
+                reporter.event(step(name, "swap", "turn swap off", &[]), moment(2));
+                reporter.event(step_done(name, "swap", 1), moment(3));
+                reporter.event(done(name, 1), moment(3));
+            }
+            _ => reporter.event(
+                step(
+                    name,
+                    "kubeadm join",
+                    "join the cluster through a control plane with a long name",
+                    &[],
+                ),
+                moment(4),
+            ),
+        }
+    }
+    reporter.tick(moment(240));
+    assert_snapshot!("tty_many", term.contents());
+    assert!(term.contents().lines().all(|line| line.chars().count() < 60));
+    reporter.event(finished(56, 5, 0, 1), moment(250));
+    reporter.end(moment(250));
+    assert!(
+        !term.contents().contains("working"),
+        "the frame is cleared: {}",
+        term.contents()
+    );
+    assert_snapshot!("summary_many", summary.text());
+}
+
+struct Closed;
+
+impl std::io::Write for Closed {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_run_goes_on_when_nobody_reads() {
+    let output = super::output::Output::new(Box::new(Closed));
+    let report = play(
+        Box::new(Plain::new(output, Palette::with(false), 0)),
+        troubled_apply(),
+    );
+    assert_eq!(report.exit_code(), ExitCode::StepFailed);
+}
+
+#[tokio::test]
+async fn a_report_ends_with_the_run_though_senders_live_on() {
+    let (events, receiver) = crate::event::Events::channel();
+    let options = super::Options {
+        format: super::Format::Plain,
+        log: super::LogFile::Off,
+        ..Default::default()
+    };
+    let report = super::start(receiver, options);
+    events.send(started("apply", &["m1"]));
+    events.send(done("m1", 0));
+    events.send(finished(1, 0, 0, 0));
+    let report = tokio::time::timeout(std::time::Duration::from_secs(5), report).await;
+    assert!(matches!(report, Ok(Ok(report)) if report.exit_code() == ExitCode::Done));
+    events.send(done("m1", 0));
+}

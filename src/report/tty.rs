@@ -1,0 +1,119 @@
+//! The view on a terminal: what is settled scrolls up, what goes on is redrawn below it.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::Event;
+
+use super::output::Output;
+use super::palette::Palette;
+use super::run::{Run, Track};
+use super::{Moment, View, frame, said, summary, words};
+
+/// Up to so many places each change gets a line; beyond, only each place that has changed.
+const FEW: usize = 10;
+
+/// A terminal to draw on.
+pub(super) struct Screen {
+    target: ProgressDrawTarget,
+    /// Rows and columns, asked each time because windows are resized.
+    size: Box<dyn Fn() -> (u16, u16) + Send>,
+}
+
+impl Screen {
+    pub(super) fn new(target: ProgressDrawTarget, size: Box<dyn Fn() -> (u16, u16) + Send>) -> Self {
+        Self { target, size }
+    }
+
+    /// The process's own. The frame goes to standard error, so that it never ends up in what somebody keeps.
+    pub(super) fn stderr() -> Self {
+        let size = || console::Term::stderr().size_checked().unwrap_or((24, 80));
+        Self::new(ProgressDrawTarget::stderr(), Box::new(size))
+    }
+}
+
+pub(super) struct Tty {
+    /// One bar whose message is the whole frame: indicatif redraws it, and puts lines above it.
+    bar: ProgressBar,
+    size: Box<dyn Fn() -> (u16, u16) + Send>,
+    output: Output,
+    palette: Palette,
+    verbosity: u8,
+}
+
+impl Tty {
+    pub(super) fn new(screen: Screen, output: Output, palette: Palette, verbosity: u8) -> Self {
+        let style =
+            ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, screen.target).with_style(style);
+        Self {
+            bar,
+            size: screen.size,
+            output,
+            palette,
+            verbosity,
+        }
+    }
+
+    fn draw(&self, run: &Run, at: Moment) {
+        if run.has_begun() && !run.is_finished() {
+            self.bar
+                .set_message(frame::lines(run, at.elapsed, (self.size)(), &self.palette).join("\n"));
+        }
+    }
+
+    /// What is settled by an event.
+    fn settled(&self, event: &Event, run: &Run) -> Vec<String> {
+        let is_many = run.tracks.len() > FEW;
+        match event {
+            // The frame shows these for as long as they are true.
+            Event::Connecting { .. }
+            | Event::Observed { .. }
+            | Event::Waiting { .. }
+            | Event::StepStarted { .. } => Vec::new(),
+            Event::StepDone { .. } | Event::PlaceDone { changed: 0, .. } if is_many => Vec::new(),
+            Event::StepDone { .. } if run.is_plan() => Vec::new(),
+            Event::StepDone { place, step, took } => {
+                let summary = run
+                    .find(place)
+                    .and_then(|track| track.summary_of(step))
+                    .unwrap_or("changed");
+                let took = self.palette.quiet.apply_to(words::took(*took));
+                vec![self.prefixed(run, place, &format!("{step}: {summary}  {took}"))]
+            }
+            _ => said::about(event, run, &self.palette, self.verbosity)
+                .map(|(place, texts)| texts.iter().map(|text| self.prefixed(run, place, text)).collect())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn prefixed(&self, run: &Run, place: &str, text: &str) -> String {
+        let width = run
+            .tracks
+            .iter()
+            .map(|track: &Track| console::measure_text_width(&track.place))
+            .max();
+        let place = console::pad_str(place, width.unwrap_or(0), console::Alignment::Left, None);
+        format!("{}  {text}", self.palette.strong.apply_to(place))
+    }
+}
+
+impl View for Tty {
+    fn event(&mut self, event: &Event, run: &Run, at: Moment) {
+        let settled = self.settled(event, run);
+        if !settled.is_empty() {
+            self.draw(run, at);
+            self.bar.println(settled.join("\n"));
+        }
+    }
+
+    fn tick(&mut self, run: &Run, at: Moment) {
+        self.draw(run, at);
+    }
+
+    fn end(&mut self, run: &Run, at: Moment) {
+        self.bar.finish_and_clear();
+        for line in summary::lines(run, &self.palette, at.elapsed) {
+            self.output.line(&line);
+        }
+    }
+}
