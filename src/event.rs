@@ -173,7 +173,7 @@ pub enum Class {
     /// A place waits for what a failed one owed.
     Blocked,
     /// Everything was set up, and doesn't work.
-    Unverified,
+    VerificationFailed,
     /// Unreachable, host key, login.
     Unreachable,
     /// A step failed.

@@ -1,29 +1,6 @@
-//! Exit codes: part of the interface, never renumbered.
+//! Why a command fails, and the exit codes as they are explained.
 
-use std::process::ExitCode;
-
-/// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, or nothing to do.
-    Done = 0,
-    /// A mistake in this program.
-    Bug = 1,
-    /// The inventory or the command line is wrong.
-    Usage = 2,
-    /// A host is unreachable, has another key than expected, or does not let us in.
-    Unreachable = 3,
-    /// A step failed.
-    StepFailed = 4,
-    /// Everything is installed, but the verification failed.
-    VerificationFailed = 5,
-    /// Another run works on this cluster.
-    Locked = 6,
-    /// `plan` has changes to make.
-    Changes = 10,
-    /// Interrupted by the user.
-    Interrupted = 130,
-}
+pub use crate::report::Exit;
 
 /// The exit codes as `--help` shows them.
 pub(super) const HELP: &str = "\
@@ -39,12 +16,6 @@ Exit codes:
   130  interrupted
 
 Start with `ci-bootstrap init ADDRESS…`, then `ci-bootstrap check inventory.yaml`.";
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
 
 /// Why a command failed, and the exit code that says so.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::event::{Event, Failure};
 
 use super::output::Output;
 use super::run::Run;
-use super::{LogFile, Moment, View, exit_code};
+use super::{LogFile, Moment, View, exit};
 
 /// How many logs stay in the state directory.
 const KEPT: usize = 20;
@@ -84,8 +84,7 @@ impl View for DebugLog {
 
     fn end(&mut self, run: &Run, at: Moment) {
         let time = at.time.strftime("%H:%M:%S%.3f");
-        self.output
-            .line(&format!("{time} ended: {:?}", exit_code::of(run)));
+        self.output.line(&format!("{time} ended: {:?}", exit::of(run)));
     }
 }
 

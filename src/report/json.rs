@@ -6,7 +6,7 @@ use crate::event::Event;
 
 use super::output::Output;
 use super::run::Run;
-use super::{Moment, View, exit_code};
+use super::{Moment, View, exit};
 
 /// Writes each event as `{"time": …, "event": …, …}` and a last line `{"event": "report"}`.
 pub(super) struct Json {
@@ -58,7 +58,7 @@ impl View for Json {
 
     fn end(&mut self, run: &Run, at: Moment) {
         if run.has_begun() {
-            let exit_code = exit_code::of(run) as u8;
+            let exit_code = exit::of(run) as u8;
             let closing = Closing {
                 exit_code,
                 changes: run.changes(),

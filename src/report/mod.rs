@@ -2,7 +2,7 @@
 
 mod clean;
 mod debug_log;
-mod exit_code;
+mod exit;
 mod frame;
 mod json;
 #[cfg(test)]
@@ -30,7 +30,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::event::Event;
 
-pub use exit_code::ExitCode;
+pub use exit::Exit;
 
 use debug_log::DebugLog;
 use output::Output;
@@ -55,18 +55,6 @@ pub enum Format {
     Json,
 }
 
-/// When colours are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Colour {
-    /// On a terminal, heeding `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Where the debug log goes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LogFile {
@@ -84,8 +72,6 @@ pub enum LogFile {
 pub struct Options {
     /// The format.
     pub format: Format,
-    /// Colours.
-    pub colour: Colour,
     /// 1 shows what scripts print, 2 the scripts too.
     pub verbosity: u8,
     /// Masks secrets.
@@ -98,7 +84,6 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             format: Format::default(),
-            colour: Colour::default(),
             verbosity: 0,
             redact: Arc::new(str::to_owned),
             log: LogFile::default(),
@@ -112,19 +97,19 @@ pub struct Report {
     /// Changes made or, in a plan, wanted.
     pub changes: usize,
     /// The run's code by what happened.
-    code: ExitCode,
+    code: Exit,
 }
 
 impl Report {
     /// The process's exit code.
-    pub fn exit_code(&self) -> ExitCode {
+    pub fn exit_code(&self) -> Exit {
         self.code
     }
 
     /// The exit code of `plan --exit-code`: as `exit_code`, but changes are told from no changes.
-    pub fn plan_exit_code(&self) -> ExitCode {
-        if self.code == ExitCode::Done && self.changes > 0 {
-            ExitCode::Changes
+    pub fn plan_exit_code(&self) -> Exit {
+        if self.code == Exit::Done && self.changes > 0 {
+            Exit::Changes
         } else {
             self.code
         }
@@ -224,14 +209,14 @@ impl Reporter {
         }
         Report {
             changes: self.run.changes(),
-            code: exit_code::of(&self.run),
+            code: exit::of(&self.run),
         }
     }
 }
 
 fn view(options: &Options) -> Box<dyn View> {
     let stdout = || Output::new(Box::new(std::io::stdout()));
-    let palette = Palette::new(options.colour, &std::io::stdout());
+    let palette = Palette::of(&std::io::stdout());
     match options.format {
         Format::Json => Box::new(json::Json::new(stdout(), options.verbosity)),
         Format::Auto if is_interactive() => Box::new(tty::Tty::new(

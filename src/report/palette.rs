@@ -1,12 +1,8 @@
 //! Colours, which only ever repeat what the words say.
 
-use std::io::IsTerminal;
-
 use anstream::AutoStream;
 use anstream::stream::RawStream;
 use console::Style;
-
-use super::Colour;
 
 /// The styles in use; none of them does anything without colour.
 #[derive(Debug, Clone)]
@@ -19,13 +15,10 @@ pub(super) struct Palette {
 }
 
 impl Palette {
-    /// The palette for a stream.
-    pub(super) fn new(colour: Colour, stream: &(impl RawStream + IsTerminal)) -> Self {
-        Self::with(match colour {
-            Colour::Auto => AutoStream::choice(stream) != anstream::ColorChoice::Never,
-            Colour::Always => true,
-            Colour::Never => false,
-        })
+    /// The palette for a stream: as the process's global choice says, else as the terminal, `NO_COLOR`, `CLICOLOR` and
+    /// `CLICOLOR_FORCE` do.
+    pub(super) fn of(stream: &impl RawStream) -> Self {
+        Self::with(AutoStream::choice(stream) != anstream::ColorChoice::Never)
     }
 
     pub(super) fn with(is_coloured: bool) -> Self {

@@ -15,7 +15,7 @@ const NAMED: usize = 10;
 pub(super) fn word(class: Class) -> &'static str {
     match class {
         Class::Blocked => "BLOCKED",
-        Class::Unverified => "DOESN'T WORK",
+        Class::VerificationFailed => "DOESN'T WORK",
         Class::Unreachable => "UNREACHABLE",
         Class::StepFailed => "FAILED",
         Class::Locked => "LOCKED",

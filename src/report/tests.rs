@@ -9,7 +9,7 @@ use super::made_up::{
     Capture, done, failed, finished, moment, play, reporter, started, step, step_done, troubled_apply,
 };
 use super::palette::Palette;
-use super::{ExitCode, View, json::Json, plain::Plain, tty};
+use super::{Exit, View, json::Json, plain::Plain, tty};
 
 fn plain(events: Vec<Event>, verbosity: u8) -> (String, super::Report) {
     let capture = Capture::default();
@@ -31,7 +31,7 @@ fn terminal(rows: u16, columns: u16) -> (InMemoryTerm, Capture, Box<dyn View>) {
 fn plain_text_of_a_troubled_run() {
     let (text, report) = plain(troubled_apply(), 0);
     assert_snapshot!("plain", text);
-    assert_eq!((report.exit_code(), report.changes), (ExitCode::StepFailed, 2));
+    assert_eq!((report.exit_code(), report.changes), (Exit::StepFailed, 2));
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn a_plan_is_in_the_order_of_its_places_and_says_nothing_before() {
     ];
     let (text, report) = plain(events, 0);
     assert_snapshot!("plan", text);
-    assert_eq!(report.exit_code(), ExitCode::Done);
-    assert_eq!(report.plan_exit_code(), ExitCode::Changes);
+    assert_eq!(report.exit_code(), Exit::Done);
+    assert_eq!(report.plan_exit_code(), Exit::Changes);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_plan_without_changes_says_so() {
 
     No changes.
     ");
-    assert_eq!(report.plan_exit_code(), ExitCode::Done);
+    assert_eq!(report.plan_exit_code(), Exit::Done);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn the_lock_is_a_code_of_its_own() {
         finished(0, 1, 0, 0),
     ];
     let (text, report) = plain(events, 0);
-    assert_eq!(report.exit_code(), ExitCode::Locked);
+    assert_eq!(report.exit_code(), Exit::Locked);
     assert!(text.contains(&format!("LOCKED m1: {message}")), "{text}");
 }
 
@@ -118,13 +118,13 @@ fn what_blocks_decides_before_what_is_blocked() {
         failed("w1", Some("join"), Class::Blocked, "waits for the API server"),
         finished(0, 1, 1, 0),
     ];
-    assert_eq!(plain(events, 0).1.exit_code(), ExitCode::Unreachable);
+    assert_eq!(plain(events, 0).1.exit_code(), Exit::Unreachable);
 }
 
 #[test]
 fn a_run_that_just_stops_is_a_bug() {
     let (text, report) = plain(vec![started("apply", &["m1"])], 0);
-    assert_eq!(report.exit_code(), ExitCode::Bug);
+    assert_eq!(report.exit_code(), Exit::Bug);
     assert!(
         text.contains("without saying how") && text.contains("/state/run.log"),
         "{text}"
@@ -225,7 +225,7 @@ fn a_run_goes_on_when_nobody_reads() {
         Box::new(Plain::new(output, Palette::with(false), 0)),
         troubled_apply(),
     );
-    assert_eq!(report.exit_code(), ExitCode::StepFailed);
+    assert_eq!(report.exit_code(), Exit::StepFailed);
 }
 
 #[tokio::test]
@@ -241,6 +241,6 @@ async fn a_report_ends_with_the_run_though_senders_live_on() {
     events.send(done("m1", 0));
     events.send(finished(1, 0, 0, 0));
     let report = tokio::time::timeout(std::time::Duration::from_secs(5), report).await;
-    assert!(matches!(report, Ok(Ok(report)) if report.exit_code() == ExitCode::Done));
+    assert!(matches!(report, Ok(Ok(report)) if report.exit_code() == Exit::Done));
     events.send(done("m1", 0));
 }

@@ -1,4 +1,4 @@
-//! Exit codes: one for each thing that a script would do something else about.
+//! Exit codes: one for each thing that a script would do something else about. Part of the interface, never renumbered.
 
 use crate::event::Class;
 
@@ -7,7 +7,7 @@ use super::run::Run;
 /// The process's exit codes; `docs/output.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum ExitCode {
+pub enum Exit {
     /// Everything is as wanted.
     Done = 0,
     /// The program is wrong.
@@ -19,7 +19,7 @@ pub enum ExitCode {
     /// A step failed.
     StepFailed = 4,
     /// Everything is set up, and doesn't work.
-    Unverified = 5,
+    VerificationFailed = 5,
     /// Another run holds the lock.
     Locked = 6,
     /// `plan --exit-code`: there is something to change.
@@ -28,18 +28,18 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
-impl From<ExitCode> for std::process::ExitCode {
-    fn from(code: ExitCode) -> Self {
+impl From<Exit> for std::process::ExitCode {
+    fn from(code: Exit) -> Self {
         Self::from(code as u8)
     }
 }
 
-impl From<Class> for ExitCode {
+impl From<Class> for Exit {
     fn from(class: Class) -> Self {
         match class {
             // Blocked by a place that isn't part of this run: as good as a step that can't be made.
             Class::Blocked | Class::StepFailed => Self::StepFailed,
-            Class::Unverified => Self::Unverified,
+            Class::VerificationFailed => Self::VerificationFailed,
             Class::Unreachable => Self::Unreachable,
             Class::Locked => Self::Locked,
             Class::Interrupted => Self::Interrupted,
@@ -49,11 +49,11 @@ impl From<Class> for ExitCode {
 }
 
 /// The code of a run: its gravest failure decides. `Blocked` is the lightest class, so the cause of a block decides before it.
-pub(super) fn of(run: &Run) -> ExitCode {
+pub(super) fn of(run: &Run) -> Exit {
     match run.failures().map(|(_, _, failure)| failure.class).max() {
         Some(class) => class.into(),
-        None if run.is_finished() || !run.has_begun() => ExitCode::Done,
+        None if run.is_finished() || !run.has_begun() => Exit::Done,
         // A run that began and never said how it ended has died somewhere.
-        None => ExitCode::Bug,
+        None => Exit::Bug,
     }
 }
