@@ -80,3 +80,66 @@ impl Capture {
 pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Capture {
+        let mut capture = Capture::default();
+        capture.push(READY);
+        capture
+    }
+
+    #[test]
+    fn noise_ends_where_the_shell_starts_however_it_arrives() {
+        let text = [b"Welcome!\nci-bootstrap: no\n", READY, b"out\n"].concat();
+        for size in 1..text.len() {
+            let mut capture = Capture::default();
+            let mut own = Vec::new();
+            for piece in text.chunks(size) {
+                own.extend(capture.push(piece));
+            }
+            assert_eq!(own, b"out\n", "in pieces of {size}");
+            assert!(capture.is_ready());
+            assert_eq!(capture.noise(), b"Welcome!\nci-bootstrap: no\n");
+            assert_eq!(capture.into_bytes(), b"out\n");
+        }
+    }
+
+    #[test]
+    fn endless_noise_is_bounded() {
+        let mut capture = Capture::default();
+        for _ in 0..100 {
+            capture.push(&[b'x'; 10_000]);
+        }
+        assert!(capture.noise().len() <= NOISE + 10_000);
+        capture.push(READY);
+        assert!(capture.is_ready());
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole() {
+        let mut capture = ready();
+        let text: Vec<u8> = (0..2 * KEPT)
+            .map(|index| u8::try_from(index % 251).unwrap_or_default())
+            .collect();
+        for piece in text.chunks(32_768) {
+            capture.push(piece);
+        }
+        assert!(capture.into_bytes() == text);
+    }
+
+    #[test]
+    fn of_more_the_middle_is_left_out_and_counted() {
+        let mut capture = ready();
+        capture.push(&vec![b'a'; KEPT]);
+        capture.push(&[b'b'; 1000]);
+        capture.push(&vec![b'c'; KEPT]);
+        let bytes = capture.into_bytes();
+        let mark = b"\n[... 1000 bytes left out ...]\n";
+        assert_eq!(bytes.len(), 2 * KEPT + mark.len());
+        assert_eq!(&bytes[KEPT..KEPT + mark.len()], mark);
+        assert!(bytes.ends_with(b"c"));
+    }
+}

@@ -22,13 +22,13 @@ use crate::transport::{Ended, Output, TransportError};
 
 /// How long output may go on after the exit status: longer means that a process left behind keeps it open.
 const AFTER_EXIT: Duration = Duration::from_secs(2);
-/// How long a server may take to confirm that a channel is closed.
+/// How long a command may take to end that nobody waits for any more: longer than the watcher's patience.
 const CLOSING: Duration = Duration::from_secs(10);
 
 /// Receives the script's standard output as it comes.
 pub(super) type Listener = Box<dyn FnMut(&[u8]) + Send>;
 
-/// A command under way; when `stop` is dropped, its channel is closed.
+/// A command under way; when `stop` is dropped, the command is ended.
 pub(super) struct Command {
     pub(super) stop: oneshot::Sender<()>,
     pub(super) result: oneshot::Receiver<Result<Output, TransportError>>,
@@ -76,13 +76,18 @@ async fn attend(
         talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
         _ = stopped => End::Unwanted,
     };
-    let closed = matches!(end, End::Closed);
+    let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
     // The receiver may have gone.
     let _ = report.send(progress.conclude(connection, end, limit));
+    if !closed && !exited {
+        // The end of its standard input ends the command (see [`super::script`]), after which the server closes the
+        // channel; only then is there room for another session.
+        let _ = write.eof().await;
+        let ended = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
+        let _ = timeout(CLOSING, ended).await;
+    }
     if !closed {
         let _ = write.close().await;
-        let confirmed = async { while !matches!(read.wait().await, None | Some(ChannelMsg::Close)) {} };
-        let _ = timeout(CLOSING, confirmed).await;
     }
 }
 

@@ -59,7 +59,7 @@ impl Remote {
 /// A script that runs to its end.
 ///
 /// Being one group, it is parsed as a whole before anything runs: of a text that arrives in part, nothing does.
-/// A watcher waits for the end of standard input, which comes when we close the channel (a time-out) or vanish, and
+/// A watcher waits for the end of standard input, which comes when we send it (after a time-out) or vanish, and
 /// then ends the process group. sshd itself would leave the command running.
 pub(super) fn to_run(script: &str) -> String {
     let mut text = String::with_capacity(script.len() + 512);
@@ -75,4 +75,102 @@ pub(super) fn to_run(script: &str) -> String {
 /// A script that goes on until its standard input closes.
 pub(super) fn to_hold(script: &str) -> String {
     format!("{{ {ENVIRONMENT}\n{script}\nexit\n}}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+    use std::io::Write as _;
+    use std::process::{Command, Output, Stdio};
+
+    use super::*;
+
+    /// Feeds `text` to a shell whose standard input then stays open until it ends, as over SSH.
+    fn feed(shell: &[&str], text: &[u8], dir: &std::path::Path) -> Output {
+        let mut child = Command::new("setsid")
+            .args(["--wait"])
+            .args(shell)
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(text).unwrap();
+        if !text.ends_with(b"}\n") {
+            drop(stdin);
+            return child.wait_with_output().unwrap();
+        }
+        let output = child.wait_with_output().unwrap();
+        drop(stdin);
+        output
+    }
+
+    fn shells() -> Vec<Vec<&'static str>> {
+        let all = [
+            vec!["dash", "-s"],
+            vec!["bash", "--posix", "-s"],
+            vec!["busybox", "sh", "-s"],
+        ];
+        let exists = |shell: &Vec<&str>| {
+            Command::new("sh")
+                .args(["-c", &format!("command -v {}", shell[0])])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        };
+        all.into_iter().filter(exists).collect()
+    }
+
+    #[test]
+    fn a_script_ends_by_itself_with_its_status_and_only_its_output() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = to_run("cat; echo out; echo err >&2; exit 9");
+        for shell in shells() {
+            let output = feed(&shell, text.as_bytes(), dir.path());
+            assert_eq!(output.status.code(), Some(9), "{shell:?}");
+            assert_eq!(output.stdout, b"out\n", "{shell:?}");
+            assert_eq!(
+                output.stderr,
+                b"err\n",
+                "{shell:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+
+    #[test]
+    fn of_a_text_cut_anywhere_nothing_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = to_run(": >ran\ncat <<'END'\n}\nEND\n: >ran");
+        let whole = text.trim_end().len();
+        for shell in shells() {
+            for cut in (0..whole).step_by(3).chain([whole - 1]) {
+                feed(&shell, &text.as_bytes()[..cut], dir.path());
+                assert!(
+                    !dir.path().join("ran").exists(),
+                    "{shell:?} ran a text cut at {cut}: {}",
+                    &text[..cut]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_password_is_neither_in_the_command_nor_before_the_script() {
+        let remote = Remote::new(&Sudo::Password("pass word".into()), "echo\n");
+        assert_eq!(remote.first, "pass word\n");
+        assert!(!remote.command.contains("pass word"));
+        assert_eq!(remote.when_ready.as_deref(), Some("go\necho\n"));
+    }
+
+    #[test]
+    fn what_announces_is_what_is_waited_for() {
+        let output = Command::new("sh").args(["-c", ANNOUNCE]).output().unwrap();
+        assert_eq!(output.stdout, READY);
+        assert_eq!(output.stderr, READY);
+    }
 }

@@ -75,3 +75,56 @@ pub(super) fn explain(sudo: &Sudo, ended: Option<Ended>, stdout: &Capture, stder
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(sudo: &Sudo, stderr: &str) -> String {
+        let mut noise = Capture::default();
+        noise.push(stderr.as_bytes());
+        explain(sudo, Some(Ended::Exited(1)), &Capture::default(), &noise)
+    }
+
+    #[test]
+    fn known_refusals_say_what_to_do() {
+        let prompt = text(PROMPT);
+        let cases = [
+            ("sudo: a password is required\n", "allow NOPASSWD"),
+            (
+                "sudo: sorry, you must have a tty to run sudo\n",
+                "remove `requiretty`",
+            ),
+            ("ann is not in the sudoers file.\n", "add it to the sudoers"),
+            ("sh: 1: exec: sudo: not found\n", "install it, or log in as root"),
+            (
+                "env: 'sudo': No such file or directory\n",
+                "install it, or log in as root",
+            ),
+            (
+                &format!("{prompt}\nsudo: 1 incorrect password attempt\n"),
+                "check the sudo password",
+            ),
+        ];
+        for (printed, remedy) in cases {
+            let text = explained(&Sudo::Passwordless, printed);
+            assert!(text.contains(remedy), "{printed:?} gives {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_shown_on_one_line() {
+        let text = explained(&Sudo::None, "strange\n  things\n");
+        assert_eq!(
+            text,
+            "the login shell did not start `sh` (exit status 1; it printed: strange things)"
+        );
+        assert!(explained(&Sudo::None, "").ends_with("(exit status 1, nothing printed)"));
+    }
+
+    #[test]
+    fn one_question_is_not_two() {
+        assert!(!asked_again(PROMPT));
+        assert!(asked_again(&[PROMPT, b"\nSorry, try again.\n", PROMPT].concat()));
+    }
+}

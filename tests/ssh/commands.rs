@@ -174,6 +174,26 @@ async fn a_time_out_ends_the_remote_command() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_time_out_ends_even_what_ignores_it() {
+    let Some(servers) = servers("a_time_out_ends_even_what_ignores_it") else {
+        return;
+    };
+    let host = root(servers).await;
+    let pids = servers.file("stubborn");
+    let script = format!(
+        "trap '' TERM; echo $$ >{}; while :; do sleep 1; done",
+        pids.display()
+    );
+    host.exec(Exec::new(script, Duration::from_secs(1)))
+        .await
+        .unwrap_err();
+    let pid = servers.read("stubborn");
+    assert!(is_alive(&pid), "it was asked politely first");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    eventually("the command is gone", || !is_alive(&pid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn commands_given_up_leave_no_session_behind() {
     let Some(servers) = servers("commands_given_up_leave_no_session_behind") else {
         return;

@@ -146,7 +146,7 @@ async fn certificates_of_an_authority() {
     target.known_hosts = vec![servers.write("known_ca2", &format!("@cert-authority localhost {ca}\n"))];
     let text = refusal_of(&target).await;
     assert!(
-        text.contains("it is for inner.test, 127.0.0.1, not for localhost"),
+        text.contains("it is for [inner.test, 127.0.0.1], not for localhost"),
         "{text}"
     );
     target.known_hosts = vec![servers.write("known_ca3", &format!("@cert-authority elsewhere {ca}\n"))];

@@ -6,6 +6,8 @@
 mod append;
 mod entry;
 mod pattern;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
