@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod check;
+mod completions;
 mod exit;
 mod init;
 mod inventory_file;
@@ -36,6 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
+    Completions(completions::Args),
     Init(init::Args),
     Schema(schema::Args),
 }
@@ -75,6 +77,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     anstream::ColorChoice::write_global(cli.color.into());
     let result = match cli.command {
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => completions::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema(args) => schema::run(&args),
     };
