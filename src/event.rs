@@ -41,7 +41,7 @@ pub enum Event {
         /// What it waits for.
         on: String,
     },
-    /// A change is being made.
+    /// A change is being made; in a plan, it would be.
     StepStarted {
         /// Where.
         place: String,

@@ -2,15 +2,22 @@
 //!
 //! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
 
+pub mod apply;
 pub mod cli;
 pub mod cluster_api;
+pub mod cluster_resource;
 pub mod diagnostic;
 pub mod event;
+pub mod fleet;
 pub mod inventory;
 pub mod model;
+pub mod observe;
+pub mod plan;
+pub mod playbook;
 pub mod report;
 pub mod resource;
 pub mod secret;
 pub mod ssh;
+pub mod template;
 pub mod transport;
 pub mod yaml;

@@ -6,12 +6,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod apply;
 mod check;
-mod completions;
 mod exit;
 mod init;
 mod inventory_file;
+mod output;
+mod plan;
+mod run;
 mod schema;
+mod session;
 
 pub use exit::{Exit, Failure, OrExit};
 pub use inventory_file::load;
@@ -36,9 +40,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Apply(apply::Args),
     Check(check::Args),
-    Completions(completions::Args),
     Init(init::Args),
+    Plan(plan::Args),
     Schema(schema::Args),
 }
 
@@ -76,8 +81,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     anstream::ColorChoice::write_global(cli.color.into());
     let result = match cli.command {
+        Command::Apply(args) => apply::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Completions(args) => completions::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema(args) => schema::run(&args),
     };

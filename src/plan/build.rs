@@ -79,12 +79,28 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     let mut tracks = Vec::new();
     for host in &cluster.hosts {
         let values = with(&shared, "host", json!(host));
-        tracks.push(HostTrack { cluster, host, templates: &catalog.templates, values }.build(&catalog.playbooks)?);
+        tracks.push(
+            HostTrack {
+                cluster,
+                host,
+                templates: &catalog.templates,
+                values,
+            }
+            .build(&catalog.playbooks)?,
+        );
     }
-    if cluster.has_control_plane() {
-        tracks.push(cluster_track(cluster, &catalog.playbooks, &catalog.templates, &shared)?);
+    if cluster.first_control_plane().is_some() {
+        tracks.push(cluster_track(
+            cluster,
+            &catalog.playbooks,
+            &catalog.templates,
+            &shared,
+        )?);
     }
-    let plan = Plan { cluster: cluster.name.to_string(), tracks };
+    let plan = Plan {
+        cluster: cluster.name.clone(),
+        tracks,
+    };
     check_facts(&plan)?;
     Ok(plan)
 }
@@ -99,12 +115,16 @@ struct HostTrack<'a> {
 
 impl HostTrack<'_> {
     fn build(mut self, playbooks: &[Playbook]) -> Result<Track, PlanError> {
-        let mut track =
-            Track { place: Place::Host(self.host.name.to_string()), host_steps: Vec::new(), cluster_steps: Vec::new() };
+        let mut track = Track {
+            place: Place::Host(self.host.name.to_string()),
+            host_steps: Vec::new(),
+            cluster_steps: Vec::new(),
+        };
         for playbook in playbooks {
             for (key, value) in &playbook.values {
                 let filled = fill(self.templates, key, value, &self.values);
-                let filled = filled.map_err(|reason| template_error(&format!("value `{key}`"), "00-values.yaml", reason))?;
+                let filled = filled
+                    .map_err(|reason| template_error(&format!("value `{key}`"), "00-values.yaml", reason))?;
                 self.values = with(&self.values, key, filled);
             }
             if let Scope::Hosts(condition) = &playbook.scope {
@@ -121,13 +141,21 @@ impl HostTrack<'_> {
     }
 
     fn add(&self, text: &StepText, track: &mut Track) -> Result<(), PlanError> {
-        for (head, fields, guard) in expand(text, self.templates, &self.values, Some(self.host.name.as_str()))? {
+        for (head, fields, guard) in
+            expand(text, self.templates, &self.values, Some(self.host.name.as_str()))?
+        {
             if crate::cluster_resource::is_kind(&text.kind) {
                 let resource = cluster_resource(text, fields, self.cluster, Some(self.host))?;
                 track.cluster_steps.push(ClusterStep { head, resource });
             } else {
-                let resource = Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
-                track.host_steps.push(HostStep { head, guard, exclusive: text.exclusive, resource });
+                let resource =
+                    Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
+                track.host_steps.push(HostStep {
+                    head,
+                    guard,
+                    exclusive: text.exclusive,
+                    resource,
+                });
             }
         }
         Ok(())
@@ -140,8 +168,16 @@ fn cluster_track(
     templates: &Templates,
     values: &Value,
 ) -> Result<Track, PlanError> {
-    let mut track = Track { place: Place::Cluster, host_steps: Vec::new(), cluster_steps: Vec::new() };
-    for step in playbooks.iter().filter(|playbook| playbook.scope == Scope::Cluster).flat_map(|playbook| &playbook.steps) {
+    let mut track = Track {
+        place: Place::Cluster,
+        host_steps: Vec::new(),
+        cluster_steps: Vec::new(),
+    };
+    for step in playbooks
+        .iter()
+        .filter(|playbook| playbook.scope == Scope::Cluster)
+        .flat_map(|playbook| &playbook.steps)
+    {
         for (head, fields, _) in expand(step, templates, values, None)? {
             let resource = cluster_resource(step, fields, cluster, None)?;
             track.cluster_steps.push(ClusterStep { head, resource });
@@ -168,7 +204,16 @@ fn expand(
         None => vec![values.clone()],
         Some(each) => match templates.evaluate(&place, each, values).map_err(wrap)? {
             Value::Array(items) => items.into_iter().map(|item| with(values, "item", item)).collect(),
-            other => return Err(kind_error(step, &format!("`each` gives {other}, and a list is needed"))),
+            Value::Object(fields) => fields
+                .into_iter()
+                .map(|(key, value)| with(values, "item", json!({ "key": key, "value": value })))
+                .collect(),
+            other => {
+                return Err(kind_error(
+                    step,
+                    &format!("`each` gives {other}, and a list is needed"),
+                ));
+            }
         },
     };
     let mut steps = Vec::new();
@@ -179,7 +224,11 @@ fn expand(
             provides: facts(step, &step.provides, host)?,
             origin: step.origin.clone(),
         };
-        steps.push((head, fill(templates, &place, &step.fields, &values).map_err(wrap)?, step.guard.clone()));
+        steps.push((
+            head,
+            fill(templates, &place, &step.fields, &values).map_err(wrap)?,
+            step.guard.clone(),
+        ));
     }
     Ok(steps)
 }
@@ -206,25 +255,46 @@ fn cluster_resource(
 }
 
 fn template_error(step: &str, origin: &str, reason: TemplateError) -> PlanError {
-    PlanError::Template { origin: origin.to_owned(), step: step.to_owned(), reason }
+    PlanError::Template {
+        origin: origin.to_owned(),
+        step: step.to_owned(),
+        reason,
+    }
 }
 
 fn kind_error(step: &StepText, reason: &impl ToString) -> PlanError {
-    PlanError::Kind { origin: step.origin.to_string(), step: step.name.clone(), reason: reason.to_string() }
+    PlanError::Kind {
+        origin: step.origin.to_string(),
+        step: step.name.clone(),
+        reason: reason.to_string(),
+    }
 }
 
 /// Lets all tracks run in thought: whoever is still waiting when nobody can go on would wait for ever.
 fn check_facts(plan: &Plan) -> Result<(), PlanError> {
-    let provided: BTreeSet<_> = plan.tracks.iter().flat_map(Track::heads).flat_map(|head| &head.provides).collect();
+    let provided: BTreeSet<_> = plan
+        .tracks
+        .iter()
+        .flat_map(Track::heads)
+        .flat_map(|head| &head.provides)
+        .collect();
     for track in &plan.tracks {
         for head in track.heads() {
             if let Some(fact) = head.needs.iter().find(|fact| !provided.contains(fact)) {
-                return Err(PlanError::NobodyProvides { place: track.place.clone(), step: head.name.clone(), fact: fact.clone() });
+                return Err(PlanError::NobodyProvides {
+                    place: track.place.clone(),
+                    step: head.name.clone(),
+                    fact: fact.clone(),
+                });
             }
         }
     }
     let mut known = BTreeSet::new();
-    let mut tracks: Vec<_> = plan.tracks.iter().map(|track| (&track.place, track.heads().peekable())).collect();
+    let mut tracks: Vec<_> = plan
+        .tracks
+        .iter()
+        .map(|track| (&track.place, track.heads().peekable()))
+        .collect();
     loop {
         let mut moved = false;
         for (_, heads) in &mut tracks {
@@ -237,7 +307,138 @@ fn check_facts(plan: &Plan) -> Result<(), PlanError> {
             break;
         }
     }
-    let stuck = tracks.iter_mut().filter_map(|(place, heads)| heads.peek().map(|head| format!("{place}: {}", head.name)));
+    let stuck = tracks
+        .iter_mut()
+        .filter_map(|(place, heads)| heads.peek().map(|head| format!("{place}: {}", head.name)));
     let stuck: Vec<_> = stuck.collect();
-    if stuck.is_empty() { Ok(()) } else { Err(PlanError::Cycle(stuck.join(", "))) }
+    if stuck.is_empty() {
+        Ok(())
+    } else {
+        Err(PlanError::Cycle(stuck.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::playbook::{self, Origin};
+
+    /// One control plane, two workers, a prepared host.
+    const INVENTORY: &str = "apiVersion: ci-bootstrap/v1
+cluster: { name: ci, kubernetes: 1.36.4 }
+ssh: { user: root }
+hosts:
+  - { name: cp1, address: 10.0.0.11, roles: [control-plane] }
+  - { name: w1, address: 10.0.0.12, roles: [worker], labels: { pool: ci } }
+  - { name: spare, address: 10.0.0.13, roles: [] }
+";
+
+    fn cluster() -> Cluster {
+        let source = Source {
+            name: "inventory.yaml".into(),
+            text: INVENTORY.into(),
+        };
+        let document = crate::inventory::parse(source, std::path::Path::new("."));
+        crate::model::validate(&document).unwrap().cluster
+    }
+
+    fn plan_of(playbooks: Vec<Playbook>) -> Result<Plan, PlanError> {
+        build(
+            &cluster(),
+            &Catalog {
+                playbooks,
+                templates: Templates::load(None).unwrap(),
+            },
+        )
+    }
+
+    fn names(track: &Track) -> Vec<&str> {
+        track.heads().map(|head| head.name.as_str()).collect()
+    }
+
+    #[test]
+    fn roles_decide_who_gets_which_steps() {
+        let plan = plan_of(playbook::load(None).unwrap()).unwrap();
+        let places: Vec<_> = plan.tracks.iter().map(|track| track.place.to_string()).collect();
+        assert_eq!(places, ["cp1", "w1", "spare", "cluster"]);
+        assert!(names(&plan.tracks[0]).contains(&"control plane"));
+        assert!(names(&plan.tracks[1]).contains(&"membership"));
+        let spare = names(&plan.tracks[2]);
+        assert!(
+            spare.contains(&"container runtime and Kubernetes") && !spare.contains(&"membership"),
+            "{spare:?}"
+        );
+    }
+
+    #[test]
+    fn the_probe_of_a_whole_track_is_valid_shell() {
+        let plan = plan_of(playbook::load(None).unwrap()).unwrap();
+        for track in plan.tracks {
+            let script = crate::observe::script(&track.host_steps);
+            let status = std::process::Command::new("sh")
+                .args(["-n", "-c", &script])
+                .status()
+                .unwrap();
+            assert!(status.success(), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_fact_that_nobody_provides_is_refused() {
+        let mut playbooks = playbook::load(None).unwrap();
+        playbooks.retain(|playbook| playbook.scope != Scope::Cluster);
+        let error = plan_of(playbooks).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "cp1: step `node ready` waits for the pod network, which no step provides"
+        );
+    }
+
+    #[test]
+    fn steps_that_wait_for_each_other_are_refused() {
+        let mut playbooks = playbook::load(None).unwrap();
+        for step in playbooks
+            .iter_mut()
+            .flat_map(|playbook| &mut playbook.steps)
+            .filter(|step| step.name == "control plane")
+        {
+            step.needs = vec!["network".to_owned()];
+        }
+        let error = plan_of(playbooks).unwrap_err().to_string();
+        assert!(
+            error.contains("cp1: control plane") && error.contains("cluster: "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_playbook_is_told_with_its_line() {
+        let step = StepText {
+            name: "x".into(),
+            when: None,
+            each: None,
+            guard: Guard::default(),
+            needs: vec![],
+            provides: vec![],
+            exclusive: false,
+            kind: "file".into(),
+            fields: json!({"path": "/etc/x", "content": "{{ host.nmae }}"}),
+            origin: Origin {
+                file: "mine.yaml".into(),
+                line: 7,
+            },
+        };
+        let playbook = Playbook {
+            values: serde_json::Map::default(),
+            scope: Scope::Hosts("true".into()),
+            steps: vec![step],
+        };
+        let error = plan_of(vec![playbook]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("mine.yaml:7: step `x`: ") && error.contains("nmae"),
+            "{error}"
+        );
+    }
 }

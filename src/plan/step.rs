@@ -75,7 +75,10 @@ pub struct Track {
 impl Track {
     /// The heads of all steps in order.
     pub fn heads(&self) -> impl Iterator<Item = &StepHead> {
-        self.host_steps.iter().map(|step| &step.head).chain(self.cluster_steps.iter().map(|step| &step.head))
+        self.host_steps
+            .iter()
+            .map(|step| &step.head)
+            .chain(self.cluster_steps.iter().map(|step| &step.head))
     }
 }
 

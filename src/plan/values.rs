@@ -5,10 +5,18 @@ use serde_json::{Map, Value};
 use crate::template::{TemplateError, Templates};
 
 /// Renders every leaf text of a value. An object that is only `{template: NAME}` becomes that template's text.
-pub(super) fn fill(templates: &Templates, place: &str, value: &Value, values: &Value) -> Result<Value, TemplateError> {
+pub(super) fn fill(
+    templates: &Templates,
+    place: &str,
+    value: &Value,
+    values: &Value,
+) -> Result<Value, TemplateError> {
     match value {
         Value::String(text) => templates.fill(place, text, values),
-        Value::Array(items) => items.iter().map(|item| fill(templates, place, item, values)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| fill(templates, place, item, values))
+            .collect(),
         Value::Object(fields) => match template_name(fields) {
             Some(name) => Ok(Value::String(templates.render(name, values)?)),
             None => fill_fields(templates, place, fields, values),
@@ -30,7 +38,11 @@ fn fill_fields(
 ) -> Result<Value, TemplateError> {
     let mut filled = Map::new();
     for (key, field) in fields {
-        let key = if key.contains("{{") { text(templates.fill(place, key, values)?) } else { key.clone() };
+        let key = if key.contains("{{") {
+            text(templates.fill(place, key, values)?)
+        } else {
+            key.clone()
+        };
         filled.insert(key, fill(templates, place, field, values)?);
     }
     Ok(Value::Object(filled))

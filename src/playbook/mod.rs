@@ -10,9 +10,18 @@ use serde_json::{Map, Value};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("00-values.yaml", include_str!("../../playbooks/00-values.yaml")),
     ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
-    ("20-packages.yaml", include_str!("../../playbooks/20-packages.yaml")),
-    ("30-containerd.yaml", include_str!("../../playbooks/30-containerd.yaml")),
-    ("40-control-plane.yaml", include_str!("../../playbooks/40-control-plane.yaml")),
+    (
+        "20-packages.yaml",
+        include_str!("../../playbooks/20-packages.yaml"),
+    ),
+    (
+        "30-containerd.yaml",
+        include_str!("../../playbooks/30-containerd.yaml"),
+    ),
+    (
+        "40-control-plane.yaml",
+        include_str!("../../playbooks/40-control-plane.yaml"),
+    ),
     ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
     ("60-network.yaml", include_str!("../../playbooks/60-network.yaml")),
     ("70-nodes.yaml", include_str!("../../playbooks/70-nodes.yaml")),
@@ -124,7 +133,10 @@ struct File {
 /// When a file can't be read or is no playbook.
 pub fn load(folder: Option<&Path>) -> Result<Vec<Playbook>, PlaybookError> {
     let texts: BTreeMap<String, String> = match folder {
-        None => BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        None => BUILT_IN
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
         Some(folder) => read_folder(folder)?,
     };
     texts.iter().map(|(name, text)| parse(name, text)).collect()
@@ -132,14 +144,21 @@ pub fn load(folder: Option<&Path>) -> Result<Vec<Playbook>, PlaybookError> {
 
 fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, PlaybookError> {
     let wrap = |error: std::io::Error| PlaybookError {
-        origin: Origin { file: folder.display().to_string(), line: 1 },
+        origin: Origin {
+            file: folder.display().to_string(),
+            line: 1,
+        },
         reason: error.to_string(),
     };
     let mut texts = BTreeMap::new();
     for entry in fs_err::read_dir(folder).map_err(wrap)? {
         let path = entry.map_err(wrap)?.path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             texts.insert(name, fs_err::read_to_string(&path).map_err(wrap)?);
         }
     }
@@ -148,34 +167,65 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, PlaybookError>
 
 fn read(text: &str) -> Result<File, String> {
     let documents = crate::yaml::manifests(text).map_err(|error| error.to_string())?;
-    let [document] = documents.try_into().map_err(|_| "a playbook is one document".to_owned())?;
+    let [document] = documents
+        .try_into()
+        .map_err(|_| "a playbook is one document".to_owned())?;
     serde_json::from_value(document).map_err(|error| error.to_string())
 }
 
 fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
-    let origin = |line| Origin { file: name.to_owned(), line };
-    let error = |reason: String| PlaybookError { origin: origin(1), reason };
+    let origin = |line| Origin {
+        file: name.to_owned(),
+        line,
+    };
+    let error = |reason: String| PlaybookError {
+        origin: origin(1),
+        reason,
+    };
     let file: File = read(text).map_err(error)?;
     let scope = match (file.hosts, file.cluster) {
         (Some(hosts), false) => Scope::Hosts(hosts),
         (None, true) => Scope::Cluster,
         (None, false) if file.steps.is_empty() => Scope::Values,
-        _ => return Err(error("give either `hosts: EXPRESSION` or `cluster: true`".to_owned())),
+        _ => {
+            return Err(error(
+                "give either `hosts: EXPRESSION` or `cluster: true`".to_owned(),
+            ));
+        }
     };
-    let lines = text.lines().enumerate().filter(|(_, line)| line.starts_with("  - ")).map(|(index, _)| index + 1);
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("  - "))
+        .map(|(index, _)| index + 1);
     let mut lines = lines.collect::<Vec<_>>().into_iter();
-    let steps = file.steps.into_iter().map(|step| parse_step(step, origin(lines.next().unwrap_or(1)))).collect::<Result<_, _>>()?;
-    Ok(Playbook { values: file.values, scope, steps })
+    let steps = file
+        .steps
+        .into_iter()
+        .map(|step| parse_step(step, origin(lines.next().unwrap_or(1))))
+        .collect::<Result<_, _>>()?;
+    Ok(Playbook {
+        values: file.values,
+        scope,
+        steps,
+    })
 }
 
 fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, PlaybookError> {
-    let error = |reason: String| PlaybookError { origin: origin.clone(), reason };
+    let error = |reason: String| PlaybookError {
+        origin: origin.clone(),
+        reason,
+    };
     let mut take = |key: &str| step.remove(key).unwrap_or(Value::Null);
     let read = |key: &str, value: Value| -> Result<Option<String>, PlaybookError> {
         serde_json::from_value(value).map_err(|reason| error(format!("`{key}`: {reason}")))
     };
     let words = |key: &str, value: Value| -> Result<Vec<String>, PlaybookError> {
-        let value = if value.is_null() { Value::Array(vec![]) } else { value };
+        let value = if value.is_null() {
+            Value::Array(vec![])
+        } else {
+            value
+        };
         serde_json::from_value(value).map_err(|reason| error(format!("`{key}`: {reason}")))
     };
     let name = read("name", take("name"))?.ok_or_else(|| error("a step without `name`".to_owned()))?;
@@ -192,7 +242,18 @@ fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, 
     let (Some((kind, fields)), None) = (rest.next(), rest.next()) else {
         return Err(error(format!("step `{name}` must have exactly one kind")));
     };
-    Ok(StepText { name, when, each, guard, needs, provides, exclusive, kind, fields, origin })
+    Ok(StepText {
+        name,
+        when,
+        each,
+        guard,
+        needs,
+        provides,
+        exclusive,
+        kind,
+        fields,
+        origin,
+    })
 }
 
 #[cfg(test)]
@@ -202,7 +263,9 @@ mod tests {
     #[test]
     fn every_playbook_in_the_folder_is_built_in() {
         let folder = fs_err::read_dir("playbooks").into_iter().flatten().flatten();
-        let mut names: Vec<_> = folder.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<_> = folder
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         assert_eq!(names, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
@@ -210,9 +273,17 @@ mod tests {
     #[test]
     fn a_step_knows_its_line_and_must_have_one_kind() {
         let text = "hosts: 'true'\nsteps:\n  - name: a\n    swap: {}\n\n  - name: b\n    needs: [network]\n    hostname: {name: x}\n";
-        let steps = parse("x.yaml", text).map(|playbook| playbook.steps).unwrap_or_default();
-        assert_eq!(steps.iter().map(|step| step.origin.line).collect::<Vec<_>>(), [3, 6]);
+        let steps = parse("x.yaml", text)
+            .map(|playbook| playbook.steps)
+            .unwrap_or_default();
+        assert_eq!(
+            steps.iter().map(|step| step.origin.line).collect::<Vec<_>>(),
+            [3, 6]
+        );
         let two = "hosts: 'true'\nsteps:\n  - name: a\n    swap: {}\n    hostname: {name: x}\n";
-        assert!(parse("x.yaml", two).is_err_and(|error| error.to_string() == "x.yaml:3: step `a` must have exactly one kind"));
+        assert!(
+            parse("x.yaml", two)
+                .is_err_and(|error| error.to_string() == "x.yaml:3: step `a` must have exactly one kind")
+        );
     }
 }

@@ -15,8 +15,7 @@ pub(crate) struct ControlPlane {
     pub node: String,
     /// Address on which its API server listens.
     pub address: String,
-    /// `InitConfiguration` and its companions, for the first one of a new cluster. `@KUBE_PROXY_MODE@` stands for
-    /// the mode that the host's kernel allows.
+    /// `InitConfiguration` and its companions, for the first one of a new cluster.
     pub init: String,
     /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@`, `@ENDPOINT@` and `@CERTIFICATE_KEY@`.
     pub join: String,
@@ -148,18 +147,7 @@ impl Resource for ControlPlane {
         let script = match (word, &known.join) {
             ("silent", _) => return Action::quick(self.wait()).within(Duration::from_secs(300)),
             ("unknown", _) => format!("systemctl restart kubelet\nsleep 5\n{}", self.wait()),
-            ("addons", _) => {
-                let mode = if seen.os().kernel_version() >= (5, 13) {
-                    "nftables"
-                } else {
-                    "iptables"
-                };
-                kubeadm::run(
-                    "init phase addon all",
-                    &self.init.replace("@KUBE_PROXY_MODE@", mode),
-                    &[],
-                )
-            }
+            ("addons", _) => kubeadm::run("init phase addon all", &self.init, &[]),
             (_, None) => self.found(seen),
             (_, Some(ticket)) => {
                 let clear = if standing(seen) == Standing::Half {
@@ -217,7 +205,7 @@ mod tests {
         ControlPlane {
             node: "cp1".into(),
             address: "10.0.0.1".into(),
-            init: "mode: @KUBE_PROXY_MODE@\n".into(),
+            init: "kind: InitConfiguration\n".into(),
             join: "key: @CERTIFICATE_KEY@\n".into(),
             ignore: vec![],
         }
@@ -228,16 +216,6 @@ mod tests {
             "\x1esystem\nkernel={kernel}\n\x1econtrol-plane\n{section}\x1eend\n"
         ))
         .unwrap_or_default()
-    }
-
-    #[test]
-    fn an_old_kernel_gets_iptables() {
-        let script = |kernel| {
-            control_plane()
-                .action(&seen("absent\n", kernel), &Known::default())
-                .script
-        };
-        assert!(script("6.1.0").contains("mode: nftables") && script("5.10.0").contains("mode: iptables"));
     }
 
     #[test]

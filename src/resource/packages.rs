@@ -1,6 +1,7 @@
 //! Packages at a version, kept there.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -16,9 +17,9 @@ pub(crate) struct Packages {
     pub format: Format,
     /// Package name to version: exact, a prefix that ends in `*`, or empty for any.
     pub install: BTreeMap<String, String>,
-    /// Whether upgrades by others are kept off (apt's hold; with rpm the repository excludes them).
+    /// Those that nobody else may upgrade: apt holds them; with rpm the repository excludes them.
     #[serde(default)]
-    pub hold: bool,
+    pub held: Vec<String>,
     /// Where this path exists, another version is a person's decision: the packages are in use by a cluster.
     #[serde(default)]
     pub settled_by: Option<String>,
@@ -49,11 +50,9 @@ impl Packages {
 
     /// Packages that could be upgraded behind our back.
     fn unheld<'a>(&'a self, seen: &Seen) -> Vec<&'a String> {
-        let holds = self.hold && self.format == Format::Apt;
-        self.install
-            .keys()
-            .filter(|name| holds && !seen.package(name).is_some_and(|package| package.held))
-            .collect()
+        let apt = self.format == Format::Apt;
+        let loose = |name: &&String| apt && !seen.package(name).is_some_and(|package| package.held);
+        self.held.iter().filter(loose).collect()
     }
 
     fn install_script(&self, seen: &Seen) -> String {
@@ -148,11 +147,8 @@ impl Resource for Packages {
 
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
         let mut script = self.install_script(seen);
-        if self.hold && self.format == Format::Apt {
-            script.push_str(&format!(
-                "apt-mark hold {} >/dev/null\n",
-                sh::words(self.install.keys())
-            ));
+        if self.format == Format::Apt && !self.held.is_empty() {
+            let _ = writeln!(script, "apt-mark hold {} >/dev/null", sh::words(&self.held));
         }
         Action::long("ci-bootstrap-packages", Duration::from_secs(1800), script)
     }
@@ -179,7 +175,7 @@ mod tests {
         Packages {
             format: Format::Apt,
             install: install.into(),
-            hold: true,
+            held: vec!["kubelet".into()],
             settled_by: settled_by.map(str::to_owned),
         }
     }
@@ -201,7 +197,7 @@ mod tests {
         let Ok(Verdict::Differs(change)) = verdict else {
             unreachable!()
         };
-        assert_eq!(change.detail, ["+socat", "+hold kubelet", "+hold socat"]);
+        assert_eq!(change.detail, ["+socat", "+hold kubelet"]);
         let both = seen("kubelet|1.36.4-1.1|hold|installed\nsocat|1.7|hold|installed\n");
         assert_eq!(packages(None).compare(&both), Ok(Verdict::InSync));
     }

@@ -132,7 +132,7 @@ impl Probe {
             let _ = write!(
                 out,
                 "[ $family = rhel ] && {{ m rpm; rpm -q --qf '%{{NAME}}|%{{VERSION}}-%{{RELEASE}}\\n' {} 2>/dev/null; \
-                 m versionlock; cat /etc/dnf/plugins/versionlock.list 2>/dev/null; }}\n",
+                 }}\n",
                 sh::words(&self.rpm)
             );
         }
@@ -151,17 +151,12 @@ impl Probe {
 
     fn render_kernel(&self, out: &mut String) {
         if !self.sysctls.is_empty() {
-            out.push_str(
-                "m sysctls\ns() { v=; [ -r \"$2\" ] && { read -r v < \"$2\"; echo \"$1=$v\"; }; }\n",
-            );
-            for key in &self.sysctls {
-                let _ = writeln!(
-                    out,
-                    "s {} {}",
-                    sh::quote(key),
-                    sh::quote(&format!("/proc/sys/{}", key.replace('.', "/")))
-                );
-            }
+            // Not `read`: it asks for one byte at a time, and some keys answer the first byte only.
+            let paths = self
+                .sysctls
+                .iter()
+                .map(|key| format!("/proc/sys/{}", key.replace('.', "/")));
+            let _ = write!(out, "m sysctls\ngrep -H '' {} 2>/dev/null\n", sh::words(paths));
         }
         if !self.modules.is_empty() {
             out.push_str(
@@ -217,7 +212,7 @@ mod tests {
                 "no section {section} in {output:?}"
             );
         }
-        assert!(output.contains("net.ipv4.ip_forward="));
+        assert!(output.contains("/proc/sys/net/ipv4/ip_forward:"));
         assert!(output.contains("hello"));
     }
 

@@ -47,16 +47,25 @@ pub(crate) enum Format {
 /// The public key of a repository: its text, or where the host gets it and what it must be.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Key {
+pub(crate) enum Key {
     /// Armored key.
-    #[serde(default)]
-    pub text: Option<String>,
-    /// Where the host fetches it.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// Fingerprint that a fetched key must have, in hex.
-    #[serde(default)]
-    pub fingerprint: Option<String>,
+    Text(String),
+    /// A key that the host fetches.
+    Url {
+        /// Where it is.
+        url: String,
+        /// Fingerprint that it must have, in hex.
+        fingerprint: String,
+    },
+}
+
+impl Key {
+    fn sha256(&self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(super::file::sha256(text)),
+            Self::Url { .. } => None,
+        }
+    }
 }
 
 impl Repository {
@@ -129,44 +138,45 @@ impl Repository {
     /// Commands that put the key in place.
     fn install_key(&self) -> String {
         let path = self.key_path();
-        if let Some(text) = &self.key.text {
-            return sh::write_file(&path, text, "0644", "root:root");
+        match &self.key {
+            Key::Text(text) => sh::write_file(&path, text, "0644", "root:root"),
+            Key::Url { url, fingerprint } => FETCH_KEY
+                .replace(
+                    "@PROXY@",
+                    &self
+                        .proxy
+                        .as_ref()
+                        .map_or_else(String::new, |proxy| format!("--proxy {}", sh::quote(proxy))),
+                )
+                .replace("@PATH@", &sh::quote(&path))
+                .replace("@URL@", &sh::quote(url))
+                .replace("@FINGERPRINT@", &sh::quote(&fingerprint.to_uppercase())),
         }
-        let url = sh::quote(self.key.url.as_deref().unwrap_or_default());
-        let proxy = self
-            .proxy
-            .as_ref()
-            .map_or_else(String::new, |proxy| format!("--proxy {} ", sh::quote(proxy)));
-        let path = sh::quote(&path);
-        let check = self.key.fingerprint.as_ref().map_or_else(String::new, |wanted| {
-            let wanted = sh::quote(&wanted.replace(' ', "").to_uppercase());
-            format!(
-                "found=$(gpg --batch --show-keys --with-colons {path}.new | sed -n 's/^fpr:*\\([0-9A-F]*\\):*$/\\1/p')\n\
-                 case \" $(echo $found) \" in *\" \"{wanted}\" \"*) ;; *) rm -f {path}.new; \
-                 echo \"the key from {url} has the fingerprints\" $found \"and not\" {wanted}; exit 1 ;; esac\n"
-            )
-        });
-        format!(
-            "curl -fsSL {proxy}--connect-timeout 10 --max-time 60 --retry 2 -o {path}.new {url} || \
-             {{ echo \"cannot fetch the signing key {url}; give the key as a file in the inventory (key: {{ file: … }}) where hosts have no way there\"; exit 1; }}\n\
-             {check}chmod 644 {path}.new\nmv -f {path}.new {path}\n"
-        )
     }
 }
+
+/// The file takes its place only when one of its keys has the fingerprint that the inventory names.
+const FETCH_KEY: &str = r#"curl -fsSL @PROXY@ --connect-timeout 10 --max-time 60 --retry 2 -o @PATH@.new @URL@ || {
+  echo "cannot fetch the signing key" @URL@"; give it as a file in the inventory (key: { file: ... }) where hosts have no way there"; exit 1; }
+found=$(gpg --batch --show-keys --with-colons @PATH@.new | sed -n 's/^fpr:*\([0-9A-F]*\):*$/\1/p')
+case " $(echo $found) " in
+  *" "@FINGERPRINT@" "*) ;;
+  *) rm -f @PATH@.new; echo "the key from" @URL@ "has the fingerprints" $found "and not" @FINGERPRINT@; exit 1 ;;
+esac
+chmod 644 @PATH@.new
+mv -f @PATH@.new @PATH@
+"#;
 
 impl Resource for Repository {
     fn probe(&self, ask: &mut Probe) {
         ask.content(&self.list_path());
-        ask.path(
-            &self.key_path(),
-            self.key.text.as_deref().map(super::file::sha256),
-        );
+        ask.path(&self.key_path(), self.key.sha256());
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
         let mut lines = diff(seen.content(&self.list_path()).unwrap_or(""), &self.list(seen));
         let key = seen.path(&self.key_path())?;
-        let wanted = self.key.text.as_deref().map(super::file::sha256);
+        let wanted = self.key.sha256();
         if key.is_none_or(|key| wanted.is_some() && key.sha256 != wanted) {
             lines.push(format!("+key {}", self.key_path()));
         }

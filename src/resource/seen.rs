@@ -166,15 +166,19 @@ impl Seen {
                 held: want == "hold",
             })
         });
-        apt.or_else(|| {
-            self.section("rpm").lines().find_map(|line| {
-                let (package, version) = line.split_once('|')?;
-                (package == name).then(|| Package {
-                    version: version.to_owned(),
-                    held: self.section("versionlock").lines().any(|line| locks(line, name)),
-                })
+        // What holds an rpm is its repository, which excludes it: that is a step of its own.
+        let rpm = || {
+            let (_, version) = self
+                .section("rpm")
+                .lines()
+                .filter_map(|line| line.split_once('|'))
+                .find(|(package, _)| *package == name)?;
+            Some(Package {
+                version: version.to_owned(),
+                held: true,
             })
-        })
+        };
+        apt.or_else(rpm)
     }
 
     /// A unit by its full name (`kubelet.service`).
@@ -198,7 +202,12 @@ impl Seen {
 
     /// A sysctl's value with single blanks, `None` when this kernel has no such key.
     pub fn sysctl(&self, key: &str) -> Option<String> {
-        value(self.section("sysctls"), key).map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        let path = format!("/proc/sys/{}:", key.replace('.', "/"));
+        let value = self
+            .section("sysctls")
+            .lines()
+            .find_map(|line| line.strip_prefix(&path))?;
+        Some(value.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
     /// Whether a kernel module is loaded or built in.
@@ -212,14 +221,6 @@ fn value<'a>(lines: &'a str, key: &str) -> Option<&'a str> {
     lines
         .lines()
         .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-}
-
-/// Whether a line of dnf's versionlock list (`name-0:1.2.3-1.*`) locks the package.
-fn locks(line: &str, package: &str) -> bool {
-    line.trim()
-        .strip_prefix(package)
-        .and_then(|rest| rest.strip_prefix('-'))
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// `Sat 2026-11-21 10:53:01.123456 UTC`, as `systemctl --timestamp=us+utc` prints it.
@@ -242,10 +243,10 @@ mod tests {
         let text = "noise\x1esystem\nid=rocky\nfamily=rhel\nkernel=5.14.0-503.el9.x86_64\n\x1epaths\n\
                     regular file|644|root:root|1700000000.2500000000|/etc/a|b\ndirectory|755|root:root|1.0|/etc/d\n\
                     \x1esums\naaaa  /etc/a|b\n\x1econtent /etc/a|b\nhello\n\x1erpm\nkubelet|1.36.4-1.1\npackage socat is not installed\n\
-                    \x1eversionlock\nkubelet-0:1.36.4-1.1.*\n\x1eunits\nId=a.service\nLoadState=loaded\nActiveState=active\n\
+                    \x1eunits\nId=a.service\nLoadState=loaded\nActiveState=active\n\
                     UnitFileState=enabled\nNeedDaemonReload=no\nExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\n\
                     Id=b.service\nLoadState=not-found\nActiveState=inactive\nExecMainStartTimestamp=\n\
-                    \x1esysctls\nnet.ipv4.tcp_rmem=4096\t131072\t6291456\n\x1emodules\noverlay\n\x1eend\n";
+                    \x1esysctls\n/proc/sys/net/ipv4/tcp_rmem:4096\t131072\t6291456\n\x1emodules\noverlay\n\x1eend\n";
         Seen::parse(text).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! SELinux' mode. It is never turned off.
+//! `SELinux`' mode. It is never turned off.
 
 use serde::Deserialize;
 
@@ -7,7 +7,7 @@ use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
 
 const CONFIG: &str = "/etc/selinux/config";
 
-/// SELinux on hosts that have it; on others there is nothing to do.
+/// `SELinux` on hosts that have it; on others there is nothing to do.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Selinux {
@@ -35,7 +35,7 @@ impl Mode {
 }
 
 impl Selinux {
-    /// The configuration with our mode. `disabled` stays: turning SELinux on relabels the host, which is a person's decision.
+    /// The configuration with our mode. `disabled` stays: turning `SELinux` on relabels the host, which is a person's decision.
     fn place(&self, config: &str) -> String {
         let set = |line: &str| match line.strip_prefix("SELINUX=") {
             Some(mode) if mode.trim() != "disabled" => format!("SELINUX={}\n", self.mode.name()),

@@ -41,7 +41,7 @@ impl Service {
             Some(true) if running => lines.extend(self.stale(&unit, seen)?),
             Some(true) => lines.extend([format!("-{}", or_absent(&unit.active)), "+active".to_owned()]),
             Some(false) if running || unit.active == "activating" => {
-                lines.extend(["-active".to_owned(), "+inactive".to_owned()])
+                lines.extend(["-active".to_owned(), "+inactive".to_owned()]);
             }
             _ => {}
         }

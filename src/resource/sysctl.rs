@@ -76,8 +76,12 @@ mod tests {
             values: values.into(),
         };
         let seen = |text: &str| Seen::parse(&format!("\x1esysctls\n{text}\x1eend\n")).unwrap_or_default();
-        assert_eq!(sysctl.compare(&seen("a.b=9000\nc.d=1\n")), Ok(Verdict::InSync));
-        let Ok(Verdict::Differs(change)) = sysctl.compare(&seen("a.b=128\nc.d=0\n")) else {
+        assert_eq!(
+            sysctl.compare(&seen("/proc/sys/a/b:9000\n/proc/sys/c/d:1\n")),
+            Ok(Verdict::InSync)
+        );
+        let Ok(Verdict::Differs(change)) = sysctl.compare(&seen("/proc/sys/a/b:128\n/proc/sys/c/d:0\n"))
+        else {
             unreachable!()
         };
         assert_eq!(

@@ -40,6 +40,13 @@ pub enum RolloutError {
 }
 
 impl Api {
+    /// How far `target` is; `None` when it is ready.
+    pub async fn unready(&self, target: &RolloutTarget) -> Result<Option<String>, ApiError> {
+        let live = self.read(&target.id()).await?;
+        let state = state(target.kind, live.as_ref());
+        Ok((!state.done).then_some(state.text))
+    }
+
     /// Waits until `target` is ready, at most `limit`; `progress` hears each new state, such as `1 of 3 pods ready`.
     pub async fn wait(
         &self,

@@ -1,0 +1,180 @@
+//! Several actions as one script, and what it says while it runs.
+
+use std::fmt::Write as _;
+
+use crate::resource::Action;
+
+/// Parts the output of the actions: the ASCII group separator. Sections of a probe are parted by another.
+const MARK: char = '\x1d';
+/// How the mark is written in a script.
+const MARK_ESCAPE: &str = "\\035";
+/// Ends the text of an action that runs in a unit.
+const END_OF_ACTION: &str = "CI_BOOTSTRAP_END_OF_ACTION";
+
+/// A script of actions, each between marks with its index, that stops at the first which fails, and then `probe`.
+pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
+    let mut text = String::from("umask 022\nexport LC_ALL=C\n");
+    for (index, action) in actions {
+        let body = match action.unit {
+            Some(unit) => in_unit(unit, action),
+            None => action.script.clone(),
+        };
+        let _ = write!(
+            text,
+            "printf '{MARK_ESCAPE}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
+             printf '\\n{MARK_ESCAPE}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
+        );
+    }
+    text.push_str(probe);
+    text
+}
+
+/// The action in a transient unit of its own, which goes on when the connection is lost. Its output lies in a file
+/// until it ends: a pipe to a connection that is gone would end it half-way.
+fn in_unit(unit: &str, action: &Action) -> String {
+    let file = format!("/run/ci-bootstrap/{unit}.sh");
+    let log = format!("/run/ci-bootstrap/{unit}.log");
+    let seconds = action.timeout.as_secs();
+    format!(
+        "mkdir -p -m 700 /run/ci-bootstrap\n\
+         while systemctl -q is-active {unit}.service; do sleep 0.2; done\n\
+         ( umask 077; : > {log}; cat > {file} <<'{END_OF_ACTION}'\nset -eu\n{script}\n{END_OF_ACTION}\n)\n\
+         systemd-run -q --collect --wait --unit={unit} -p RuntimeMaxSec={seconds} -E HOME=/root -E LC_ALL=C \
+         sh -c 'sh {file} >{log} 2>&1 </dev/null; r=$?; rm -f {file}; exit $r' &\n\
+         unit=$!\ntail -s 0.2 -n +1 -f --pid=$unit {log} &\nshown=$!\n\
+         status=0; wait $unit || status=$?\nwait $shown || true\nexit $status\n",
+        script = action.script,
+    )
+}
+
+/// A script that returns when no work of an earlier run is going on any more.
+pub(super) fn await_unfinished() -> &'static str {
+    "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${f##*/}; \
+     while systemctl -q is-active \"${u%.sh}.service\"; do sleep 0.3; done; rm -f \"$f\"; done\n"
+}
+
+/// A script whose output is empty when no work of an earlier run is going on. Costs no process where there is none.
+pub(super) fn list_unfinished() -> String {
+    format!(
+        "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${{f##*/}}; u=${{u%.sh}}; \
+         ! systemctl -q is-active $u.service || printf '{MARK_ESCAPE}unfinished %s\\n' $u; done\n"
+    )
+}
+
+/// A script for people to read: what stands in files is left out, so no secret can show.
+pub(super) fn without_contents(script: &str) -> String {
+    let mut text = String::new();
+    let mut lines = script.lines();
+    while let Some(line) = lines.next() {
+        let _ = writeln!(text, "{line}");
+        if let Some((_, end)) = line.split_once("<<'") {
+            let end = end.trim_end_matches('\'');
+            let hidden = lines.by_ref().take_while(|line| *line != end).count();
+            let _ = writeln!(text, "  ({hidden} lines)\n{end}");
+        }
+    }
+    text
+}
+
+/// What a line of output means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    /// The action of this step begins.
+    Begin(usize),
+    /// It ended with this status.
+    End(usize, i32),
+    /// An earlier run's unit is still at work.
+    Unfinished(&'a str),
+    /// What an action printed.
+    Text(&'a str),
+}
+
+/// Reads a line.
+pub(super) fn read_line(line: &str) -> Line<'_> {
+    let Some(mark) = line.strip_prefix(MARK) else {
+        return Line::Text(line);
+    };
+    let words: Vec<_> = mark.split(' ').collect();
+    match words[..] {
+        ["begin", index] => index.parse().map_or(Line::Text(line), Line::Begin),
+        ["end", index, status] => match (index.parse(), status.parse()) {
+            (Ok(index), Ok(status)) => Line::End(index, status),
+            _ => Line::Text(line),
+        },
+        ["unfinished", unit] => Line::Unfinished(unit),
+        _ => Line::Text(line),
+    }
+}
+
+/// Splits a stream of bytes into lines as they come.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// The lines that `bytes` completes.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
+        self.rest.extend_from_slice(bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    fn run(actions: &[(usize, Action)]) -> String {
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(script(actions, "echo probed\n"))
+            .output();
+        output
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn actions_run_in_order_until_one_fails() {
+        let good = run(&[(0, Action::quick("echo one")), (4, Action::quick("echo two >&2"))]);
+        assert_eq!(
+            good,
+            "\x1dbegin 0\none\n\n\x1dend 0 0\n\x1dbegin 4\ntwo\n\n\x1dend 4 0\nprobed\n"
+        );
+        let bad = run(&[
+            (0, Action::quick("false\necho never")),
+            (1, Action::quick("echo never")),
+        ]);
+        assert_eq!(bad, "\x1dbegin 0\n\n\x1dend 0 1\n");
+    }
+
+    #[test]
+    fn marks_are_read_back_and_text_stays_text() {
+        assert_eq!(read_line("\x1dend 4 127"), Line::End(4, 127));
+        assert_eq!(read_line("\x1dbegin 2"), Line::Begin(2));
+        assert_eq!(read_line("begin 2"), Line::Text("begin 2"));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_script_holds_no_content() {
+        let script = "a\n( cat > f <<'EOF'\nsecret\nmore\nEOF\n)\nb\n";
+        assert_eq!(
+            without_contents(script),
+            "a\n( cat > f <<'EOF'\n  (2 lines)\nEOF\n)\nb\n"
+        );
+    }
+
+    #[test]
+    fn lines_come_whole_however_they_are_cut() {
+        let mut lines = Lines::default();
+        assert!(lines.feed(b"ab").is_empty());
+        assert_eq!(lines.feed(b"c\nd\ne"), ["abc", "d"]);
+        assert_eq!(lines.feed(b"\n"), ["e"]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Steps that the API server does: read, compare, write, read again.
+
+use std::time::Instant;
+
+use crate::event::{Event, Failure};
+use crate::plan::{ClusterStep, Place};
+use crate::resource::{Change, Verdict};
+
+use super::host_track::Tally;
+use super::{Mode, Run, failure};
+
+type Stopped = (Option<String>, Failure);
+
+impl Run {
+    /// Brings steps into sync through the API server, or says what differs.
+    pub(super) async fn cluster_steps(
+        &self,
+        place: &Place,
+        steps: &[ClusterStep],
+        tally: &mut Tally,
+    ) -> Result<(), Stopped> {
+        let place = place.to_string();
+        for step in steps {
+            let done = self
+                .cluster_step(&place, step)
+                .await
+                .map_err(|failure| (Some(step.head.name.clone()), failure))?;
+            if done {
+                tally.changed += 1;
+            } else {
+                tally.unchanged += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// One step; says whether it changed something (or, in a plan, would).
+    async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<bool, Failure> {
+        if let Err(blocked) = self.wait_for(place, step).await {
+            if self.options.mode == Mode::Plan {
+                self.give_up_step(step, &blocked.reason);
+                return Ok(self.planned(place, step, &Change::new(format!("({})", blocked.reason))));
+            }
+            return Err(failure::blocked(&blocked));
+        }
+        let api = self.api().await.map_err(|error| failure::access(&error))?;
+        let observe = || async {
+            let verdict = step.resource.observe(api).await;
+            verdict.map_err(|error| failure::cluster_step(&step.head, &error))
+        };
+        let change = match observe().await? {
+            Verdict::InSync => {
+                self.provide(place, &step.head.provides);
+                return Ok(false);
+            }
+            Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
+            Verdict::Differs(change) => change,
+        };
+        if !self.may_change(place) {
+            self.give_up_step(step, &format!("{place} is not as planned"));
+            return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
+        }
+        self.make(place, step, &change).await?;
+        match observe().await? {
+            Verdict::Differs(change) => Err(failure::did_not_converge(&step.head, &change.detail)),
+            Verdict::Refused(why) => Err(failure::refused(&step.head, &why)),
+            Verdict::InSync => {
+                self.provide(place, &step.head.provides);
+                Ok(!step.resource.only_waits())
+            }
+        }
+    }
+
+    async fn wait_for(&self, place: &str, step: &ClusterStep) -> Result<(), super::board::Blocked> {
+        let missing = self.board.missing(&step.head.needs);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let on = missing
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" and ");
+        self.events.send(Event::Waiting {
+            place: place.to_owned(),
+            step: step.head.name.clone(),
+            on,
+        });
+        self.board.wait(&missing).await
+    }
+
+    fn give_up_step(&self, step: &ClusterStep, reason: &str) {
+        step.head
+            .provides
+            .iter()
+            .for_each(|fact| self.give_up(fact, reason));
+    }
+
+    fn planned(&self, place: &str, step: &ClusterStep, change: &Change) -> bool {
+        if step.resource.only_waits() {
+            return false;
+        }
+        let (place, step) = (place.to_owned(), step.head.name.clone());
+        let (summary, detail) = (change.summary.clone(), change.detail.clone());
+        self.events.send(Event::StepStarted {
+            place,
+            step,
+            summary,
+            detail,
+        });
+        true
+    }
+
+    async fn make(&self, place: &str, step: &ClusterStep, change: &Change) -> Result<(), Failure> {
+        if self.stopping() {
+            return Err(failure::stopped());
+        }
+        self.lock
+            .take(&self.fleet)
+            .await
+            .map_err(|error| failure::no_lock(&error))?;
+        let (at, name) = (place.to_owned(), step.head.name.clone());
+        if step.resource.only_waits() {
+            self.events.send(Event::Waiting {
+                place: at,
+                step: name,
+                on: change.summary.clone(),
+            });
+        } else {
+            let (summary, detail) = (change.summary.clone(), change.detail.clone());
+            self.events.send(Event::StepStarted {
+                place: at,
+                step: name,
+                summary,
+                detail,
+            });
+        }
+        let began = Instant::now();
+        let say = |line: String| {
+            self.events.send(Event::Output {
+                place: place.to_owned(),
+                step: step.head.name.clone(),
+                line,
+            });
+        };
+        let api = self.api().await.map_err(|error| failure::access(&error))?;
+        step.resource
+            .act(api, &say)
+            .await
+            .map_err(|error| failure::cluster_step(&step.head, &error))?;
+        if !step.resource.only_waits() {
+            let (place, step) = (place.to_owned(), step.head.name.clone());
+            self.events.send(Event::StepDone {
+                place,
+                step,
+                took: began.elapsed(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Who founds the cluster. Decided only when every control plane host has said what it is, so that a first host that was
+//! replaced joins the others instead of founding a second cluster.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+
+use crate::resource::Standing;
+
+/// What a control plane host has said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Is(Standing),
+    Silent(String),
+}
+
+/// The words so far, by host in the inventory's order.
+#[derive(Debug)]
+pub(super) struct Election {
+    hosts: Vec<String>,
+    words: watch::Sender<BTreeMap<String, Word>>,
+}
+
+/// What a control plane host has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Initialise a new cluster.
+    Found,
+    /// Join the one that is there or is being made.
+    Join,
+}
+
+impl Election {
+    pub(super) fn new(hosts: Vec<String>) -> Self {
+        Self {
+            hosts,
+            words: watch::Sender::new(BTreeMap::new()),
+        }
+    }
+
+    /// A host has been looked at.
+    pub(super) fn stands(&self, host: &str, standing: Standing) {
+        self.say(host, Word::Is(standing));
+    }
+
+    /// A host can't be looked at. Its last word counts: one that has been seen stays seen.
+    pub(super) fn silent(&self, host: &str, reason: &str) {
+        self.say(host, Word::Silent(reason.to_owned()));
+    }
+
+    fn say(&self, host: &str, word: Word) {
+        if self.hosts.iter().any(|name| name == host) {
+            self.words.send_if_modified(|words| {
+                let first = !words.contains_key(host);
+                words.entry(host.to_owned()).or_insert(word);
+                first
+            });
+        }
+    }
+
+    /// What `host` has to do, once all have been heard.
+    ///
+    /// # Errors
+    /// When a host that may carry the cluster can't be asked and no other does.
+    pub(super) async fn duty(&self, host: &str) -> Result<Duty, String> {
+        let mut words = self.words.subscribe();
+        loop {
+            if let Some(duty) = self.decide(host, &words.borrow_and_update()) {
+                return duty;
+            }
+            if words.changed().await.is_err() {
+                return Err("the run has ended".to_owned());
+            }
+        }
+    }
+
+    fn decide(&self, host: &str, words: &BTreeMap<String, Word>) -> Option<Result<Duty, String>> {
+        if words.values().any(|word| *word == Word::Is(Standing::Member)) {
+            return Some(Ok(Duty::Join));
+        }
+        if words.len() < self.hosts.len() {
+            return None;
+        }
+        if let Some((name, Word::Silent(reason))) =
+            words.iter().find(|(_, word)| matches!(word, Word::Silent(_)))
+        {
+            return Some(Err(format!(
+                "no control plane that answers carries a cluster, and {name} might: {reason}. A new cluster is not founded before {name} can be \
+                 asked; bring it back, or take it out of the inventory if it is gone for good"
+            )));
+        }
+        let half = self
+            .hosts
+            .iter()
+            .find(|name| words.get(*name) == Some(&Word::Is(Standing::Half)));
+        let founder = half.or(self.hosts.first());
+        Some(Ok(if founder.is_some_and(|founder| founder == host) {
+            Duty::Found
+        } else {
+            Duty::Join
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn election(words: &[(&str, Option<Standing>)]) -> Election {
+        let election = Election::new(["cp1", "cp2", "cp3"].map(str::to_owned).to_vec());
+        for (host, standing) in words {
+            match standing {
+                Some(standing) => election.stands(host, *standing),
+                None => election.silent(host, "no route to host"),
+            }
+        }
+        election
+    }
+
+    #[tokio::test]
+    async fn the_first_of_bare_hosts_founds() {
+        let all = election(&[
+            ("cp1", Some(Standing::Absent)),
+            ("cp2", Some(Standing::Absent)),
+            ("cp3", Some(Standing::Absent)),
+        ]);
+        assert_eq!(
+            (all.duty("cp1").await, all.duty("cp3").await),
+            (Ok(Duty::Found), Ok(Duty::Join))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_first_host_that_was_replaced_joins() {
+        let all = election(&[
+            ("cp1", Some(Standing::Absent)),
+            ("cp2", None),
+            ("cp3", Some(Standing::Member)),
+        ]);
+        assert_eq!(all.duty("cp1").await, Ok(Duty::Join));
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_founding_goes_on_where_it_began() {
+        let all = election(&[
+            ("cp1", Some(Standing::Absent)),
+            ("cp2", Some(Standing::Half)),
+            ("cp3", Some(Standing::Absent)),
+        ]);
+        assert_eq!(
+            (all.duty("cp1").await, all.duty("cp2").await),
+            (Ok(Duty::Join), Ok(Duty::Found))
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_founds_while_one_can_not_be_asked() {
+        let all = election(&[
+            ("cp1", Some(Standing::Absent)),
+            ("cp2", None),
+            ("cp3", Some(Standing::Absent)),
+        ]);
+        assert!(
+            all.duty("cp1")
+                .await
+                .is_err_and(|reason| reason.contains("cp2 might: no route to host"))
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Failures with everything a person needs.
+
+use crate::event::{Class, Failure};
+use crate::plan::StepHead;
+use crate::resource::Unreadable;
+use crate::transport::TransportError;
+
+use super::board::Blocked;
+use super::lock::NoLock;
+use super::tickets::AccessError;
+
+/// Most lines of output that go with a failure.
+const SHOWN: usize = 30;
+
+fn plain(class: Class, message: String, help: Option<&str>) -> Failure {
+    Failure {
+        class,
+        message,
+        origin: None,
+        output: Vec::new(),
+        help: help.map(str::to_owned),
+    }
+}
+
+/// The program is wrong.
+pub(super) fn bug(message: &str) -> Failure {
+    plain(
+        Class::Bug,
+        message.to_owned(),
+        Some("this is a bug; please report it with the debug log"),
+    )
+}
+
+/// A host that can't be talked to.
+pub(super) fn transport(error: &TransportError) -> Failure {
+    plain(Class::Unreachable, error.to_string(), None)
+}
+
+/// A fact that will not come.
+pub(super) fn blocked(blocked: &Blocked) -> Failure {
+    plain(
+        Class::Blocked,
+        format!("waits for {}, but {}", blocked.fact, blocked.reason),
+        None,
+    )
+}
+
+/// A lock that is somebody else's.
+pub(super) fn no_lock(error: &NoLock) -> Failure {
+    match error {
+        NoLock::Busy { host, holder } => plain(
+            Class::Locked,
+            format!("another run is at work: {holder} (lock on {host})"),
+            Some(
+                "wait until it is done; the lock goes with the run that holds it, so there is nothing to clean up",
+            ),
+        ),
+        NoLock::NoHost(reason) => plain(
+            Class::Unreachable,
+            format!("no host can hold the cluster's lock: {reason}"),
+            None,
+        ),
+    }
+}
+
+/// The API server can't be asked.
+pub(super) fn access(error: &AccessError) -> Failure {
+    match error {
+        AccessError::Transport(error) => transport(error),
+        AccessError::Api(_) | AccessError::Command { .. } => {
+            plain(Class::StepFailed, error.to_string(), None)
+        }
+    }
+}
+
+/// A step whose state the program can't read.
+pub(super) fn unreadable(head: &StepHead, error: &Unreadable) -> Failure {
+    with_origin(head, plain(Class::StepFailed, error.to_string(), None))
+}
+
+/// A step that may not be mended by a program.
+pub(super) fn refused(head: &StepHead, why: &str) -> Failure {
+    with_origin(head, plain(Class::StepFailed, why.to_owned(), None))
+}
+
+/// A command that failed.
+pub(super) fn command(head: &StepHead, status: i32, output: &[String]) -> Failure {
+    let output = tail(output);
+    let help = hint(&output.join("\n"));
+    with_origin(
+        head,
+        Failure {
+            output,
+            ..plain(
+                Class::StepFailed,
+                format!("the command failed with status {status}"),
+                help,
+            )
+        },
+    )
+}
+
+/// A step that still differs after it was done.
+pub(super) fn did_not_converge(head: &StepHead, detail: &[String]) -> Failure {
+    let message = "it was done without an error and still differs".to_owned();
+    let help = Some("something on the host undoes the change, or keeps it from taking effect");
+    with_origin(
+        head,
+        Failure {
+            output: tail(detail),
+            ..plain(Class::StepFailed, message, help)
+        },
+    )
+}
+
+/// A step through the API server that failed.
+pub(super) fn cluster_step(head: &StepHead, error: &impl std::fmt::Display) -> Failure {
+    let text = error.to_string();
+    let (message, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let output = rest.lines().map(str::to_owned).collect();
+    with_origin(
+        head,
+        Failure {
+            output,
+            ..plain(Class::StepFailed, message.to_owned(), hint(&text))
+        },
+    )
+}
+
+/// A run that was asked to stop.
+pub(super) fn stopped() -> Failure {
+    plain(
+        Class::Blocked,
+        "not started: the run was asked to stop".to_owned(),
+        Some("run the same command again to go on"),
+    )
+}
+
+fn with_origin(head: &StepHead, failure: Failure) -> Failure {
+    Failure {
+        origin: Some(head.origin.to_string()),
+        ..failure
+    }
+}
+
+fn tail(lines: &[String]) -> Vec<String> {
+    let lines: Vec<_> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(SHOWN)..]
+        .iter()
+        .map(|line| (*line).clone())
+        .collect()
+}
+
+/// Causes that are met again and again, and what helps.
+const HINTS: &[(&str, &str)] = &[
+    (
+        "Unable to locate package",
+        "the package is in no repository of this host: check packages.apt in the inventory and the host's own sources",
+    ),
+    (
+        "NO_PUBKEY",
+        "the repository is signed with another key: check `key` of the repository in the inventory",
+    ),
+    (
+        "is not signed",
+        "the repository is not signed: it can't be used; sign it or use another",
+    ),
+    (
+        "Could not get lock",
+        "another package manager is at work on the host; run again when it is done",
+    ),
+    (
+        "Temporary failure in name resolution",
+        "the host can't resolve names: check its /etc/resolv.conf",
+    ),
+    (
+        "x509: certificate signed by unknown authority",
+        "the registry's CA is not trusted: name it in registries[].ca of the inventory",
+    ),
+    (
+        "http: server gave HTTP response to HTTPS client",
+        "the registry speaks HTTP: say `insecure: true` for it in the inventory, or give it a certificate",
+    ),
+    ("No space left on device", "the host's disk is full"),
+    (
+        "[ERROR Swap]",
+        "swap is on: something turned it on again after the step `no swap`",
+    ),
+    (
+        "GPG check FAILED",
+        "a package is signed with another key: check `key` of the repository in the inventory",
+    ),
+    (
+        "connection refused",
+        "nothing listens at that address: check that the service is up and the address right",
+    ),
+];
+
+fn hint(text: &str) -> Option<&'static str> {
+    HINTS
+        .iter()
+        .find(|(cause, _)| text.contains(cause))
+        .map(|(_, help)| *help)
+}

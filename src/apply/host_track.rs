@@ -1,0 +1,508 @@
+//! One host's steps: look once, then change and look again until nothing differs.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use crate::event::{Event, Failure};
+use crate::observe::{self, Found};
+use crate::plan::{Fact, HostStep};
+use crate::resource::{Action, Known, Seen, Topic, Wants};
+use crate::transport::{Exec, Output, Transport};
+
+use super::batch::{self, Line, Lines};
+use super::election::Duty;
+use super::{Mode, Run, failure};
+
+/// A probe takes this long at the most.
+const PROBE: Duration = Duration::from_secs(120);
+/// Work that an earlier run began is awaited this long.
+const UNFINISHED: Duration = Duration::from_secs(1800);
+/// A step that has to be done this often is undone by another.
+const ROUNDS: usize = 3;
+
+/// What became of a place's steps.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) changed: usize,
+    pub(super) unchanged: usize,
+}
+
+/// A failure with the step it belongs to.
+type Stopped = (Option<String>, Failure);
+
+impl Run {
+    /// Brings a host's steps into sync, or says what differs.
+    pub(super) async fn host_track(&self, name: &str, steps: &[HostStep]) -> Result<Tally, Stopped> {
+        self.events.send(Event::Connecting {
+            place: name.to_owned(),
+        });
+        let host = self
+            .fleet
+            .host(name)
+            .await
+            .map_err(|error| (None, failure::transport(&error)))?;
+        let done = vec![0; steps.len()];
+        HostTrack {
+            run: self,
+            name,
+            host,
+            steps,
+            done,
+            under_lock: false,
+        }
+        .run()
+        .await
+    }
+}
+
+/// The state of one host's track.
+struct HostTrack<'a> {
+    run: &'a Run,
+    name: &'a str,
+    host: Arc<dyn Transport>,
+    steps: &'a [HostStep],
+    /// How often each step was done.
+    done: Vec<usize>,
+    /// Whether the last look happened while we held the cluster's lock.
+    under_lock: bool,
+}
+
+impl HostTrack<'_> {
+    async fn run(mut self) -> Result<Tally, Stopped> {
+        let mut from = 0;
+        let mut seen = self.look(from).await?;
+        let mut first_look = true;
+        loop {
+            let found = self.compare(from, &seen)?;
+            self.tell(from, &found, &seen);
+            if std::mem::take(&mut first_look) {
+                self.report(&found);
+                if !self.run.may_change(self.name) {
+                    return self.end_without_writing(found);
+                }
+            }
+            let Some(offset) = found
+                .iter()
+                .position(|found| !matches!(found, Found::InSync | Found::NotHere))
+            else {
+                break;
+            };
+            let next = from + offset;
+            if let Some(fresh) = self.prepare(next, &found[offset], from).await? {
+                seen = fresh;
+                continue;
+            }
+            seen = self.change(next, &found[offset..], &seen).await?;
+            from = next;
+        }
+        Ok(self.tally())
+    }
+
+    fn tally(&self) -> Tally {
+        let changed = self.done.iter().filter(|times| **times > 0).count();
+        Tally {
+            changed,
+            unchanged: self.steps.len() - changed,
+        }
+    }
+
+    fn fail(&self, index: usize, failure: Failure) -> Stopped {
+        (Some(self.steps[index].head.name.clone()), failure)
+    }
+
+    /// Asks the host about all steps from `from` on. When work of an earlier run still goes on, it is awaited first.
+    async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
+        self.under_lock = self.run.lock.is_held();
+        let probe = observe::script(&self.steps[from..]);
+        let output = self
+            .exec(format!("{}{probe}", batch::list_unfinished()), PROBE)
+            .await?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let unfinished: Vec<_> = text
+            .lines()
+            .filter_map(|line| match batch::read_line(line) {
+                Line::Unfinished(unit) => Some(unit),
+                _ => None,
+            })
+            .collect();
+        if unfinished.is_empty() || self.run.options.mode == Mode::Plan {
+            return self.read(&text, &output);
+        }
+        let (place, on) = (
+            self.name.to_owned(),
+            format!("work that an earlier run began ({})", unfinished.join(", ")),
+        );
+        self.run.events.send(Event::Waiting {
+            place,
+            step: "first look".to_owned(),
+            on,
+        });
+        let output = self
+            .exec(format!("{}{probe}", batch::await_unfinished()), UNFINISHED)
+            .await?;
+        self.read(&String::from_utf8_lossy(&output.stdout), &output)
+    }
+
+    fn read(&self, text: &str, output: &Output) -> Result<Seen, Stopped> {
+        Seen::parse(text).ok_or_else(|| {
+            let mut failure = failure::bug(&format!(
+                "{}: the look at the host broke off ({})",
+                self.name, output.ended
+            ));
+            failure.output = String::from_utf8_lossy(&output.stderr)
+                .lines()
+                .map(str::to_owned)
+                .collect();
+            (None, failure)
+        })
+    }
+
+    async fn exec(&self, script: String, limit: Duration) -> Result<Output, Stopped> {
+        self.host
+            .exec(Exec::new(script, limit))
+            .await
+            .map_err(|error| (None, failure::transport(&error)))
+    }
+
+    fn compare(&self, from: usize, seen: &Seen) -> Result<Vec<Found>, Stopped> {
+        observe::compare(&self.steps[from..], seen).map_err(|(offset, error)| {
+            self.fail(
+                from + offset,
+                failure::unreadable(&self.steps[from + offset].head, &error),
+            )
+        })
+    }
+
+    /// Tells the others what this look has shown: facts that hold, and what the host is to the cluster.
+    fn tell(&self, from: usize, found: &[Found], seen: &Seen) {
+        for (step, found) in self.steps[from..].iter().zip(found) {
+            if let Some(standing) = step.resource.standing(seen) {
+                self.run.election.stands(self.name, standing);
+            }
+            if *found == Found::InSync {
+                self.run.provide(self.name, &step.head.provides);
+            }
+        }
+    }
+
+    fn report(&self, found: &[Found]) {
+        let differing = found
+            .iter()
+            .filter(|found| matches!(found, Found::Differs(_) | Found::Refused(_)))
+            .count();
+        let in_sync = found.len() - differing;
+        self.run.events.send(Event::Observed {
+            place: self.name.to_owned(),
+            in_sync,
+            differing,
+        });
+    }
+
+    /// The end of a track that may not write: its changes are told, and the facts that they would make will not come.
+    fn end_without_writing(&self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+        observe::foresee(self.steps, &mut found);
+        let plan = self.run.options.mode == Mode::Plan;
+        let mut tally = Tally {
+            changed: 0,
+            unchanged: 0,
+        };
+        for (step, found) in self.steps.iter().zip(&found) {
+            match found.change() {
+                Some(change) if plan => {
+                    tally.changed += 1;
+                    let (place, step) = (self.name.to_owned(), step.head.name.clone());
+                    let (summary, detail) = (change.summary.clone(), change.detail.clone());
+                    self.run.events.send(Event::StepStarted {
+                        place,
+                        step,
+                        summary,
+                        detail,
+                    });
+                }
+                _ => tally.unchanged += 1,
+            }
+        }
+        if let Some(index) = found.iter().position(|found| matches!(found, Found::Refused(_)))
+            && let Found::Refused(why) = &found[index]
+            && plan
+        {
+            return Err(self.fail(index, failure::refused(&self.steps[index].head, why)));
+        }
+        let reason = if plan {
+            format!("known after apply on {}", self.name)
+        } else {
+            format!("{} is not in --limit", self.name)
+        };
+        for (step, _) in self
+            .steps
+            .iter()
+            .zip(&found)
+            .filter(|(_, found)| !matches!(found, Found::InSync))
+        {
+            step.head
+                .provides
+                .iter()
+                .for_each(|fact| self.run.give_up(fact, &reason));
+        }
+        Ok(tally)
+    }
+
+    /// What must be so before the step at `next` may be changed. A new look is returned where time has passed meanwhile.
+    async fn prepare(&mut self, next: usize, found: &Found, from: usize) -> Result<Option<Seen>, Stopped> {
+        let head = &self.steps[next].head;
+        if let Found::Refused(why) = found {
+            return Err(self.fail(next, failure::refused(head, why)));
+        }
+        if self.run.stopping() {
+            return Err(self.fail(next, failure::stopped()));
+        }
+        if self.done[next] >= ROUNDS {
+            let detail = found
+                .change()
+                .map(|change| change.detail.clone())
+                .unwrap_or_default();
+            return Err(self.fail(next, failure::did_not_converge(head, &detail)));
+        }
+        if !self.under_lock {
+            self.run
+                .lock
+                .take(&self.run.fleet)
+                .await
+                .map_err(|error| self.fail(next, failure::no_lock(&error)))?;
+            return self.look(from).await.map(Some);
+        }
+        if self.wait(next, &head.needs).await? {
+            return self.look(from).await.map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Waits for facts; says whether there was anything to wait for.
+    async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
+        let missing = self.run.board.missing(needs);
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        let on = missing
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" and ");
+        let step = self.steps[index].head.name.clone();
+        self.run.events.send(Event::Waiting {
+            place: self.name.to_owned(),
+            step,
+            on,
+        });
+        self.run
+            .board
+            .wait(&missing)
+            .await
+            .map_err(|blocked| self.fail(index, failure::blocked(&blocked)))?;
+        Ok(true)
+    }
+
+    /// Changes the step at `first` and those after it that one look can decide, then looks again.
+    async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
+        let known = self.known(first).await?;
+        let exclusive = self.steps[first].exclusive;
+        let _turn = if exclusive {
+            Some(self.run.exclusive.lock().await)
+        } else {
+            None
+        };
+        let batch = self.batch(first, found);
+        let actions: Vec<_> = batch
+            .iter()
+            .map(|index| (*index, self.steps[*index].resource.action(seen, &known)))
+            .collect();
+        let output = self.execute(first, &actions, found).await?;
+        let seen = self.read(&String::from_utf8_lossy(&output.stdout), &output)?;
+        let after = self.compare(first, &seen)?;
+        for index in batch {
+            self.done[index] += 1;
+            if let Found::Differs(change) = &after[index - first] {
+                return Err(self.fail(
+                    index,
+                    failure::did_not_converge(&self.steps[index].head, &change.detail),
+                ));
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The steps that can be changed in one go: from `first` on, those that differ, up to the first that has to wait, wants
+    /// to know something, or whose observation is stale by then.
+    fn batch(&self, first: usize, found: &[Found]) -> Vec<usize> {
+        let mut batch = vec![first];
+        let mut touched: HashSet<Topic> = self.steps[first].resource.touches().into_iter().collect();
+        for (step, (index, found)) in self.steps[first..].iter().zip((first..).zip(found)).skip(1) {
+            let stale = step
+                .resource
+                .rests_on()
+                .iter()
+                .any(|topic| touched.contains(topic));
+            match found {
+                Found::Differs(_)
+                    if !stale
+                        && step.resource.wants() == Wants::Nothing
+                        && self.run.board.missing(&step.head.needs).is_empty() =>
+                {
+                    batch.push(index);
+                    touched.extend(step.resource.touches());
+                }
+                Found::InSync if stale => touched.extend(step.resource.touches()),
+                Found::InSync | Found::NotHere => {}
+                Found::Differs(_) | Found::Refused(_) => break,
+            }
+        }
+        batch
+    }
+
+    /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
+    async fn known(&self, index: usize) -> Result<Known, Stopped> {
+        let endpoint = &self.run.options.endpoint;
+        let access_failed = |error| self.fail(index, failure::access(&error));
+        match self.steps[index].resource.wants() {
+            Wants::Nothing => Ok(Known::default()),
+            Wants::WorkerTicket => {
+                let access = self.run.access().await.map_err(access_failed)?;
+                let ticket = self
+                    .run
+                    .tickets
+                    .worker(access, endpoint)
+                    .await
+                    .map_err(access_failed)?;
+                Ok(Known { join: Some(ticket) })
+            }
+            Wants::ControlPlane => {
+                let duty = self.run.election.duty(self.name).await;
+                let duty =
+                    duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
+                if duty == Duty::Found {
+                    return Ok(Known::default());
+                }
+                self.wait(index, &[Fact::ApiServer]).await?;
+                let access = self.run.access().await.map_err(access_failed)?;
+                let ticket = self
+                    .run
+                    .tickets
+                    .control_plane(access, endpoint)
+                    .await
+                    .map_err(access_failed)?;
+                Ok(Known { join: Some(ticket) })
+            }
+        }
+    }
+
+    async fn execute(
+        &self,
+        first: usize,
+        actions: &[(usize, Action)],
+        found: &[Found],
+    ) -> Result<Output, Stopped> {
+        for (_, action) in actions {
+            let text = batch::without_contents(&action.script);
+            self.run.events.send(Event::Script {
+                place: self.name.to_owned(),
+                text,
+            });
+        }
+        let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
+        let (live, lines) = mpsc::unbounded_channel();
+        let script = batch::script(actions, &observe::script(&self.steps[first..]));
+        let exec = self.host.exec(Exec {
+            script,
+            timeout: limit,
+            live: Some(live),
+        });
+        let (output, failed) = tokio::join!(
+            exec,
+            Listener {
+                track: self,
+                first,
+                found,
+                running: None
+            }
+            .listen(lines)
+        );
+        if let Some(stopped) = failed {
+            return Err(stopped);
+        }
+        let current = actions.first().map_or(first, |(index, _)| *index);
+        output.map_err(|error| self.fail(current, failure::transport(&error)))
+    }
+}
+
+/// Follows the output of a batch while it runs.
+struct Listener<'a> {
+    track: &'a HostTrack<'a>,
+    first: usize,
+    found: &'a [Found],
+    running: Option<(usize, Instant, Vec<String>)>,
+}
+
+impl Listener<'_> {
+    /// Sends events for what the lines say; the result is the failure of the step that failed.
+    async fn listen(mut self, mut bytes: mpsc::UnboundedReceiver<Vec<u8>>) -> Option<Stopped> {
+        let mut lines = Lines::default();
+        let mut failed = None;
+        while let Some(chunk) = bytes.recv().await {
+            for line in lines.feed(&chunk) {
+                failed = failed.or(self.line(&line));
+            }
+        }
+        failed
+    }
+
+    fn line(&mut self, line: &str) -> Option<Stopped> {
+        let place = || self.track.name.to_owned();
+        match batch::read_line(line) {
+            Line::Begin(index) => {
+                let change = self
+                    .found
+                    .get(index - self.first)
+                    .and_then(Found::change)
+                    .cloned();
+                let (summary, detail) =
+                    change.map_or_else(Default::default, |change| (change.summary, change.detail));
+                let step = self.track.steps[index].head.name.clone();
+                self.track.run.events.send(Event::StepStarted {
+                    place: place(),
+                    step,
+                    summary,
+                    detail,
+                });
+                self.running = Some((index, Instant::now(), Vec::new()));
+            }
+            Line::End(index, status) => {
+                let (_, began, output) = self.running.take()?;
+                let head = &self.track.steps[index].head;
+                if status != 0 {
+                    return Some(self.track.fail(index, failure::command(head, status, &output)));
+                }
+                self.track.run.events.send(Event::StepDone {
+                    place: place(),
+                    step: head.name.clone(),
+                    took: began.elapsed(),
+                });
+            }
+            Line::Text(text) => {
+                if let Some((index, _, output)) = &mut self.running {
+                    output.push(text.to_owned());
+                    let step = self.track.steps[*index].head.name.clone();
+                    self.track.run.events.send(Event::Output {
+                        place: place(),
+                        step,
+                        line: text.to_owned(),
+                    });
+                }
+            }
+            Line::Unfinished(_) => {}
+        }
+        None
+    }
+}

@@ -1,0 +1,279 @@
+//! Making the hosts and the cluster what the plan says: the only writer, and the engine that plans use without writing.
+//!
+//! Every place has a task of its own; tasks meet only at facts. A run with nothing to do is one script per host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::cluster_api::Api;
+use crate::event::{Class, Event, Events, Failure, PlaceSize};
+use crate::fleet::Fleet;
+use crate::plan::{Fact, Place, Plan, Track};
+
+mod batch;
+mod board;
+mod cluster_steps;
+mod election;
+mod failure;
+mod host_track;
+mod lock;
+mod tickets;
+
+use board::Board;
+use election::Election;
+use lock::Lock;
+use tickets::{Access, AccessError, Tickets};
+
+/// What a run may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Look, and say what differs.
+    Plan,
+    /// Make it so.
+    Apply,
+}
+
+/// How a run is done.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Look or write.
+    pub mode: Mode,
+    /// Hosts whose tracks may change something; empty for all. Others are looked at, for the facts they provide.
+    pub limit: Vec<String>,
+    /// Hosts with the role control-plane, in the inventory's order.
+    pub control_planes: Vec<String>,
+    /// `host:port` at which nodes reach the API server.
+    pub endpoint: String,
+    /// What another run is told about this one.
+    pub holder: String,
+    /// Set when running steps shall finish and none start.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Changes made; in a plan, changes wanted.
+    pub changes: usize,
+    /// Failures by place.
+    pub failures: BTreeMap<String, Failure>,
+}
+
+/// Everything that the tasks of a run share.
+struct Run {
+    fleet: Fleet,
+    events: Events,
+    options: Options,
+    board: Board,
+    election: Election,
+    lock: Lock,
+    tickets: Tickets,
+    /// Joins of control planes, one at a time.
+    exclusive: Mutex<()>,
+    /// A control plane through which the API server can be asked, once there is one.
+    gateway: OnceCell<String>,
+    access: OnceCell<Result<Access, AccessError>>,
+    /// How many tracks may still provide each fact.
+    providers: std::sync::Mutex<BTreeMap<Fact, usize>>,
+    changes: AtomicUsize,
+}
+
+/// Runs a plan to its end. Every place comes to an end of its own; nothing one place does keeps another from its end,
+/// but a fact that it owed.
+pub async fn run(plan: Plan, fleet: Fleet, events: Events, options: Options) -> Outcome {
+    let began = Instant::now();
+    let places = plan.tracks.iter().map(size).collect();
+    let command = if options.mode == Mode::Plan {
+        "plan"
+    } else {
+        "apply"
+    };
+    events.send(Event::Started {
+        command: command.to_owned(),
+        cluster: plan.cluster.clone(),
+        places,
+    });
+    let run = Arc::new(Run::new(&plan, fleet, events, options));
+    let mut tasks = tokio::task::JoinSet::new();
+    for track in plan.tracks {
+        let run = run.clone();
+        tasks.spawn(async move {
+            let place = track.place.to_string();
+            (place, run.track(track).await)
+        });
+    }
+    let mut failures = BTreeMap::new();
+    let mut done = 0;
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Ok((_, Ok(()))) => done += 1,
+            Ok((place, Err(failure))) => drop(failures.insert(place, failure)),
+            Err(panic) => drop(failures.insert("?".to_owned(), failure::bug(&panic.to_string()))),
+        }
+    }
+    run.tear_up().await;
+    run.finish(done, failures, began)
+}
+
+fn size(track: &Track) -> PlaceSize {
+    PlaceSize {
+        place: track.place.to_string(),
+        steps: track.heads().count(),
+    }
+}
+
+impl Run {
+    fn new(plan: &Plan, fleet: Fleet, events: Events, options: Options) -> Self {
+        let mut providers = BTreeMap::new();
+        for fact in plan
+            .tracks
+            .iter()
+            .flat_map(Track::heads)
+            .flat_map(|head| &head.provides)
+        {
+            *providers.entry(fact.clone()).or_insert(0) += 1;
+        }
+        let mut hosts = options.control_planes.clone();
+        hosts.extend(plan.tracks.iter().filter_map(|track| match &track.place {
+            Place::Host(name) if !options.control_planes.contains(name) => Some(name.clone()),
+            _ => None,
+        }));
+        Self {
+            lock: Lock::new(hosts, options.holder.clone()),
+            election: Election::new(options.control_planes.clone()),
+            fleet,
+            events,
+            options,
+            board: Board::new(),
+            tickets: Tickets::default(),
+            exclusive: Mutex::new(()),
+            gateway: OnceCell::new(),
+            access: OnceCell::new(),
+            providers: std::sync::Mutex::new(providers),
+            changes: AtomicUsize::new(0),
+        }
+    }
+
+    /// One place from its beginning to its end; what it owed and did not make becomes unavailable.
+    async fn track(&self, track: Track) -> Result<(), Failure> {
+        let place = track.place.to_string();
+        let owed: Vec<_> = track.heads().flat_map(|head| head.provides.clone()).collect();
+        let ended = self.steps_of(track).await;
+        if let Err((step, failure)) = &ended {
+            self.election.silent(&place, &failure.message);
+            let reason = format!("{place} did not get there: {}", failure.message);
+            for fact in &owed {
+                self.give_up(fact, &reason);
+            }
+            self.events.send(Event::PlaceFailed {
+                place,
+                step: step.clone(),
+                failure: failure.clone(),
+            });
+        }
+        ended.map_err(|(_, failure)| failure)
+    }
+
+    /// The steps on the host, and then those that the API server does for it.
+    async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
+        let mut tally = host_track::Tally::default();
+        if let Place::Host(name) = &track.place {
+            tally = self.host_track(name, &track.host_steps).await?;
+        }
+        self.cluster_steps(&track.place, &track.cluster_steps, &mut tally)
+            .await?;
+        self.changes.fetch_add(tally.changed, Ordering::Relaxed);
+        let place = track.place.to_string();
+        self.events.send(Event::PlaceDone {
+            place,
+            changed: tally.changed,
+            unchanged: tally.unchanged,
+        });
+        Ok(())
+    }
+
+    fn give_up(&self, fact: &Fact, reason: &str) {
+        let last = {
+            let mut providers = self
+                .providers
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let left = providers.entry(fact.clone()).or_insert(1);
+            *left = left.saturating_sub(1);
+            *left == 0
+        };
+        self.board.give_up(fact, reason, last);
+    }
+
+    /// Makes facts known. The first control plane to provide the API server is the way to it.
+    fn provide(&self, place: &str, facts: &[Fact]) {
+        for fact in facts {
+            if *fact == Fact::ApiServer {
+                // Somebody was first; both ways lead to the same cluster.
+                let _ = self.gateway.set(place.to_owned());
+            }
+            self.board.provide(fact);
+        }
+    }
+
+    async fn access(&self) -> Result<&Access, AccessError> {
+        let Some(gateway) = self.gateway.get() else {
+            return Err(AccessError::Api(
+                "no control plane of the cluster is known".to_owned(),
+            ));
+        };
+        self.access
+            .get_or_init(|| Access::open(&self.fleet, gateway))
+            .await
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    async fn api(&self) -> Result<&Api, AccessError> {
+        Ok(&self.access().await?.api)
+    }
+
+    fn may_change(&self, place: &str) -> bool {
+        let limit = &self.options.limit;
+        self.options.mode == Mode::Apply && (limit.is_empty() || limit.iter().any(|name| name == place))
+    }
+
+    fn stopping(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    async fn tear_up(&self) {
+        if let Some(Ok(access)) = self.access.get()
+            && let Err(error) = self.tickets.tear_up(access).await
+        {
+            let text = format!(
+                "a join token could not be deleted and expires by itself within half an hour: {error}"
+            );
+            self.events.send(Event::Note {
+                place: "cluster".to_owned(),
+                text,
+            });
+        }
+    }
+
+    fn finish(&self, done: usize, failures: BTreeMap<String, Failure>, began: Instant) -> Outcome {
+        let changes = self.changes.load(Ordering::Relaxed);
+        let blocked = failures
+            .values()
+            .filter(|failure| failure.class == Class::Blocked)
+            .count();
+        let failed = failures.len() - blocked;
+        self.events.send(Event::Finished {
+            done,
+            failed,
+            blocked,
+            changes,
+            took: began.elapsed(),
+        });
+        Outcome { changes, failures }
+    }
+}

@@ -1,0 +1,153 @@
+//! Join tickets: made when the first host wants one, shared, and torn up at the end of the run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::cluster_api::{Api, ApiError, BootstrapToken, ca_hashes};
+use crate::fleet::Fleet;
+use crate::resource::{JoinTicket, upload_certificates};
+use crate::transport::{Exec, Transport, TransportError};
+
+/// A token lives this long if the run can't delete it.
+const LIFETIME: Duration = Duration::from_secs(30 * 60);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Why there is no ticket or no way to the API server.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum AccessError {
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    #[error("{0}")]
+    Api(String),
+    #[error("{host}: {what} failed:\n{output}")]
+    Command {
+        host: String,
+        what: &'static str,
+        output: String,
+    },
+}
+
+impl From<ApiError> for AccessError {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error.to_string())
+    }
+}
+
+/// A way to the API server through a control plane that carries the cluster.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) api: Api,
+    host: Arc<dyn Transport>,
+    host_name: String,
+    kubeconfig: SecretString,
+}
+
+impl Access {
+    /// Reads the administrator's kubeconfig on `host` and connects with it.
+    pub(super) async fn open(fleet: &Fleet, host_name: &str) -> Result<Self, AccessError> {
+        let host = fleet.host(host_name).await?;
+        let output = host
+            .exec(Exec::new("cat /etc/kubernetes/admin.conf\n", LIMIT))
+            .await?;
+        if !output.success() {
+            return Err(failed(
+                host_name,
+                "reading /etc/kubernetes/admin.conf",
+                &output.stderr,
+            ));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let api = Api::connect(host.clone(), &text).await?;
+        Ok(Self {
+            api,
+            host,
+            host_name: host_name.to_owned(),
+            kubeconfig: text.into(),
+        })
+    }
+}
+
+fn failed(host: &str, what: &'static str, output: &[u8]) -> AccessError {
+    AccessError::Command {
+        host: host.to_owned(),
+        what,
+        output: String::from_utf8_lossy(output).trim().to_owned(),
+    }
+}
+
+/// The tickets of one run.
+#[derive(Default)]
+pub(super) struct Tickets {
+    token: OnceCell<BootstrapToken>,
+    certificate_key: Mutex<Option<SecretString>>,
+}
+
+impl Tickets {
+    /// A ticket for a worker.
+    pub(super) async fn worker(&self, access: &Access, endpoint: &str) -> Result<JoinTicket, AccessError> {
+        use secrecy::ExposeSecret as _;
+        let token = self
+            .token
+            .get_or_try_init(|| access.api.create_token(LIFETIME))
+            .await?;
+        let ca_hash = ca_hashes(access.kubeconfig.expose_secret())?
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        Ok(JoinTicket {
+            endpoint: endpoint.to_owned(),
+            token: token.value.clone(),
+            ca_hash,
+            certificate_key: None,
+        })
+    }
+
+    /// A ticket for a control plane: certificates are uploaded once, under a key that is not shown.
+    pub(super) async fn control_plane(
+        &self,
+        access: &Access,
+        endpoint: &str,
+    ) -> Result<JoinTicket, AccessError> {
+        let mut ticket = self.worker(access, endpoint).await?;
+        let mut known = self.certificate_key.lock().await;
+        if known.is_none() {
+            let key = random_key()?;
+            let output = access
+                .host
+                .exec(Exec::new(upload_certificates(&key), LIMIT))
+                .await?;
+            if !output.success() {
+                return Err(failed(
+                    &access.host_name,
+                    "uploading the control plane's certificates",
+                    &output.stderr,
+                ));
+            }
+            *known = Some(key.into());
+        }
+        ticket.certificate_key.clone_from(&known);
+        Ok(ticket)
+    }
+
+    /// Deletes the token, and those of runs that could not.
+    pub(super) async fn tear_up(&self, access: &Access) -> Result<(), AccessError> {
+        if self.token.get().is_some() {
+            for token in access.api.left_tokens().await? {
+                access.api.delete_token(&token.id).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 32 random bytes in hex, as kubeadm wants a certificate key.
+fn random_key() -> Result<String, AccessError> {
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes).map_err(|error| AccessError::Api(error.to_string()))?;
+    Ok(bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}

@@ -1,0 +1,56 @@
+//! `ci-bootstrap apply`: make it so.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use crate::apply::Mode;
+
+use super::run::{Prepared, RunArgs, block_on};
+use super::{Exit, Failure};
+
+/// Bring hosts and cluster to what the inventory says; what is so already stays untouched
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap apply inventory.yaml
+  ci-bootstrap apply inventory.yaml --limit w3 --limit w4
+  ci-bootstrap apply inventory.yaml --yes --json > run.jsonl
+
+On a terminal the changes are shown first and made when you agree. A run that was interrupted, killed or cut
+off is finished by the next one. Exit codes are listed in `ci-bootstrap --help`.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Do not ask before the first change
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let prepared = Prepared::new(&args.run)?;
+    block_on(async {
+        if asks(args) {
+            let plan = prepared.run(Mode::Plan).await?;
+            if plan.exit_code() != Exit::Done {
+                return Ok(plan.exit_code());
+            }
+            if plan.changes > 0 && !agreed()? {
+                return Ok(Exit::Done);
+            }
+        }
+        Ok(prepared.run(Mode::Apply).await?.exit_code())
+    })
+}
+
+/// A person at a terminal is asked; a pipeline has decided already.
+fn asks(args: &Args) -> bool {
+    !args.yes && !args.run.output.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+fn agreed() -> Result<bool, Failure> {
+    let mut terminal = anstream::stderr();
+    write!(terminal, "\nMake these changes? [y/N] ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,33 @@
+//! `ci-bootstrap plan`: what an apply would change.
+
+use crate::apply::Mode;
+
+use super::run::{Prepared, RunArgs, block_on};
+use super::{Exit, Failure};
+
+/// Show what `apply` would change, and change nothing
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap plan inventory.yaml
+  ci-bootstrap plan inventory.yaml --exit-code || echo 'something has drifted'
+
+What only exists once something else was done is shown as `(known after …)`.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// Exit with 10 when there are changes to make
+    #[arg(long)]
+    exit_code: bool,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let prepared = Prepared::new(&args.run)?;
+    let report = block_on(prepared.run(Mode::Plan))?;
+    let code = if args.exit_code {
+        report.plan_exit_code()
+    } else {
+        report.exit_code()
+    };
+    Ok(code)
+}

@@ -1,0 +1,112 @@
+//! One run over the cluster, shown as it goes: what `plan` and `apply` have in common.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::apply::{self, Mode};
+use crate::event::{Event, Events};
+use crate::model::Cluster;
+use crate::report::{self, Report};
+use crate::secret::Secrets;
+
+use super::output::OutputArgs;
+use super::session::{self, CatalogArgs};
+use super::{Exit, Failure, OrExit};
+
+/// How long a secret's command may take.
+const SECRET_LIMIT: Duration = Duration::from_secs(60);
+
+/// What `plan` and `apply` are told.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    pub(super) file: PathBuf,
+    /// Change only this host; others are looked at for what it needs from them (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    limit: Vec<String>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// A run that can be done: the inventory is valid and the secrets are there.
+pub(super) struct Prepared<'a> {
+    args: &'a RunArgs,
+    cluster: Cluster,
+    secrets: Secrets,
+}
+
+impl<'a> Prepared<'a> {
+    /// Reads and checks everything that can be checked without a host.
+    pub(super) fn new(args: &'a RunArgs) -> Result<Self, Failure> {
+        let cluster = super::load(&args.file)?.cluster;
+        check_limit(&args.limit, &cluster, &args.file)?;
+        Ok(Self {
+            args,
+            cluster,
+            secrets: Secrets::new(SECRET_LIMIT),
+        })
+    }
+
+    /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
+    pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
+        let plan = self.args.catalog.plan(&self.cluster).or_exit(Exit::Usage)?;
+        let fleet = session::fleet(&self.cluster, &self.secrets)
+            .await
+            .or_exit(Exit::Usage)?;
+        let options = session::options(&self.cluster, mode, self.args.limit.clone());
+        let (events, receiver) = Events::channel();
+        let stop = options.stop.clone();
+        let shown = report::start(receiver, self.args.output.report(&self.secrets));
+        let teller = events.clone();
+        let interrupt = async move {
+            // Without a handler there is no way to interrupt: then there is nothing to wait for.
+            if tokio::signal::ctrl_c().await.is_err() {
+                return std::future::pending::<()>().await;
+            }
+            stop.store(true, Ordering::Relaxed);
+            let text =
+                "stopping: steps that run are let finish, none is started; once more ends at once".to_owned();
+            teller.send(Event::Note {
+                place: "run".to_owned(),
+                text,
+            });
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        tokio::select! {
+            _ = apply::run(plan, fleet, events, options) => {}
+            () = interrupt => return Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted),
+        }
+        Ok(shown.await?)
+    }
+}
+
+fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), Failure> {
+    let unknown = limit
+        .iter()
+        .find(|name| *name != "cluster" && cluster.host(name).is_none());
+    let Some(name) = unknown else { return Ok(()) };
+    let names: Vec<_> = cluster.hosts.iter().map(|host| host.name.to_string()).collect();
+    Err(anyhow::anyhow!(
+        "--limit {name}: no such host in {}; there are {}",
+        file.display(),
+        names.join(", ")
+    ))
+    .or_exit(Exit::Usage)
+}
+
+/// A runtime for commands that talk to hosts.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // Two threads are enough for hundreds of hosts: they wait nearly always.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(future);
+    // A look-up or a read of standard input may hang; nobody waits for it any more.
+    runtime.shutdown_background();
+    result
+}

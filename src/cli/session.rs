@@ -1,0 +1,131 @@
+//! What commands that talk to hosts have in common: inventory, plan, and a fleet that can be connected to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context as _, Result};
+use futures::FutureExt as _;
+
+use crate::apply::{Mode, Options};
+use crate::fleet::Fleet;
+use crate::model::{Cluster, SshAccess, Sudo};
+use crate::plan::{Catalog, Plan};
+use crate::secret::Secrets;
+use crate::template::Templates;
+use crate::transport::Transport;
+use crate::{plan, playbook, ssh};
+
+/// Which playbooks and templates make the plan.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct CatalogArgs {
+    /// Folder of playbooks to use instead of the built-in ones (see `export`)
+    #[arg(long, value_name = "DIR")]
+    playbooks: Option<PathBuf>,
+    /// Folder of templates to use before the built-in ones of the same name (see `export`)
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+impl CatalogArgs {
+    /// The plan for a cluster.
+    pub(super) fn plan(&self, cluster: &Cluster) -> Result<Plan> {
+        let templates = Templates::load(self.templates.as_deref()).context("cannot use the templates")?;
+        let playbooks = playbook::load(self.playbooks.as_deref()).context("cannot use the playbooks")?;
+        Ok(plan::build(cluster, &Catalog { playbooks, templates })?)
+    }
+}
+
+/// Connections to the cluster's hosts; secrets are fetched before the first of them.
+pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Fleet> {
+    let mut targets = std::collections::BTreeMap::new();
+    for host in &cluster.hosts {
+        let target = target(host.name.as_str(), &host.ssh, secrets).await?;
+        let timeouts = ssh::Timeouts {
+            connect: host.ssh.connect_timeout,
+            ..ssh::Timeouts::default()
+        };
+        targets.insert(host.name.to_string(), (target, timeouts));
+    }
+    let names: Vec<_> = targets.keys().cloned().collect();
+    let targets = Arc::new(targets);
+    let dial = move |name: String| {
+        let targets = targets.clone();
+        async move {
+            let (target, timeouts) = &targets[&name];
+            let host = ssh::connect(target, *timeouts).await?;
+            Ok(Arc::new(host) as Arc<dyn Transport>)
+        }
+        .boxed()
+    };
+    Ok(Fleet::new(names, Box::new(dial)))
+}
+
+/// The SSH target of a host, with its secrets.
+pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) -> Result<ssh::Target> {
+    let mut target = ssh::Target::new(name, &access.address);
+    target.port = access.port;
+    target.user.clone_from(&access.user);
+    target.identities.clone_from(&access.identities);
+    target.agent = if access.agent { ssh::agent_socket() } else { None };
+    target.known_hosts.clone_from(&access.known_hosts);
+    target.fingerprints.clone_from(&access.fingerprints);
+    target.use_ssh_config = access.ssh_config;
+    for (reference, slot) in [
+        (&access.password, &mut target.password),
+        (&access.passphrase, &mut target.passphrase),
+    ] {
+        if let Some(reference) = reference {
+            *slot = Some(
+                secrets
+                    .get(reference)
+                    .await
+                    .with_context(|| format!("a secret of host {name}"))?,
+            );
+        }
+    }
+    target.sudo = match &access.sudo {
+        Sudo::None => ssh::Sudo::None,
+        Sudo::Passwordless => ssh::Sudo::Passwordless,
+        Sudo::Password(reference) => ssh::Sudo::Password(
+            secrets
+                .get(reference)
+                .await
+                .with_context(|| format!("sudo's password of host {name}"))?,
+        ),
+    };
+    if let Some(jump) = &access.jump {
+        let name = format!("the jump host of {name}");
+        target.jump = Some(Box::new(Box::pin(self::target(&name, jump, secrets)).await?));
+    }
+    Ok(target)
+}
+
+/// How a run over the whole cluster is done.
+pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Options {
+    Options {
+        mode,
+        limit,
+        control_planes: cluster
+            .control_planes()
+            .map(|host| host.name.to_string())
+            .collect(),
+        endpoint: cluster.endpoint.to_string(),
+        holder: holder(),
+        stop: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+/// Who holds the lock, in words for whoever finds it held.
+fn holder() -> String {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "somebody".to_owned());
+    let machine = fs_err::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let since = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+    format!(
+        "{user}@{} (process {}), since {since}",
+        machine.trim(),
+        std::process::id()
+    )
+}

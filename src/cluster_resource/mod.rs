@@ -1,0 +1,96 @@
+//! Desired things in the cluster, seen and changed through its API server. One file per kind.
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::cluster_api::{Api, ApiError, RolloutError};
+use crate::model::{Cluster, Host};
+use crate::resource::Verdict;
+
+mod node_labels;
+mod node_ready;
+mod rollout;
+mod settings;
+
+/// Says what is going on during long work.
+pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
+
+/// Why something in the cluster could not be seen or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or could not be asked.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// Something does not become ready.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+}
+
+/// One kind of thing in the cluster.
+pub trait ClusterResource: fmt::Debug + Send + Sync {
+    /// What would have to change. Must not change anything.
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>>;
+
+    /// Makes the change.
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Whether it changes nothing and only waits until something is so.
+    fn only_waits(&self) -> bool {
+        false
+    }
+}
+
+/// A playbook asks a cluster kind for what it can't give.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterKindError {
+    /// No such kind.
+    #[error("there is no kind `{0}`")]
+    Unknown(String),
+    /// A kind for one host, in a playbook for the cluster.
+    #[error("kind `{0}` belongs into a playbook for hosts")]
+    NeedsHost(String),
+    /// Wrong fields.
+    #[error("kind `{kind}`: {reason}")]
+    Fields {
+        /// The kind.
+        kind: String,
+        /// What is wrong with them.
+        reason: serde_json::Error,
+    },
+}
+
+const KINDS: [&str; 5] = ["calico", "clusterSettings", "nodeLabels", "nodeReady", "rollout"];
+
+/// Whether a playbook's word names a kind of this module.
+pub fn is_kind(name: &str) -> bool {
+    KINDS.contains(&name)
+}
+
+/// The resource that a playbook asks for.
+///
+/// # Errors
+/// When there is no such kind or the fields are not its own.
+pub fn resource(
+    kind: &str,
+    fields: Value,
+    cluster: &Cluster,
+    host: Option<&Host>,
+) -> Result<Box<dyn ClusterResource>, ClusterKindError> {
+    let host = || host.ok_or_else(|| ClusterKindError::NeedsHost(kind.to_owned()));
+    Ok(match kind {
+        "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
+        "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
+        "clusterSettings" => Box::new(settings::Settings::of(cluster)),
+        "rollout" => Box::new(
+            serde_json::from_value::<rollout::Rollout>(fields).map_err(|reason| {
+                ClusterKindError::Fields {
+                    kind: kind.to_owned(),
+                    reason,
+                }
+            })?,
+        ),
+        other => return Err(ClusterKindError::Unknown(other.to_owned())),
+    })
+}

@@ -1,0 +1,47 @@
+//! Labels and taints of a node, as the inventory has them.
+
+use futures::future::BoxFuture;
+
+use super::{ClusterResource, Error, Say};
+use crate::cluster_api::{Api, NodeSettings, Taint};
+use crate::model::Host;
+use crate::resource::{Change, Verdict};
+
+/// What the inventory says about one node. Labels and taints of others stay.
+#[derive(Debug)]
+pub(super) struct NodeLabels(NodeSettings);
+
+impl NodeLabels {
+    pub(super) fn of(host: &Host) -> Self {
+        let taint = |taint: &crate::model::Taint| Taint {
+            key: taint.key.clone(),
+            value: taint.value.clone(),
+            effect: taint.effect.clone(),
+            added: None,
+        };
+        Self(NodeSettings {
+            name: host.name.to_string(),
+            labels: host.labels.clone(),
+            taints: host.taints.iter().map(taint).collect(),
+            control_plane_taint: host.roles.control_plane.then_some(!host.roles.worker),
+        })
+    }
+}
+
+impl ClusterResource for NodeLabels {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let lines = api.compare_node(&self.0).await?;
+            if lines.is_empty() {
+                return Ok(Verdict::InSync);
+            }
+            Ok(Verdict::Differs(
+                Change::new(format!("label and taint node {}", self.0.name)).with_detail(lines),
+            ))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { Ok(api.apply_node(&self.0).await.map(drop)?) })
+    }
+}

@@ -1,0 +1,104 @@
+//! Looking at a host: one script for all its steps, and what each step makes of the answer. Writes nothing.
+
+use std::collections::HashSet;
+
+use crate::plan::HostStep;
+use crate::playbook::Guard;
+use crate::resource::{Change, Probe, Seen, Topic, Unreadable, Verdict};
+
+/// What a step's comparison came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The step is not for this host.
+    NotHere,
+    /// Nothing to do.
+    InSync,
+    /// Something to do.
+    Differs(Change),
+    /// Nothing that the program may do.
+    Refused(String),
+}
+
+impl Found {
+    /// The change, if there is one to make.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Differs(change) => Some(change),
+            _ => None,
+        }
+    }
+}
+
+/// The script that looks at everything these steps ask about.
+pub fn script(steps: &[HostStep]) -> String {
+    let mut probe = Probe::default();
+    for step in steps {
+        if let Some(path) = &step.guard.exists {
+            probe.path(path, None);
+        }
+        if let Some(unit) = &step.guard.active {
+            probe.unit(unit);
+        }
+        step.resource.probe(&mut probe);
+    }
+    probe.render()
+}
+
+/// What each step makes of the answer.
+///
+/// # Errors
+/// When a part of the answer can't be read; the index is the step's.
+pub fn compare(steps: &[HostStep], seen: &Seen) -> Result<Vec<Found>, (usize, Unreadable)> {
+    let compare = |(index, step): (usize, &HostStep)| {
+        if !applies(&step.guard, seen).map_err(|unreadable| (index, unreadable))? {
+            return Ok(Found::NotHere);
+        }
+        Ok(
+            match step
+                .resource
+                .compare(seen)
+                .map_err(|unreadable| (index, unreadable))?
+            {
+                Verdict::InSync => Found::InSync,
+                Verdict::Differs(change) => Found::Differs(change),
+                Verdict::Refused(why) => Found::Refused(why),
+            },
+        )
+    };
+    steps.iter().enumerate().map(compare).collect()
+}
+
+fn applies(guard: &Guard, seen: &Seen) -> Result<bool, Unreadable> {
+    let family = guard
+        .family
+        .as_ref()
+        .is_none_or(|family| *family == seen.os().family);
+    let exists = match &guard.exists {
+        Some(path) => seen.path(path)?.is_some(),
+        None => true,
+    };
+    let active = guard
+        .active
+        .as_ref()
+        .is_none_or(|unit| seen.unit(unit).active == "active");
+    Ok(family && exists && active)
+}
+
+/// Adds what earlier changes will bring along: a service whose file changes is in sync now and restarted then.
+pub fn foresee(steps: &[HostStep], found: &mut [Found]) {
+    let mut touched: HashSet<Topic> = HashSet::new();
+    for (step, found) in steps.iter().zip(found) {
+        if *found == Found::InSync {
+            let following: Vec<_> = touched
+                .iter()
+                .filter_map(|topic| step.resource.follows(topic))
+                .collect();
+            if let Some(first) = following.into_iter().min() {
+                *found = Found::Differs(Change::new(first));
+            }
+        }
+        if matches!(found, Found::Differs(_)) {
+            touched.extend(step.resource.touches());
+        }
+    }
+}
