@@ -55,6 +55,21 @@ impl Source {
     }
 }
 
+/// The text with user names and passwords in URLs (`scheme://user:password@host`) overwritten, of the same length.
+pub fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let authority = part.find(|letter: char| letter.is_whitespace() || "/?#".contains(letter));
+        let authority = &part[..authority.unwrap_or(part.len())];
+        let user = authority.rfind('@').unwrap_or(0);
+        shown.push_str("://");
+        shown.push_str(&"*".repeat(user));
+        shown.push_str(&part[user..]);
+    }
+    shown
+}
+
 /// A class of problems: its stable name and what it means, in one line.
 #[derive(PartialEq, Eq)]
 pub struct Code {
@@ -223,4 +238,48 @@ fn snippet<'a>(
     Snippet::source(&*source.text)
         .path(&*source.name)
         .annotations(annotations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_urls_are_overwritten() {
+        let text = "a: https://ci:p@ss@host:1/x@y http://host/ mailto:a@b";
+        assert_eq!(
+            without_passwords(text),
+            "a: https://*******@host:1/x@y http://host/ mailto:a@b"
+        );
+        assert_eq!(without_passwords("plain"), "plain");
+    }
+
+    #[test]
+    fn positions_count_characters() {
+        let source = Source {
+            name: String::new(),
+            text: "ä: 1\nb: 2\n".to_owned(),
+        };
+        assert_eq!(source.position(4), (1, 4));
+        assert_eq!(source.position(6), (2, 1));
+    }
+
+    #[test]
+    fn spans_beyond_the_text_are_shown_without_panic() {
+        let code = &Code {
+            name: "a::b",
+            meaning: "",
+        };
+        let source = Source {
+            name: "x".to_owned(),
+            text: "ä".to_owned(),
+        };
+        let span = Span { start: 5, end: 3 };
+        let shown = render(
+            &[Diagnostic::error(code, "title").at(span, "here")],
+            &source,
+            Colour::Never,
+        );
+        assert!(shown.contains("error[a::b]: title"), "{shown}");
+    }
 }

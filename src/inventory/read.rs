@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Files, Inventory, ssh};
-use crate::diagnostic::{Diagnostic, Source, Span};
+use crate::diagnostic::{Diagnostic, Source, Span, without_passwords};
 use crate::yaml;
 
 /// An inventory as far as it could be read, and everything that is wrong with its form.
@@ -52,6 +52,7 @@ pub fn parse(mut source: Source, directory: &Path) -> Document {
         .map_or_else(Files::default, |inventory| Files::read(inventory, directory));
     let secrets = decoded.value.iter().flat_map(ssh::plain_secrets);
     secrets.for_each(|span| mask(&mut source.text, span));
+    source.text = without_passwords(&source.text);
     Document {
         source,
         inventory: decoded.value,

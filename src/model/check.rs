@@ -1,6 +1,6 @@
 //! What the rules work with: the document, and the problems found so far.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, without_passwords};
 use crate::inventory::Document;
 use crate::yaml::Spanned;
 
@@ -33,7 +33,7 @@ impl<'a> Check<'a> {
         match parse(written) {
             Ok(value) => Some(value),
             Err(reason) => {
-                let title = format!("`{}` is no {what}", written.value);
+                let title = format!("`{}` is no {what}", without_passwords(written));
                 self.report(Diagnostic::error(code, title).at(written.span, reason));
                 None
             }

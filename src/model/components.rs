@@ -91,7 +91,7 @@ pub(super) fn kube_proxy(written: &inventory::KubeProxy, check: &mut Check<'_>) 
                     "the IPVS mode of kube-proxy is deprecated since 1.35",
                 )
                 .at(written.mode.span, "")
-                .help("`nftables` is what it recommends on Linux 5.13 and newer"),
+                .help("Kubernetes recommends `nftables`, which needs Linux 5.13 or newer"),
             );
             KubeProxyMode::Ipvs
         }
@@ -109,12 +109,12 @@ pub(super) fn kube_proxy(written: &inventory::KubeProxy, check: &mut Check<'_>) 
 const MANAGED: &[(&str, Option<&str>)] = &[
     ("apiVersion", None),
     ("kind", None),
-    ("cgroupDriver", Some("cgroupDriver")),
+    ("cgroupDriver", Some("cluster.kubelet.cgroupDriver")),
     ("clusterDNS", Some("cluster.networks.services")),
     ("clusterDomain", Some("cluster.networks.domain")),
     ("containerRuntimeEndpoint", None),
-    ("failCgroupV1", Some("failCgroupV1")),
-    ("maxPods", Some("maxPods")),
+    ("failCgroupV1", Some("cluster.kubelet.failCgroupV1")),
+    ("maxPods", Some("cluster.kubelet.maxPods")),
     ("resolvConf", None),
     ("staticPodPath", None),
 ];

@@ -215,9 +215,7 @@ pub(super) fn control_planes(
 ) {
     let with = |wanted: Role| {
         let hosts = written.hosts.iter();
-        hosts
-            .flat_map(|host| host.roles.iter())
-            .filter(move |role| role.value == wanted)
+        hosts.filter_map(move |host| host.roles.iter().find(|role| role.value == wanted))
     };
     let control_planes = with(Role::ControlPlane).count();
     if hosts.is_empty() && written.hosts.is_empty() {
@@ -244,7 +242,7 @@ pub(super) fn control_planes(
         );
         check.report(
             Diagnostic::error(&code::EVEN_CONTROL_PLANES, title)
-                .at(last, format!("the {control_planes}th of them"))
+                .at(last, "the last of them")
                 .help("etcd needs a majority: take one, three or five control planes"),
         );
     }

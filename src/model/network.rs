@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::Check;
 use super::{Host, calico, code, name};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::inventory;
 
 /// The cluster's networks: disjoint, and large enough for what is in them.
@@ -155,9 +155,7 @@ pub(super) fn fits(
     hosts: &[(&inventory::Host, Host)],
     check: &mut Check<'_>,
 ) {
-    for (host, model) in hosts {
-        apart_from_host(networks, &written.networks, host, model.address, check);
-    }
+    apart_from_hosts(networks, &written.networks, hosts, check);
     let nodes = hosts.iter().filter(|(_, host)| host.is_node()).count() as u64;
     let room = parts(networks.pods, networks.node_prefix);
     if nodes > room {
@@ -183,42 +181,55 @@ pub(super) fn fits(
     block_size(networks, &written.calico, nodes, check);
 }
 
-fn apart_from_host(
+fn apart_from_hosts(
     networks: &Networks,
     written: &inventory::Networks,
-    host: &inventory::Host,
-    address: IpAddr,
+    hosts: &[(&inventory::Host, Host)],
     check: &mut Check<'_>,
 ) {
-    if address.is_ipv4() != networks.pods.addr().is_ipv4() {
-        check.report(
-            Diagnostic::error(
-                &code::ADDRESS_FAMILY,
-                "the host's address is of another family than the pods'",
-            )
-            .at(host.address.span, "the host")
-            .at(written.pods.span, format!("pods: {}", networks.pods)),
-        );
+    let pods = written.pods.span;
+    let strangers = |host: &Host| host.address.is_ipv4() != networks.pods.addr().is_ipv4();
+    let code = &code::ADDRESS_FAMILY;
+    if let Some(problem) = about_hosts(code, hosts, strangers, "of another address family than the pods") {
+        check.report(problem.at(pods, format!("pods: {}", networks.pods)));
     }
+    let code = &code::OVERLAPPING_NETWORKS;
     for (network, span, what) in [
-        (networks.pods, written.pods.span, "pods"),
+        (networks.pods, pods, "pods"),
         (networks.services, written.services.span, "Services"),
     ] {
-        if network.contains(&address) {
-            let title = format!(
-                "the address of host `{}` lies in the network of the {what}",
-                host.name.value
-            );
-            check.report(
-                Diagnostic::error(&code::OVERLAPPING_NETWORKS, title)
-                    .at(host.address.span, "the host")
-                    .at(span, format!("{what}: {network}"))
-                    .help(format!(
-                        "choose a network for {what} that is used nowhere in your site (it is {network} now)"
-                    )),
-            );
+        let inside = |host: &Host| network.contains(&host.address);
+        if let Some(problem) = about_hosts(
+            code,
+            hosts,
+            inside,
+            &format!("in the network of the {what}, {network}"),
+        ) {
+            let help = format!("choose a network for {what} that is used nowhere in your site");
+            check.report(problem.at(span, format!("{what}: {network}")).help(help));
         }
     }
+}
+
+/// One problem for all hosts that it is about, however many: the first few are shown.
+fn about_hosts(
+    code: &'static Code,
+    hosts: &[(&inventory::Host, Host)],
+    about: impl Fn(&Host) -> bool,
+    what: &str,
+) -> Option<Diagnostic> {
+    const SHOWN: usize = 3;
+    let found: Vec<_> = hosts.iter().filter(|(_, host)| about(host)).collect();
+    let (first, _) = found.first()?;
+    let title = match found.len() {
+        1 => format!("the address of host `{}` is {what}", first.name.value),
+        count => format!("the addresses of {count} hosts are {what}"),
+    };
+    let problem = Diagnostic::error(code, title);
+    let shown = found.iter().take(SHOWN);
+    Some(shown.fold(problem, |problem, (host, _)| {
+        problem.at(host.address.span, "a host")
+    }))
 }
 
 fn pods_per_node(networks: &Networks, written: &inventory::Cluster, check: &mut Check<'_>) {

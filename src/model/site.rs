@@ -79,7 +79,7 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
             Diagnostic::error(
                 &code::INSECURE_WITH_CA,
                 format!(
-                    "the certificate of `{}` can't be checked and not checked",
+                    "the certificate of `{}` shall be checked, and shall not",
                     written.name.value
                 ),
             )

@@ -58,13 +58,15 @@ pub(super) fn check(
     check: &mut Check<'_>,
 ) -> Option<SshAccess> {
     let merged = merge(&inventory.ssh, &host.ssh);
-    let target = host.ssh_address.as_ref().unwrap_or(&host.address);
-    let address = check.parse(
-        target,
-        &code::BAD_ADDRESS,
-        "name or address",
-        endpoint::host_name_or_address,
-    );
+    let address = match &host.ssh_address {
+        Some(written) => check.parse(
+            written,
+            &code::BAD_ADDRESS,
+            "name or address",
+            endpoint::host_name_or_address,
+        ),
+        None => Some(host.address.value.clone()),
+    };
     let jump = jump(host, inventory, &merged, &mut vec![&host.name.value], check);
     let mut access = access(&merged, host.name.span, check)?;
     access.address = address?;
@@ -122,6 +124,13 @@ fn access(written: &inventory::Ssh, host: Span, check: &mut Check<'_>) -> Option
 }
 
 fn missing_user(host: Span, check: &mut Check<'_>) {
+    if check
+        .problems
+        .iter()
+        .any(|problem| *problem.code == code::MISSING_USER)
+    {
+        return; // It is most likely missing for all of them.
+    }
     check.report(
         Diagnostic::error(&code::MISSING_USER, "there is no login name for this host")
             .at(host, "")
@@ -170,7 +179,7 @@ fn reference(written: &Spanned<Secret>, check: &mut Check<'_>) -> Option<SecretR
     };
     if empty {
         let problem = Diagnostic::error(&code::EMPTY_SECRET, "this secret comes from nowhere");
-        check.report(problem.at(written.span, format!("{what} is missing")));
+        check.report(problem.at(written.span, format!("here belongs {what}")));
         return None;
     }
     Some(match reference {

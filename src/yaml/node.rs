@@ -57,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Diagnostic> {
         let error = error.without_snippet().to_string();
         let message = error.split(" at line ").next().unwrap_or(&error);
         let span = location.map_or(Span::NONE, |at| position(text, at.line(), at.column()));
-        Diagnostic::error(&code::SYNTAX, "this is not the YAML that was expected").at(span, message)
+        Diagnostic::error(&code::SYNTAX, "the file can't be read as YAML").at(span, message)
     })
 }
 
