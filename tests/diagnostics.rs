@@ -2,13 +2,17 @@
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test diagnostics` writes what is printed now; read the difference before you commit it.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ci_bootstrap::diagnostic::{Code, Colour, Diagnostic, Source, render};
 use ci_bootstrap::{inventory, model, yaml};
+
+#[path = "support/expect.rs"]
+mod expect;
+use expect::expect;
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
@@ -77,16 +81,5 @@ fn codes_are_unique() {
     let mut seen = BTreeSet::new();
     for code in codes() {
         assert!(seen.insert(code.name), "{} stands twice", code.name);
-    }
-}
-
-fn expect(file: &Path, printed: &str) {
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
-        fs_err::write(file, printed).unwrap();
-    }
-    let expected = fs_err::read_to_string(file).unwrap_or_default();
-    if expected != printed {
-        let difference = similar::TextDiff::from_lines(expected.as_str(), printed);
-        panic!("{} differs:\n{}", file.display(), difference.unified_diff());
     }
 }
