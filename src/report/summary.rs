@@ -37,6 +37,7 @@ pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<Stri
     }
     lines.extend(failures(run, palette));
     lines.push(closing(run, palette, run.took.unwrap_or(elapsed)));
+    lines.extend(next(run));
     lines.extend(debug_log(run));
     lines
 }
@@ -69,7 +70,7 @@ fn results(run: &Run, palette: &Palette) -> Vec<String> {
 
 /// Which end a track came to, and how its place is listed there.
 fn end(track: &Track) -> (usize, String) {
-    let with_changes = |number| format!("{} ({})", track.place, words::count(number, "change"));
+    let with_changes = |number| format!("{} ({number})", track.place);
     match &track.state {
         State::Done { changed: 0, .. } => (0, track.place.clone()),
         State::Done { changed, .. } => (1, with_changes(*changed)),
@@ -158,10 +159,13 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
         .any(|(_, _, failure)| failure.class == Class::Interrupted);
     let end = if is_stopped { "stopped" } else { "failed" };
     let text = format!("{} {end}: {}, {changes} in {time}", run.title(), parts.join(", "));
-    format!(
-        "{}. What is done stays done: run it again to continue.",
-        palette.bad.apply_to(text)
-    )
+    palette.bad.apply_to(text).to_string()
+}
+
+/// What to do about an apply that isn't complete.
+fn next(run: &Run) -> Option<String> {
+    let is_complete = run.is_finished() && run.failures().next().is_none();
+    (!run.is_plan() && !is_complete).then(|| "What is done stays done: run it again to continue.".to_owned())
 }
 
 /// Where to read on, for those who have a reason to.

@@ -35,6 +35,8 @@ pub(super) struct Tty {
     /// One bar whose message is the whole frame: indicatif redraws it, and puts lines above it.
     bar: ProgressBar,
     size: Box<dyn Fn() -> (u16, u16) + Send>,
+    /// Lines that the next tick puts above the frame: thousands come in a burst, and each would redraw everything.
+    settled: Vec<String>,
     output: Output,
     palette: Palette,
     verbosity: u8,
@@ -48,21 +50,25 @@ impl Tty {
         Self {
             bar,
             size: screen.size,
+            settled: Vec::new(),
             output,
             palette,
             verbosity,
         }
     }
 
-    fn draw(&self, run: &Run, at: Moment) {
+    fn draw(&mut self, run: &Run, at: Moment) {
         if run.has_begun() && !run.is_finished() {
             self.bar
                 .set_message(frame::lines(run, at.elapsed, (self.size)(), &self.palette).join("\n"));
         }
+        if !self.settled.is_empty() {
+            self.bar.println(std::mem::take(&mut self.settled).join("\n"));
+        }
     }
 
     /// What is settled by an event.
-    fn settled(&self, event: &Event, run: &Run) -> Vec<String> {
+    fn said(&self, event: &Event, run: &Run) -> Vec<String> {
         let is_many = run.tracks.len() > FEW;
         match event {
             // The frame shows these for as long as they are true.
@@ -98,12 +104,9 @@ impl Tty {
 }
 
 impl View for Tty {
-    fn event(&mut self, event: &Event, run: &Run, at: Moment) {
-        let settled = self.settled(event, run);
-        if !settled.is_empty() {
-            self.draw(run, at);
-            self.bar.println(settled.join("\n"));
-        }
+    fn event(&mut self, event: &Event, run: &Run, _at: Moment) {
+        let said = self.said(event, run);
+        self.settled.extend(said);
     }
 
     fn tick(&mut self, run: &Run, at: Moment) {
@@ -111,6 +114,7 @@ impl View for Tty {
     }
 
     fn end(&mut self, run: &Run, at: Moment) {
+        self.draw(run, at);
         self.bar.finish_and_clear();
         for line in summary::lines(run, &self.palette, at.elapsed) {
             self.output.line(&line);
