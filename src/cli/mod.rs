@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 mod apply;
 mod check;
+mod completions;
 mod exit;
 mod init;
 mod inventory_file;
@@ -42,6 +43,7 @@ struct Cli {
 enum Command {
     Apply(apply::Args),
     Check(check::Args),
+    Completions(completions::Args),
     Init(init::Args),
     Plan(plan::Args),
     Schema(schema::Args),
@@ -84,6 +86,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Apply(args) => apply::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Completions(args) => completions::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Schema(args) => schema::run(&args),
     };

@@ -5,6 +5,7 @@
 
 mod apply;
 mod ca_hash;
+mod calico;
 mod call;
 mod client;
 mod compare;
@@ -17,17 +18,20 @@ mod node;
 mod node_settings;
 mod object;
 mod objects;
+mod release;
 mod rollout;
 mod sha256;
 mod token;
 
 pub use ca_hash::ca_hashes;
+pub use calico::{CalicoError, customise};
 pub use client::Api;
 pub use compare::{Difference, DifferenceKind};
 pub use error::{ApiError, Rejection};
 pub use node::{Condition, Node, Taint};
 pub use node_settings::NodeSettings;
 pub use object::{Object, ObjectId};
+pub use release::{FetchError, ReleaseError, Releases};
 pub use rollout::{Cause, Explanation, RolloutError, RolloutKind, RolloutTarget};
 pub use token::{BootstrapToken, LeftToken};
 

@@ -60,6 +60,17 @@ pub struct Taint {
     pub added: Option<String>,
 }
 
+impl From<&crate::model::Taint> for Taint {
+    fn from(taint: &crate::model::Taint) -> Self {
+        Self {
+            key: taint.key.clone(),
+            value: taint.value.clone(),
+            effect: taint.effect.clone(),
+            added: None,
+        }
+    }
+}
+
 impl Taint {
     /// What makes two taints the same one: `key:effect`.
     pub fn id(&self) -> String {

@@ -23,6 +23,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use crate::inventory::{Dataplane, Encapsulation};
 pub use calico::{Calico, Manifest, ManifestSource};
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};

@@ -114,7 +114,12 @@ impl Run {
                 };
                 self.track(place).enter(state, now);
             }
-            Event::Note { place, text } => self.track(place).notes.push(text.clone()),
+            // A note may be about the run itself, which is no place.
+            Event::Note { place, text } => {
+                if let Some(track) = self.tracks.iter_mut().find(|track| track.place == *place) {
+                    track.notes.push(text.clone());
+                }
+            }
             Event::Finished { took, .. } => self.took = Some(*took),
             Event::Output { .. } | Event::Script { .. } => {}
         }

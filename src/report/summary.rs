@@ -138,8 +138,11 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
     let has_failed = run.failures().next().is_some();
     let time = words::took(took);
     if !run.is_finished() && !has_failed {
-        let text = format!("{} ended after {time} without saying how", run.title());
-        return palette.bad.apply_to(text).to_string();
+        let text = format!("{} ended early, after {time}", run.title());
+        return format!(
+            "{}. What is done stays done: run it again to continue.",
+            palette.bad.apply_to(text)
+        );
     }
     if run.is_plan() {
         return plan_text::closing(run, palette);

@@ -126,9 +126,31 @@ fn a_run_that_just_stops_is_a_bug() {
     let (text, report) = plain(vec![started("apply", &["m1"])], 0);
     assert_eq!(report.exit_code(), Exit::Bug);
     assert!(
-        text.contains("without saying how") && text.contains("/state/run.log"),
+        text.contains("ended early") && text.contains("/state/run.log"),
         "{text}"
     );
+}
+
+#[test]
+fn a_note_about_the_run_is_no_place_of_it() {
+    let note = Event::Note {
+        place: "run".into(),
+        text: "stopping".into(),
+    };
+    let (text, _) = plain(
+        vec![
+            started("apply", &["m1"]),
+            note,
+            done("m1", 0),
+            finished(1, 0, 0, 0),
+        ],
+        0,
+    );
+    assert!(
+        text.contains("[run] note: stopping") && text.contains("0 changes on 1 host in"),
+        "{text}"
+    );
+    assert!(!text.contains("not done"), "{text}");
 }
 
 #[test]
@@ -243,4 +265,19 @@ async fn a_report_ends_with_the_run_though_senders_live_on() {
     let report = tokio::time::timeout(std::time::Duration::from_secs(5), report).await;
     assert!(matches!(report, Ok(Ok(report)) if report.exit_code() == Exit::Done));
     events.send(done("m1", 0));
+}
+
+#[test]
+fn the_documentation_names_every_event_and_code() {
+    let documentation = include_str!("../../docs/output.md");
+    let capture = Capture::default();
+    play(Box::new(Json::new(capture.output(), 2)), troubled_apply());
+    for line in capture.text().lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        let name = object["event"].as_str().unwrap_or("an event without a name");
+        assert!(documentation.contains(&format!("| `{name}` |")), "{name}");
+        for field in object.as_object().into_iter().flat_map(serde_json::Map::keys) {
+            assert!(documentation.contains(&format!("`{field}`")), "{name}.{field}");
+        }
+    }
 }
