@@ -34,8 +34,12 @@ impl Api {
             if tier == Tier::Content {
                 self.await_kinds(&todo).await?;
             }
-            stream::iter(of_tier)
+            // Made before they are streamed: a closure in a stream that a boxed future awaits does not compile.
+            let requests: Vec<_> = of_tier
+                .into_iter()
                 .map(|(id, object)| self.apply_one(id, object))
+                .collect();
+            stream::iter(requests)
                 .buffer_unordered(CONCURRENCY)
                 .try_collect::<Vec<()>>()
                 .await?;

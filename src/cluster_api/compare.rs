@@ -42,11 +42,11 @@ impl Api {
         let ids = wanted.iter().map(ObjectId::of).collect::<Result<Vec<_>, _>>()?;
         let paths = self.paths(&ids).await?;
         let all = ids.into_iter().zip(paths).zip(wanted);
-        let found: Vec<_> = stream::iter(all)
+        // Made before they are streamed: a closure in a stream that a boxed future awaits does not compile.
+        let requests: Vec<_> = all
             .map(|((id, path), wanted)| self.compare_one(id, path, wanted))
-            .buffered(CONCURRENCY)
-            .try_collect()
-            .await?;
+            .collect();
+        let found: Vec<_> = stream::iter(requests).buffered(CONCURRENCY).try_collect().await?;
         Ok(found.into_iter().flatten().collect())
     }
 

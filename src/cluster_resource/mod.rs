@@ -5,10 +5,11 @@ use std::fmt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::cluster_api::{Api, ApiError, RolloutError};
+use crate::cluster_api::{Api, ApiError, CalicoError, ReleaseError, RolloutError};
 use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
 
+mod calico;
 mod node_labels;
 mod node_ready;
 mod rollout;
@@ -26,6 +27,12 @@ pub enum Error {
     /// Something does not become ready.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+    /// Calico can't be set up as the inventory asks.
+    #[error(transparent)]
+    Calico(#[from] CalicoError),
+    /// A release manifest can't be had.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
 }
 
 /// One kind of thing in the cluster.
@@ -80,6 +87,7 @@ pub fn resource(
 ) -> Result<Box<dyn ClusterResource>, ClusterKindError> {
     let host = || host.ok_or_else(|| ClusterKindError::NeedsHost(kind.to_owned()));
     Ok(match kind {
+        "calico" => Box::new(calico::Calico::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),

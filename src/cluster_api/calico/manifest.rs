@@ -122,8 +122,9 @@ fn set_probes(container: &mut Value, calico: &Calico) -> Result<(), CalicoError>
 
 fn set_registry(object: &mut Object, registry: &str) {
     for list in ["initContainers", "containers"] {
-        let containers = object["spec"]["template"]["spec"]
-            .get_mut(list)
+        // A pointer, not an index: indexing would write `template: null` into objects that have none.
+        let containers = object
+            .pointer_mut(&format!("/spec/template/spec/{list}"))
             .and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             if let Some(image) = container["image"].as_str() {

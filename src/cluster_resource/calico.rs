@@ -1,0 +1,77 @@
+//! Calico: upstream's release manifest with the inventory's settings, and the pool of addresses that grew from it.
+
+use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::{ClusterResource, Error, Say};
+use crate::cluster_api::{Api, DifferenceKind, Object, Releases, customise};
+use crate::model::{self, Cluster};
+use crate::resource::{Change, Verdict};
+
+/// Most lines of one object's difference that a plan shows.
+const SHOWN: usize = 12;
+
+/// The pod network as the inventory has it.
+#[derive(Debug)]
+pub(super) struct Calico {
+    settings: model::Calico,
+    pods: ipnet::IpNet,
+    /// The customised objects, read once in a run.
+    objects: OnceCell<Vec<Object>>,
+}
+
+impl Calico {
+    pub(super) fn of(cluster: &Cluster) -> Self {
+        Self {
+            settings: cluster.calico.clone(),
+            pods: cluster.networks.pods,
+            objects: OnceCell::new(),
+        }
+    }
+
+    async fn objects(&self) -> Result<&Vec<Object>, Error> {
+        let load = || async {
+            let manifest = Releases::of_user().load(&self.settings.manifest).await?;
+            Ok::<_, Error>(customise(manifest, &self.settings, self.pods)?)
+        };
+        self.objects.get_or_try_init(load).await
+    }
+
+    async fn differences(&self, api: &Api) -> Result<Vec<String>, Error> {
+        let mut lines = Vec::new();
+        for difference in api.compare(self.objects().await?).await? {
+            match difference.kind {
+                DifferenceKind::Missing => lines.push(format!("+{}", difference.id)),
+                DifferenceKind::Changed { diff } => {
+                    lines.push(format!(" {}", difference.id));
+                    lines.extend(diff.lines().take(SHOWN).map(str::to_owned));
+                }
+            }
+        }
+        lines.extend(api.compare_pool(&self.settings, self.pods).await?);
+        Ok(lines)
+    }
+}
+
+impl ClusterResource for Calico {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let lines = self.differences(api).await?;
+            if lines.is_empty() {
+                return Ok(Verdict::InSync);
+            }
+            let summary = format!("apply Calico {}", self.settings.version);
+            Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            for difference in api.apply(self.objects().await?).await? {
+                say(difference.id.to_string());
+            }
+            api.apply_pool(&self.settings, self.pods).await?;
+            Ok(())
+        })
+    }
+}
