@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::{Command, Output};
+
+#[path = "support/expect.rs"]
+mod expect;
+use expect::expect;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md");
 
@@ -41,7 +46,7 @@ fn the_document_is_what_help_says() {
     let overview = help(&["--help"]);
     let mut document = format!(
         "# Commands\n\nWhat `ci-bootstrap --help` and `--help` of each command say. A test compares this file with \
-         the program; `UPDATE_DOCS=1 cargo test --test cli` writes it.\n\n```\n{overview}```\n"
+         the program; `UPDATE_EXPECTED=1 cargo test --test cli` writes it.\n\n```\n{overview}```\n"
     );
     let commands = commands(&overview);
     assert!(commands.len() > 3, "{commands:?}");
@@ -50,14 +55,7 @@ fn the_document_is_what_help_says() {
         assert!(text.contains("Example"), "the help of {command} shows no example");
         write!(document, "\n## {command}\n\n```\n{text}```\n").unwrap();
     }
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs_err::write(DOCUMENT, &document).unwrap();
-    }
-    let committed = fs_err::read_to_string(DOCUMENT).unwrap();
-    assert!(
-        committed == document,
-        "docs/cli.md is not what --help says: UPDATE_DOCS=1 cargo test --test cli"
-    );
+    expect(Path::new(DOCUMENT), &document);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod apply;
 mod check;
 mod completions;
 mod exit;
+mod export;
 mod init;
 mod inventory_file;
 mod output;
@@ -39,14 +40,16 @@ struct Cli {
     color: Color,
 }
 
+/// In the order in which a newcomer needs them.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Apply(apply::Args),
-    Check(check::Args),
-    Completions(completions::Args),
     Init(init::Args),
+    Check(check::Args),
     Plan(plan::Args),
+    Apply(apply::Args),
+    Export(export::Args),
     Schema(schema::Args),
+    Completions(completions::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -83,12 +86,13 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     anstream::ColorChoice::write_global(cli.color.into());
     let result = match cli.command {
-        Command::Apply(args) => apply::run(&args),
-        Command::Plan(args) => plan::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Completions(args) => completions::run(&args),
         Command::Init(args) => init::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Apply(args) => apply::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|failure| {
         let _ = writeln!(anstream::stderr(), "error: {:#}", failure.error);

@@ -139,10 +139,7 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
     let time = words::took(took);
     if !run.is_finished() && !has_failed {
         let text = format!("{} ended early, after {time}", run.title());
-        return format!(
-            "{}. What is done stays done: run it again to continue.",
-            palette.bad.apply_to(text)
-        );
+        return palette.bad.apply_to(text).to_string();
     }
     if run.is_plan() {
         return plan_text::closing(run, palette);
