@@ -2,16 +2,20 @@
 # vm.sh   Machines with a kernel of their own (QEMU, emulated), on the lab's bridge beside its container hosts.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+kind=${LAB_VM_KIND:-$LAB_SUITE}
 
 usage() { cat <<U
-lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare')
+lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare'; rocky9: after 'lab rhel prepare')
 lab vm up N...            boot machine N (address $LAB_NET.(10+N)), without waiting for it
-lab vm wait N [SECONDS]   until ssh answers (180)
+lab vm wait N [SECONDS]   until ssh answers (300)
 lab vm ssh N [COMMAND]    as root
 lab vm reboot N           from inside, and wait until it is back
 lab vm down [N...]        pull the plug and forget the disk; without a number: all
 lab vm list               which there are
 lab vm inventory-host N   its line for \`hosts:\` of an inventory
+
+Environment: LAB_VM_KIND   what 'prepare' and 'up' make: bookworm (default), or rocky9, which has SELinux
+             LAB_VM_MEMORY (2048), LAB_VM_CPUS (2), LAB_VM_ACCEL (tcg; kvm where the machine has it for guests)
 
 Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab vm ssh 50 modprobe ip_vs
 U
@@ -21,10 +25,13 @@ alive() { grep -qs 'populated 1' "/sys/fs/cgroup/unified/$LAB_CG-vm$1/cgroup.eve
 need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}' in the lab '$LAB_NAME': start it with '$LAB_HERE/lab vm up ${1:-50}'"; }
 
 prepare() {
-  [ -d "$ROOTFS/$LAB_SUITE" ] || die "no bare host to make a VM of: run '$LAB_HERE/lab prepare' first"
+  local image
+  [ -d "$ROOTFS/$kind" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
   command -v mke2fs >/dev/null || die "mke2fs is missing: apt-get install e2fsprogs"
   [ -e /dev/net/tun ] || die "no /dev/net/tun, which connects a VM to the lab's network: modprobe tun, or mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
-  "$LAB_HERE/vm/qemu.sh"; "$LAB_HERE/vm/image.sh"
+  "$LAB_HERE/vm/qemu.sh"
+  # The first image's initrd serves the other too.
+  for image in $(printf '%s\n' "$LAB_SUITE" "$kind" | sort -u); do "$LAB_HERE/vm/image.sh" "$image"; done
 }
 
 identity() { # N: what a site's installer would have set, as an archive that the first boot unpacks
@@ -34,7 +41,7 @@ identity() { # N: what a site's installer would have set, as an archive that the
   know_host "$ip" "$etc/ssh/ssh_host_ed25519_key.pub"
   printf '%s\n' '[Match]' 'Name=e*' '[Network]' "Address=$ip/24" "Gateway=$GATEWAY" LinkLocalAddressing=no IPv6AcceptRA=no \
     > "$etc/systemd/network/10-lab.network"
-  debian_site "$etc"
+  if [ "$kind" = "$LAB_SUITE" ]; then debian_site "$etc"; else rhel_site "$etc"; fi
   tar -cf "$vm/identity.tar" -C "$vm/identity" .
 }
 
@@ -42,8 +49,8 @@ up() { # N
   [[ $1 =~ ^[0-9]+$ ]] && [ "$1" -ge 1 ] && [ "$1" -le 240 ] || die "vm up '$1': give a number from 1 to 240"
   ! alive "$1" || return 0
   [ ! -d "$RUN/host$1" ] || die "$(node_ip "$1") belongs to host $1 of this lab: take another number"
-  down "$1"; mkdir -p "$RUN/vm$1"; identity "$1"
-  "$LAB_ROOT/qemu/run" qemu-img create -q -f qcow2 -b "$LAB_ROOT/vm/$LAB_SUITE.raw" -F raw "$RUN/vm$1/disk.qcow2"
+  down "$1"; mkdir -p "$RUN/vm$1"; echo "$kind" > "$RUN/vm$1/kind"; identity "$1"
+  "$LAB_ROOT/qemu/run" qemu-img create -q -f qcow2 -b "$LAB_ROOT/vm/$kind.raw" -F raw "$RUN/vm$1/disk.qcow2"
   "$LAB_HERE/vm/launch.sh" "$1" || { down "$1"; die "QEMU did not start machine $1: what it says is above"; }
 }
 
@@ -54,13 +61,13 @@ wait_until_up() { # N seconds
 
 boot_id() { lab_ssh "$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
 reboot() { # N
-  local before id end=$((SECONDS + 180)); before=$(boot_id "$1") || die "VM $1 does not answer by ssh"
+  local before id end=$((SECONDS + 300)); before=$(boot_id "$1") || die "VM $1 does not answer by ssh"
   lab_ssh "$1" systemctl reboot 2>/dev/null || true   # the connection may end before the command
   while [ "$SECONDS" -lt "$end" ]; do
     id=$(boot_id "$1") && [ -n "$id" ] && [ "$id" != "$before" ] && return 0
     sleep 0.5
   done
-  die "VM $1 did not come back within 180 s; its console: $RUN/vm$1/console.log"
+  die "VM $1 did not come back within 300 s; its console: $RUN/vm$1/console.log"
 }
 
 down() { # N
@@ -74,7 +81,7 @@ list() {
   local n state
   for n in $(numbers | sort -n); do
     state=stopped; ! alive "$n" || state=running
-    echo "vm $n  $(node_ip "$n")  $LAB_SUITE  $state"
+    echo "vm $n  $(node_ip "$n")  $(cat "$RUN/vm$n/kind")  $state"
   done
 }
 
@@ -82,9 +89,9 @@ command=${1:-help}; shift || true
 case $command in
   prepare) prepare ;;
   up) need_lab; [ $# -gt 0 ] || die "usage: lab vm up N..."
-      [ -f "$LAB_ROOT/vm/$LAB_SUITE.raw" ] && [ -x "$LAB_ROOT/qemu/run" ] || die "no VM image yet: run '$LAB_HERE/lab vm prepare'"
+      [ -f "$LAB_ROOT/vm/$kind.raw" ] && [ -x "$LAB_ROOT/qemu/run" ] || die "no VM image of the kind '$kind' yet: run '$LAB_HERE/lab vm prepare'"
       for n in "$@"; do up "$n"; done ;;
-  wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-180}" ;;
+  wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-300}" ;;
   ssh) need_vm "${1:-}"; lab_ssh "$@" ;;
   reboot) need_vm "${1:-}"; reboot "$1" ;;
   down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;

@@ -1,29 +1,50 @@
 #!/bin/bash
-# vm/image.sh   The lab's bare host with a kernel of its own -> $LAB_ROOT/vm/bookworm.{raw,vmlinuz,initrd}
+# vm/image.sh KIND   A host of the lab (bookworm, rocky9) with a kernel of its own -> $LAB_ROOT/vm/KIND.{raw,vmlinuz,initrd}
 # No loop device: a directory, filled by mke2fs.
 set -euo pipefail
-. "$(dirname "$0")/../lib.sh"
-dst=$LAB_ROOT/vm name=$LAB_SUITE
-stamp=$( { cat "$LAB_HERE"/vm/{image.sh,firstboot,firstboot.service}; cat "$LAB_ROOT/stamps/rootfs"; } | hash_of)
-[ -f "$dst/$name.raw" ] && is_done vm-image "$stamp" && exit 0
+. "$(dirname "$0")/../lib.sh"; . "$LAB_HERE/rhel/rpm.sh"
+kind=$1 dst=$LAB_ROOT/vm
+rootfs_stamp=rootfs; [ "$kind" = "$LAB_SUITE" ] || rootfs_stamp=rhel-rootfs
+stamp=$( { cat "$LAB_HERE"/vm/{image.sh,firstboot,firstboot.service,lab.cil}; cat "$LAB_ROOT/stamps/$rootfs_stamp"; } | hash_of)
+[ -f "$dst/$kind.raw" ] && is_done "vm-$kind" "$stamp" && exit 0
 
-kernel() { # the initrd gets only what it takes to mount a virtio disk
+debian_kernel() { # the initrd gets only what it takes to mount a virtio disk
   mkdir -p "$root/etc/initramfs-tools/conf.d"
   printf 'MODULES=list\nCOMPRESS=lz4\nCOMPRESSLEVEL=1\n' > "$root/etc/initramfs-tools/conf.d/lab"
-  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$name" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs
-  printf 'virtio_pci\nvirtio_blk\nvirtio_net\next4\n' > "$work/modules"
-  install -D -m644 "$work/modules" "$root/etc/initramfs-tools/modules"
+  printf '%s\n' virtio_pci virtio_blk virtio_net ext4 > "$root/etc/initramfs-tools/modules"
+  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$kind" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs
   # --force-confold: the two files above are there before their package.
-  chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /debs/*.deb' > "$work/dpkg.log" 2>&1 \
-    || die "installing the kernel failed: $(tail -3 "$work/dpkg.log")"
+  chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /debs/*.deb' > "$work/log" 2>&1 \
+    || die "installing the kernel failed: $(tail -3 "$work/log")"
   rm -rf "$root/debs"
-  cp "$root"/boot/vmlinuz-* "$dst/$name.vmlinuz"; cp "$root"/boot/initrd.img-* "$dst/$name.initrd"
+  cp "$root"/boot/vmlinuz-* "$dst/$kind.vmlinuz"; cp "$root"/boot/initrd.img-* "$dst/$kind.initrd"
+}
+
+rhel_kernel() { # no dpkg there: Debian's kernel and SELinux policy as files, with the initrd of the other image
+  local files=$work/files deb
+  "$LAB_HERE/fetch-debs.sh" "$LAB_ROOT/rhel-userland" "$work/debs" linux-image-cloud-amd64 udev selinux-policy-default
+  for deb in "$work"/debs/{linux-image-[0-9],udev,selinux-policy}*.deb; do dpkg -x "$deb" "$files"; done
+  merge_usr; cp -a "$files/." "$root/"
+  chroot "$root" depmod -a "$(ls "$files/usr/lib/modules")"
+  cp "$root"/boot/vmlinuz-* "$dst/$kind.vmlinuz"; cp "$dst/$LAB_SUITE.initrd" "$dst/$kind.initrd"
+}
+
+selinux() { # the policy under RHEL's name of it, and every file labelled, as an installer leaves them
+  mv "$root/etc/selinux/default" "$root/etc/selinux/targeted"; mkdir -p "$root/var/lib/selinux/targeted"
+  cp "$LAB_HERE/vm/lab.cil" "$root/"
+  chroot "$root" sh -ec 'cd /usr/share/selinux/default
+    semodule -X 100 -n -s targeted -i base.pp.bz2 $(ls *.pp.bz2 | grep -v ^base.pp | sed "s/^/-i /") -i /lab.cil; rm /lab.cil' > "$work/log" 2>&1 \
+    || die "compiling the SELinux policy failed: $(tail -3 "$work/log")"
+  # setfiles reaches the files through /proc.
+  unshare --mount --propagation private sh -ec "mount --bind /proc '$root/proc'
+    exec chroot '$root' setfiles -F /etc/selinux/targeted/contexts/files/file_contexts /" > "$work/log" 2>&1 \
+    || die "labelling for SELinux failed: $(tail -3 "$work/log")"
 }
 
 machine() { # a machine needs none of the container hosts' crutches, and configures its own network
   chroot "$root" systemctl -q disable lab-boot
-  rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/{journald.conf,system.conf,system/user@.service}.d/lab.conf \
-    "$root/lib/modules/$(uname -r)"
+  rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/system/chronyd.service.d \
+    "$root"/etc/systemd/{journald.conf,system.conf,system/user@.service}.d/lab.conf "$root/lib/modules/$(uname -r)"
   printf '/dev/vda / ext4 defaults,noatime 0 1\n' > "$root/etc/fstab"
   install -m755 "$LAB_HERE/vm/firstboot" "$root/usr/local/sbin/"
   install -m644 "$LAB_HERE/vm/firstboot.service" "$root/etc/systemd/system/"
@@ -32,9 +53,9 @@ machine() { # a machine needs none of the container hosts' crutches, and configu
 
 t0=$(now); mkdir -p "$dst"
 work=$(mktemp -d "$LAB_ROOT/vm-image.XXXXXX"); trap 'rm -rf "$work"' EXIT
-root=$work/root; cp -a "$ROOTFS/$name" "$root"
-kernel; machine
+root=$work/root; cp -a "$ROOTFS/$kind" "$root"
+if [ "$kind" = "$LAB_SUITE" ]; then debian_kernel; machine; else rhel_kernel; machine; selinux; fi
 truncate -s 12G "$work/disk.raw"
 mke2fs -q -t ext4 -L root -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$work/disk.raw"
-mv "$work/disk.raw" "$dst/$name.raw"
-mark_done vm-image "$stamp"; say "VM image: $(since "$t0"), $(du -m "$dst/$name.raw" | cut -f1) MiB"
+mv "$work/disk.raw" "$dst/$kind.raw"
+mark_done "vm-$kind" "$stamp"; say "VM image $kind: $(since "$t0"), $(du -m "$dst/$kind.raw" | cut -f1) MiB"

@@ -2,12 +2,14 @@
 # vm/launch.sh N   Start QEMU for machine N, in a cgroup by which `down` finds it.
 set -euo pipefail
 . "$(dirname "$0")/../lib.sh"
-n=$1 vm=$RUN/vm$1 image=$LAB_ROOT/vm/$LAB_SUITE tap=tap$1
+n=$1 vm=$RUN/vm$1 kind=$(cat "$RUN/vm$1/kind") tap=tap$1
+image=$LAB_ROOT/vm/$kind
 accel=${LAB_VM_ACCEL:-tcg,thread=multi,tb-size=512}         # "kvm" where the machine has it
 memory=${LAB_VM_MEMORY:-2048} cpus=${LAB_VM_CPUS:-2}        # kubeadm wants two CPUs
 
 # What costs boot time under emulation and brings a test nothing is off: firmware of the network card, mitigations, audit.
 kernel_line="root=/dev/vda rw console=ttyS0 quiet mitigations=off nokaslr no_timer_check tsc=reliable audit=0 systemd.show_status=0"
+[ "$kind" = "$LAB_SUITE" ] || kernel_line+=" security=selinux selinux=1"
 machine=(-name "$LAB_NAME-vm$n" -accel "$accel" -cpu max -smp "$cpus" -m "$memory" -nodefaults -no-user-config -display none
   -machine q35,usb=off,vmport=off,smm=off,graphics=off
   -kernel "$image.vmlinuz" -initrd "$image.initrd" -append "$kernel_line"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # vm/selftest.sh   Does what needs a kernel work in a VM, and outlive a reboot? In a lab of its own; needs `lab vm prepare` and some two minutes.
+# LAB_VM_KIND=rocky9 asks the RHEL-like VM, and for SELinux too.
 set -euo pipefail
-export LAB_NAME=selftest-vm
+export LAB_NAME=selftest-vm LAB_VM_KIND=${LAB_VM_KIND:-bookworm}
 . "$(dirname "$0")/../lib.sh"; . "$LAB_HERE/checks.sh"
 lab() { "$LAB_HERE/lab" "$@"; }
 on() { lab_ssh 50 "$1"; }
@@ -17,7 +18,14 @@ check "it has cgroup v2" on '[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]'
 check "swap is on, and in fstab" on 'grep -q ^/swapfile /proc/swaps && grep -q "^/swapfile .* swap " /etc/fstab'
 check "no module is loaded yet" on '! lsmod | grep -E "^(ip_vs|br_netfilter|overlay) "'
 check "admin has sudo without a password" lab run ssh "${SSH_OPTS[@]}" "admin@$(node_ip 50)" 'sudo -n true'
-check "Debian's packages install" on 'apt-get -qq update && apt-get -qq install -y --no-install-recommends ipvsadm >/dev/null'
+if [ "$LAB_VM_KIND" = rocky9 ]; then
+  check "packages install" on 'dnf -q -y install ipvsadm'
+  check "SELinux is enforcing" on '[ "$(getenforce)" = Enforcing ] && id -Z | grep -q unconfined_t'
+  check "firewalld answers" on 'firewall-cmd -q --permanent --add-port=6443/tcp && firewall-cmd -q --reload && firewall-cmd --list-ports | grep -q 6443/tcp'
+  check "SELinux is made permissive" on 'setenforce 0 && sed -i s/^SELINUX=.*/SELINUX=permissive/ /etc/selinux/config && [ "$(getenforce)" = Permissive ]'
+else
+  check "packages install" on 'apt-get -qq update && apt-get -qq install -y --no-install-recommends ipvsadm >/dev/null'
+fi
 
 check "ip_vs and br_netfilter are loaded" on 'for m in ip_vs br_netfilter; do modprobe $m && echo $m; done > /etc/modules-load.d/test.conf && ipvsadm -Ln'
 check "sysctls take effect" on 'printf "%s\n" net.bridge.bridge-nf-call-iptables=1 vm.swappiness=7 kernel.panic=11 > /etc/sysctl.d/90-test.conf && sysctl -q --system && [ "$(cat /proc/sys/vm/swappiness)" = 7 ]'
@@ -27,6 +35,7 @@ check "it is named" on 'hostnamectl set-hostname node7'
 check "it reboots" lab vm reboot 50
 check "modules, sysctls, swap and name are as they were" on '[ "$(lsmod | grep -cE "^(ip_vs|br_netfilter) ")" = 2 ] && [ "$(cat /proc/sys/kernel/panic)" = 11 ] &&
   [ "$(cat /proc/sys/net/bridge/bridge-nf-call-iptables)" = 1 ] && [ "$(wc -l < /proc/swaps)" = 1 ] && [ "$(hostname)" = node7 ]'
+[ "$LAB_VM_KIND" != rocky9 ] || check "SELinux is still permissive" on '[ "$(getenforce)" = Permissive ]'
 check "swap in compressed memory works" on 'modprobe zram && echo 32M > /sys/block/zram0/disksize && mkswap -q /dev/zram0 && swapon /dev/zram0 && grep -q ^/dev/zram0 /proc/swaps'
 check "the lab ends" lab down
 check "no QEMU of it is left" bash -c '! pgrep -af "[s]elftest-vm-vm50"'
