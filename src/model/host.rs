@@ -1,6 +1,8 @@
 //! Hosts.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -9,6 +11,7 @@ use super::check::Check;
 use super::{HostName, SshAccess, code, endpoint, name, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Role};
+use crate::yaml::Spanned;
 
 /// What a host is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -70,9 +73,11 @@ pub(super) fn check<'a>(
 ) -> Vec<(&'a inventory::Host, Host)> {
     unique(&written.hosts, check);
     let hosts = written.hosts.iter();
-    hosts
+    let hosts: Vec<_> = hosts
         .filter_map(|host| Some((host, self::host(host, written, check)?)))
-        .collect()
+        .collect();
+    unique_logins(&hosts, check);
+    hosts
 }
 
 fn host(written: &inventory::Host, inventory: &inventory::Inventory, check: &mut Check<'_>) -> Option<Host> {
@@ -177,9 +182,9 @@ fn taint(text: &str) -> Result<Taint, String> {
 }
 
 fn unique(hosts: &[inventory::Host], check: &mut Check<'_>) {
-    for (index, host) in hosts.iter().enumerate() {
-        let before = &hosts[..index];
-        if let Some(first) = before.iter().find(|other| other.name.value == host.name.value) {
+    let (mut names, mut addresses) = (HashMap::new(), HashMap::new());
+    for host in hosts {
+        if let Some(first) = first_of(&mut names, host.name.value.as_str(), host) {
             check.report(
                 Diagnostic::error(
                     &code::DUPLICATE_HOST,
@@ -190,19 +195,55 @@ fn unique(hosts: &[inventory::Host], check: &mut Check<'_>) {
                 .help("host names become names of Kubernetes nodes; make each unique"),
             );
         }
-        let same = |other: &&inventory::Host| {
-            let (one, two) = (other.address.parse::<IpAddr>(), host.address.parse::<IpAddr>());
-            one.is_ok() && one == two
+        let Ok(address) = host.address.parse::<IpAddr>() else {
+            continue;
         };
-        if let Some(first) = before.iter().find(same) {
-            check.report(
-                Diagnostic::error(
-                    &code::DUPLICATE_ADDRESS,
-                    format!("two hosts have the address {}", host.address.value),
-                )
-                .at(host.address.span, format!("host `{}`", host.name.value))
-                .at(first.address.span, format!("host `{}`", first.name.value)),
+        if let Some(first) = first_of(&mut addresses, address, host) {
+            let title = format!("two hosts have the address {}", host.address.value);
+            check.report(same_machine(title, &host.address, &first.address));
+        }
+    }
+}
+
+/// The first host with this key; none if this is the first.
+fn first_of<'a, K: Eq + Hash>(
+    seen: &mut HashMap<K, &'a inventory::Host>,
+    key: K,
+    host: &'a inventory::Host,
+) -> Option<&'a inventory::Host> {
+    match seen.entry(key) {
+        Entry::Occupied(first) => Some(first.get()),
+        Entry::Vacant(place) => {
+            place.insert(host);
+            None
+        }
+    }
+}
+
+fn same_machine(title: String, again: &Spanned<String>, first: &Spanned<String>) -> Diagnostic {
+    Diagnostic::error(&code::DUPLICATE_ADDRESS, title)
+        .at(again.span, "again here")
+        .at(first.span, "first here")
+        .help("each host is a machine of its own")
+}
+
+/// Two hosts that are logged in to at the same place are one machine, whatever their addresses.
+fn unique_logins(hosts: &[(&inventory::Host, Host)], check: &mut Check<'_>) {
+    let mut seen = HashMap::new();
+    for (host, model) in hosts {
+        let jump = model.ssh.jump.as_ref().map(|jump| &jump.address);
+        let login = (&model.ssh.address, model.ssh.port.unwrap_or(22), jump);
+        let Some(first) = first_of(&mut seen, login, host) else {
+            continue;
+        };
+        if host.ssh_address.is_some() || first.ssh_address.is_some() {
+            let title = format!(
+                "hosts `{}` and `{}` have the same login",
+                first.name.value, host.name.value
             );
+            let written =
+                |host: &'_ inventory::Host| host.ssh_address.clone().unwrap_or_else(|| host.address.clone());
+            check.report(same_machine(title, &written(host), &written(first)));
         }
     }
 }

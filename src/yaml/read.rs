@@ -8,6 +8,10 @@ use super::decode::{Decoder, Failure};
 use super::node::{self, Node, Value};
 use crate::diagnostic::Diagnostic;
 
+/// So many problems are shown at least before the rest of a file is given up: nobody reads more at once, and each of them
+/// costs a round.
+const ENOUGH: usize = 100;
+
 /// What could be read.
 #[derive(Debug)]
 pub struct Decoded<T> {
@@ -56,7 +60,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Decoded<T> {
         if !expected_after_cut(&root, &failure) {
             merge(&mut problems, vec![failure.into_diagnostic()]);
         }
-        if !cut(&mut root, &path) {
+        if problems.len() >= ENOUGH || !cut(&mut root, &path) {
             return unreadable(problems);
         }
     }
