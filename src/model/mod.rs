@@ -4,6 +4,7 @@
 //! the inventory, with all defaults filled in and without secrets: it is what templates see.
 
 mod calico;
+mod capacity;
 mod check;
 mod cluster;
 pub mod code;
@@ -11,6 +12,7 @@ mod components;
 mod duration;
 mod endpoint;
 mod host;
+mod hosts;
 mod name;
 mod network;
 mod packages;

@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Endpoint, Host, ImageVersions, Version, calico, code, components, host, name, network, packages, release,
-    site,
+    Endpoint, Host, ImageVersions, Version, calico, capacity, code, components, hosts, name, network,
+    packages, release, site,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -57,14 +57,14 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
     let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
-    let hosts = host::check(inventory, check);
+    let hosts = hosts::check(inventory, check);
     if !check.document.incomplete {
-        host::control_planes(inventory, &hosts, check);
+        hosts::control_planes(inventory, &hosts, check);
     }
     if let Some(networks) = &networks {
-        network::fits(networks, written, &hosts, check);
+        capacity::check(networks, written, &hosts, check);
     }
-    let endpoint = host::endpoint(written, &hosts, check);
+    let endpoint = hosts::endpoint(written, &hosts, check);
     let packages = packages::check(&inventory.packages, version, check);
     let registries = site::registries(&inventory.registries, check);
     let time = site::time(&inventory.time, check);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::diagnostic::codes;
 
 mod decode;
+mod failure;
 mod node;
 mod read;
 mod spanned;

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use serde::de::DeserializeOwned;
 
-use super::decode::{Decoder, Failure};
+use super::decode::Decoder;
+use super::failure::Failure;
 use super::node::{self, Node, Value};
 use crate::diagnostic::Diagnostic;
 
