@@ -10,7 +10,7 @@ use super::object::{Object, ObjectId, normalised, without_bookkeeping};
 use super::{MANAGER, diff};
 
 /// Requests under way at once: each may open a connection through SSH of its own.
-pub(super) const CONCURRENCY: usize = 8;
+pub(super) const CONCURRENCY: usize = 4;
 
 /// One object that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,7 @@ impl Api {
         if covers(wanted, &live) && !leaves_behind(wanted, &live) {
             return Ok(None);
         }
+        tracing::debug!(%id, "in doubt: asking for a dry run");
         let call = Call::apply(
             format!("{path}?fieldManager={MANAGER}&force=true&dryRun=All"),
             wanted,

@@ -9,6 +9,7 @@ mod calico;
 mod call;
 mod client;
 mod compare;
+mod configuration;
 mod connector;
 mod covers;
 mod diff;
@@ -21,18 +22,21 @@ mod objects;
 mod release;
 mod rollout;
 mod sha256;
+mod status;
 mod token;
 
 pub use ca_hash::ca_hashes;
 pub use calico::{CalicoError, customise};
 pub use client::Api;
 pub use compare::{Difference, DifferenceKind};
+pub use configuration::Configuration;
 pub use error::{ApiError, Rejection};
 pub use node::{Condition, Node, Taint};
 pub use node_settings::NodeSettings;
 pub use object::{Object, ObjectId};
 pub use release::{FetchError, ReleaseError, Releases};
 pub use rollout::{Cause, Explanation, RolloutError, RolloutKind, RolloutTarget};
+pub use status::{ClusterStatus, HealthCheck, WorkloadStatus};
 pub use token::{BootstrapToken, LeftToken};
 
 /// The name under which the API server records what is ours.

@@ -22,14 +22,14 @@ impl Api {
         read.await.map_err(|e| e.during(format_args!("read {id}")))
     }
 
-    /// Deletes an object with what it owns and waits until it is gone; one that does not exist is fine.
+    /// Deletes an object and waits until it is gone; what it owns follows. One that does not exist is fine.
     pub async fn delete(&self, id: &ObjectId, limit: Duration) -> Result<(), ApiError> {
         let deadline = Instant::now() + limit;
         let deleted = async {
             while let Some(live) = self.read(id).await? {
                 if live["metadata"]["deletionTimestamp"].is_null() {
                     let path = self.path(id).await?;
-                    self.json_opt(Call::delete(format!("{path}?propagationPolicy=Foreground")))
+                    self.json_opt(Call::delete(format!("{path}?propagationPolicy=Background")))
                         .await?;
                 } else if Instant::now() >= deadline {
                     let finalizers = live["metadata"]["finalizers"].to_string();

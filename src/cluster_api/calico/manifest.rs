@@ -121,11 +121,12 @@ fn set_probes(container: &mut Value, calico: &Calico) -> Result<(), CalicoError>
 }
 
 fn set_registry(object: &mut Object, registry: &str) {
-    for list in ["initContainers", "containers"] {
-        // A pointer, not an index: indexing would write `template: null` into objects that have none.
-        let containers = object
-            .pointer_mut(&format!("/spec/template/spec/{list}"))
-            .and_then(Value::as_array_mut);
+    // Not by index: that would put empty fields into objects which have no pods.
+    for list in [
+        "/spec/template/spec/initContainers",
+        "/spec/template/spec/containers",
+    ] {
+        let containers = object.pointer_mut(list).and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
             if let Some(image) = container["image"].as_str() {
                 container["image"] = in_registry(image, registry).into();
@@ -232,6 +233,17 @@ mod tests {
         assert_eq!(
             in_registry("b.example:5000/calico/node:v1", "a.example/x"),
             "a.example/x/calico/node:v1"
+        );
+    }
+
+    #[test]
+    fn objects_without_pods_stay_as_they_are() {
+        let account = json!({"kind": "ServiceAccount", "metadata": {"name": "calico-node"}});
+        let mut objects = manifest();
+        objects.push(account.clone());
+        assert_eq!(
+            customise(objects, &calico(), pods()).unwrap().pop(),
+            Some(account)
         );
     }
 

@@ -11,5 +11,6 @@ mod state;
 mod wait;
 
 pub use explanation::{Cause, Explanation};
+pub(super) use state::state;
 pub use state::{RolloutKind, RolloutTarget};
 pub use wait::RolloutError;

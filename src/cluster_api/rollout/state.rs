@@ -80,13 +80,13 @@ impl fmt::Display for RolloutTarget {
 
 /// How far it is, in numbers and words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) done: bool,
-    pub(super) text: String,
+pub(in crate::cluster_api) struct State {
+    pub(in crate::cluster_api) done: bool,
+    pub(in crate::cluster_api) text: String,
 }
 
 /// Reads the state of what was asked for from the live object.
-pub(super) fn state(kind: RolloutKind, live: Option<&Value>) -> State {
+pub(in crate::cluster_api) fn state(kind: RolloutKind, live: Option<&Value>) -> State {
     let Some(live) = live else {
         return State {
             done: false,
