@@ -36,7 +36,7 @@ impl Run {
 
     /// One step; says whether it changed something (or, in a plan, would).
     async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<bool, Failure> {
-        if let Err(blocked) = self.wait_for(place, step).await {
+        if let Err(blocked) = self.wait_for(place, &step.head.name, &step.head.needs).await {
             if self.options.mode == Mode::Plan {
                 self.give_up_step(step, &blocked.reason);
                 return Ok(self.planned(place, step, &Change::new(format!("({})", blocked.reason))));
@@ -69,24 +69,6 @@ impl Run {
                 Ok(!step.resource.only_waits())
             }
         }
-    }
-
-    async fn wait_for(&self, place: &str, step: &ClusterStep) -> Result<(), super::board::Blocked> {
-        let missing = self.board.missing(&step.head.needs);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let on = missing
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" and ");
-        self.events.send(Event::Waiting {
-            place: place.to_owned(),
-            step: step.head.name.clone(),
-            on,
-        });
-        self.board.wait(&missing).await
     }
 
     fn give_up_step(&self, step: &ClusterStep, reason: &str) {

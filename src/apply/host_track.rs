@@ -280,29 +280,12 @@ impl HostTrack<'_> {
         Ok(None)
     }
 
-    /// Waits for facts; says whether there was anything to wait for.
     async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
-        let missing = self.run.board.missing(needs);
-        if missing.is_empty() {
-            return Ok(false);
-        }
-        let on = missing
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" and ");
-        let step = self.steps[index].head.name.clone();
-        self.run.events.send(Event::Waiting {
-            place: self.name.to_owned(),
-            step,
-            on,
-        });
-        self.run
-            .board
-            .wait(&missing)
-            .await
-            .map_err(|blocked| self.fail(index, failure::blocked(&blocked)))?;
-        Ok(true)
+        let waited = self
+            .run
+            .wait_for(self.name, &self.steps[index].head.name, needs)
+            .await;
+        waited.map_err(|blocked| self.fail(index, failure::blocked(&blocked)))
     }
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.

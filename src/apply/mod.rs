@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OnceCell};
 
@@ -23,10 +23,13 @@ mod host_track;
 mod lock;
 mod tickets;
 
-use board::Board;
+use board::{Blocked, Board};
 use election::Election;
 use lock::Lock;
 use tickets::{Access, AccessError, Tickets};
+
+/// A shorter wait than this is nobody's business.
+const NOTICEABLE: Duration = Duration::from_millis(1000);
 
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,6 +221,29 @@ impl Run {
             }
             self.board.provide(fact);
         }
+    }
+
+    /// Waits for facts; says whether there was anything to wait for. A wait that a person could notice is told.
+    async fn wait_for(&self, place: &str, step: &str, needs: &[Fact]) -> Result<bool, Blocked> {
+        let missing = self.board.missing(needs);
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        let mut waiting = std::pin::pin!(self.board.wait(&missing));
+        if let Ok(waited) = tokio::time::timeout(NOTICEABLE, &mut waiting).await {
+            return waited.map(|()| true);
+        }
+        let on = missing
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" and ");
+        self.events.send(Event::Waiting {
+            place: place.to_owned(),
+            step: step.to_owned(),
+            on,
+        });
+        waiting.await.map(|()| true)
     }
 
     async fn access(&self) -> Result<&Access, AccessError> {
