@@ -5,9 +5,9 @@ use crate::plan::StepHead;
 use crate::resource::Unreadable;
 use crate::transport::TransportError;
 
+use super::access::AccessError;
 use super::board::Blocked;
 use super::lock::NoLock;
-use super::tickets::AccessError;
 
 /// Most lines of output that go with a failure.
 const SHOWN: usize = 30;

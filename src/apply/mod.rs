@@ -14,6 +14,7 @@ use crate::event::{Class, Event, Events, Failure, PlaceSize};
 use crate::fleet::Fleet;
 use crate::plan::{Fact, Place, Plan, Track};
 
+mod access;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -26,10 +27,12 @@ mod tickets;
 use board::{Blocked, Board};
 use election::Election;
 use lock::Lock;
-use tickets::{Access, AccessError, Tickets};
+use tickets::Tickets;
+
+pub use access::{Access, AccessError, read_kubeconfig};
 
 /// A shorter wait than this is nobody's business.
-const NOTICEABLE: Duration = Duration::from_millis(1000);
+const NOTICEABLE: Duration = Duration::from_secs(1);
 
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub struct Outcome {
 
 /// Everything that the tasks of a run share.
 struct Run {
-    fleet: Fleet,
+    fleet: Arc<Fleet>,
     events: Events,
     options: Options,
     board: Board,
@@ -87,7 +90,7 @@ struct Run {
 
 /// Runs a plan to its end. Every place comes to an end of its own; nothing one place does keeps another from its end,
 /// but a fact that it owed.
-pub async fn run(plan: Plan, fleet: Fleet, events: Events, options: Options) -> Outcome {
+pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: Options) -> Outcome {
     let began = Instant::now();
     let places = plan.tracks.iter().map(size).collect();
     let command = if options.mode == Mode::Plan {
@@ -130,7 +133,7 @@ fn size(track: &Track) -> PlaceSize {
 }
 
 impl Run {
-    fn new(plan: &Plan, fleet: Fleet, events: Events, options: Options) -> Self {
+    fn new(plan: &Plan, fleet: Arc<Fleet>, events: Events, options: Options) -> Self {
         let mut providers = BTreeMap::new();
         for fact in plan
             .tracks

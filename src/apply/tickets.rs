@@ -1,82 +1,19 @@
 //! Join tickets: made when the first host wants one, shared, and torn up at the end of the run.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::cluster_api::{Api, ApiError, BootstrapToken, ca_hashes};
-use crate::fleet::Fleet;
+use crate::cluster_api::{BootstrapToken, ca_hashes};
 use crate::resource::{JoinTicket, upload_certificates};
-use crate::transport::{Exec, Transport, TransportError};
+use crate::transport::Exec;
+
+use super::access::{Access, AccessError, failed};
 
 /// A token lives this long if the run can't delete it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Why there is no ticket or no way to the API server.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum AccessError {
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    #[error("{0}")]
-    Api(String),
-    #[error("{host}: {what} failed:\n{output}")]
-    Command {
-        host: String,
-        what: &'static str,
-        output: String,
-    },
-}
-
-impl From<ApiError> for AccessError {
-    fn from(error: ApiError) -> Self {
-        Self::Api(error.to_string())
-    }
-}
-
-/// A way to the API server through a control plane that carries the cluster.
-#[derive(Clone)]
-pub(super) struct Access {
-    pub(super) api: Api,
-    host: Arc<dyn Transport>,
-    host_name: String,
-    kubeconfig: SecretString,
-}
-
-impl Access {
-    /// Reads the administrator's kubeconfig on `host` and connects with it.
-    pub(super) async fn open(fleet: &Fleet, host_name: &str) -> Result<Self, AccessError> {
-        let host = fleet.host(host_name).await?;
-        let output = host
-            .exec(Exec::new("cat /etc/kubernetes/admin.conf\n", LIMIT))
-            .await?;
-        if !output.success() {
-            return Err(failed(
-                host_name,
-                "reading /etc/kubernetes/admin.conf",
-                &output.stderr,
-            ));
-        }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let api = Api::connect(host.clone(), &text).await?;
-        Ok(Self {
-            api,
-            host,
-            host_name: host_name.to_owned(),
-            kubeconfig: text.into(),
-        })
-    }
-}
-
-fn failed(host: &str, what: &'static str, output: &[u8]) -> AccessError {
-    AccessError::Command {
-        host: host.to_owned(),
-        what,
-        output: String::from_utf8_lossy(output).trim().to_owned(),
-    }
-}
 
 /// The tickets of one run.
 #[derive(Default)]

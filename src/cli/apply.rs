@@ -1,6 +1,6 @@
 //! `ci-bootstrap apply`: make it so.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use crate::apply::Mode;
 
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             if plan.exit_code() != Exit::Done {
                 return Ok(plan.exit_code());
             }
-            if plan.changes > 0 && !agreed()? {
+            if plan.changes > 0 && !super::ask("\nMake these changes? [y/N] ")? {
                 return Ok(Exit::Done);
             }
         }
@@ -44,13 +44,4 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 /// A person at a terminal is asked; a pipeline has decided already.
 fn asks(args: &Args) -> bool {
     !args.yes && !args.run.output.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-fn agreed() -> Result<bool, Failure> {
-    let mut terminal = anstream::stderr();
-    write!(terminal, "\nMake these changes? [y/N] ")?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -13,11 +13,13 @@ mod exit;
 mod export;
 mod init;
 mod inventory_file;
+mod kubeconfig;
 mod output;
 mod plan;
 mod run;
 mod schema;
 mod session;
+mod trust;
 
 pub use exit::{Exit, Failure, OrExit};
 pub use inventory_file::load;
@@ -45,8 +47,10 @@ struct Cli {
 enum Command {
     Init(init::Args),
     Check(check::Args),
+    Trust(trust::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Kubeconfig(kubeconfig::Args),
     Export(export::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -74,6 +78,16 @@ pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
 }
 
+/// Asks a person; only `y` and `yes` mean yes.
+fn ask(question: &str) -> Result<bool, Failure> {
+    let mut terminal = anstream::stderr();
+    write!(terminal, "{question}")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -88,6 +102,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Trust(args) => trust::run(&args),
+        Command::Kubeconfig(args) => kubeconfig::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Export(args) => export::run(&args),

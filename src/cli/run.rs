@@ -15,7 +15,7 @@ use super::session::{self, CatalogArgs};
 use super::{Exit, Failure, OrExit};
 
 /// How long a secret's command may take.
-const SECRET_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const SECRET_LIMIT: Duration = Duration::from_secs(60);
 
 /// What `plan` and `apply` are told.
 #[derive(Debug, clap::Args)]

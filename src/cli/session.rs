@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
+use secrecy::SecretString;
 
-use crate::apply::{Mode, Options};
+use crate::apply::{self, Mode, Options};
 use crate::fleet::Fleet;
 use crate::model::{Cluster, SshAccess, Sudo};
 use crate::plan::{Catalog, Plan};
@@ -37,7 +38,7 @@ impl CatalogArgs {
 }
 
 /// Connections to the cluster's hosts; secrets are fetched before the first of them.
-pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Fleet> {
+pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fleet>> {
     let mut targets = std::collections::BTreeMap::new();
     for host in &cluster.hosts {
         let target = target(host.name.as_str(), &host.ssh, secrets).await?;
@@ -58,7 +59,7 @@ pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Fleet>
         }
         .boxed()
     };
-    Ok(Fleet::new(names, Box::new(dial)))
+    Ok(Arc::new(Fleet::new(names, Box::new(dial))))
 }
 
 /// The SSH target of a host, with its secrets.
@@ -128,4 +129,12 @@ fn holder() -> String {
         machine.trim(),
         std::process::id()
     )
+}
+
+/// The administrator's kubeconfig as it lies on a control plane.
+pub(super) async fn kubeconfig(fleet: &Fleet, host: &str) -> Result<SecretString, String> {
+    let connection = fleet.host(host).await.map_err(|error| error.to_string())?;
+    apply::read_kubeconfig(&*connection, host)
+        .await
+        .map_err(|error| error.to_string())
 }

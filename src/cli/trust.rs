@@ -1,0 +1,183 @@
+//! `ci-bootstrap trust`: meet hosts for the first time.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use futures::future::join_all;
+
+use crate::model::Host;
+use crate::secret::Secrets;
+use crate::ssh::{self, HostKey, known_hosts};
+use crate::transport::TransportError;
+
+use super::run::{SECRET_LIMIT, block_on};
+use super::{Exit, Failure, OrExit, session};
+
+/// Show the SSH keys of the hosts, and record them when you confirm
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap trust inventory.yaml
+  ci-bootstrap trust inventory.yaml --yes      # in a network that nobody else can listen on
+
+Compare the fingerprints with what `ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub` prints on each host's
+console. A key that has changed is never recorded: remove the old one with `ssh-keygen -R` first.")]
+pub(super) struct Args {
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    file: PathBuf,
+    /// Record without asking
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What a host showed.
+struct Shown<'a> {
+    host: &'a Host,
+    keys: Result<Vec<HostKey>, TransportError>,
+}
+
+/// What the record says about a host.
+enum Standing {
+    Known,
+    New,
+    Refused(String),
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let cluster = super::load(&args.file)?.cluster;
+    let secrets = Secrets::new(SECRET_LIMIT);
+    let shown = block_on(async {
+        let mut scans = Vec::new();
+        for host in &cluster.hosts {
+            let target = session::target(host.name.as_str(), &host.ssh, &secrets)
+                .await
+                .or_exit(Exit::Usage)?;
+            let timeouts = ssh::Timeouts {
+                connect: host.ssh.connect_timeout,
+                ..ssh::Timeouts::default()
+            };
+            scans.push(async move {
+                Shown {
+                    host,
+                    keys: scan(&target, timeouts).await,
+                }
+            });
+        }
+        Ok(join_all(scans).await)
+    })?;
+    let table = shown.iter().flat_map(describe).collect::<String>();
+    write!(anstream::stdout(), "{table}")?;
+    let new: Vec<_> = shown
+        .iter()
+        .filter(|shown| matches!(standing(shown), Standing::New))
+        .collect();
+    let refused = shown
+        .iter()
+        .filter(|shown| matches!(standing(shown), Standing::Refused(_)))
+        .count();
+    if !new.is_empty() && (args.yes || confirmed(new.len())?) {
+        record(&new)?;
+    } else if !new.is_empty() {
+        return Ok(Exit::Unreachable);
+    }
+    Ok(if refused == 0 {
+        Exit::Done
+    } else {
+        Exit::Unreachable
+    })
+}
+
+/// A host that does not answer is told with the others and keeps nobody waiting.
+async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Vec<HostKey>, TransportError> {
+    let limit = timeouts.connect + Duration::from_secs(5);
+    tokio::time::timeout(limit, ssh::scan(target, timeouts))
+        .await
+        .unwrap_or_else(|_| {
+            Err(TransportError::Timeout {
+                host: target.name.clone(),
+                limit,
+            })
+        })
+}
+
+fn standing(shown: &Shown<'_>) -> Standing {
+    let keys = match &shown.keys {
+        Ok(keys) => keys,
+        Err(error) => return Standing::Refused(error.to_string()),
+    };
+    for key in keys {
+        if let known_hosts::Verdict::Revoked(place) = &key.verdict {
+            return Standing::Refused(format!("its key was revoked at {place}"));
+        }
+    }
+    // One trusted key vouches for the host; its other keys need no record.
+    if keys
+        .iter()
+        .any(|key| key.verdict == known_hosts::Verdict::Trusted)
+    {
+        return Standing::Known;
+    }
+    let changed = keys.iter().find_map(|key| match &key.verdict {
+        known_hosts::Verdict::Changed(place) => Some(place),
+        _ => None,
+    });
+    changed.map_or(Standing::New, |place| {
+        Standing::Refused(format!(
+            "none of its keys is the one recorded at {place}: it was installed anew, or somebody is in between. \
+             If you know why, remove the old key: ssh-keygen -R {}",
+            shown.host.ssh.address
+        ))
+    })
+}
+
+/// The lines of the table for one host.
+fn describe(shown: &Shown<'_>) -> Vec<String> {
+    let (name, address) = (&shown.host.name, &shown.host.ssh.address);
+    let word = match standing(shown) {
+        Standing::Refused(why) => return vec![format!("{name} ({address}): {why}\n")],
+        Standing::Known => "known",
+        Standing::New => "new",
+    };
+    let keys = shown.keys.as_deref().unwrap_or_default();
+    let line = |key: &HostKey| format!("  {:<20} {}\n", key.algorithm, key.fingerprint);
+    std::iter::once(format!("{name} ({address}): {word}\n"))
+        .chain(keys.iter().map(line))
+        .collect()
+}
+
+fn confirmed(count: usize) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let hint = "nobody is there to confirm: compare the fingerprints and run it again on a terminal, or say --yes";
+        return Err(anyhow!(hint)).or_exit(Exit::Usage);
+    }
+    super::ask(&format!("Are these the keys of your {count} new host(s)? [y/N] "))
+}
+
+/// Writes the keys of each host into the first of its files of known hosts.
+fn record(new: &[&Shown<'_>]) -> Result<(), Failure> {
+    for shown in new {
+        let lines: Vec<_> = shown
+            .keys
+            .iter()
+            .flatten()
+            .map(|key| key.openssh_line.clone())
+            .collect();
+        let file = shown
+            .host
+            .ssh
+            .known_hosts
+            .first()
+            .map_or(Path::new("known_hosts"), PathBuf::as_path);
+        let added = known_hosts::append(file, &lines).or_exit(Exit::Usage)?;
+        writeln!(
+            anstream::stdout(),
+            "{}: {added} key(s) recorded in {}",
+            shown.host.name,
+            file.display()
+        )?;
+    }
+    Ok(())
+}
