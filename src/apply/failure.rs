@@ -130,7 +130,7 @@ pub(super) fn cluster_step(head: &StepHead, error: &impl std::fmt::Display) -> F
 /// A run that was asked to stop.
 pub(super) fn stopped() -> Failure {
     plain(
-        Class::Blocked,
+        Class::Interrupted,
         "not started: the run was asked to stop".to_owned(),
         Some("run the same command again to go on"),
     )

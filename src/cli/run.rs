@@ -17,6 +17,9 @@ use super::{Exit, Failure, OrExit};
 /// How long a secret's command may take.
 pub(super) const SECRET_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long an interrupted run may take to say what it has done.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// What `plan` and `apply` are told.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
@@ -78,7 +81,11 @@ impl<'a> Prepared<'a> {
         };
         tokio::select! {
             _ = apply::run(plan, fleet, events, options) => {}
-            () = interrupt => return Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted),
+            () = interrupt => {
+                // The report says what has been done, and leaves the terminal in order.
+                let _ = tokio::time::timeout(LAST_WORDS, shown).await;
+                return Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted);
+            }
         }
         Ok(shown.await?)
     }

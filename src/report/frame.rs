@@ -95,20 +95,14 @@ fn busy(run: &Run) -> Vec<&Track> {
 fn line(track: &Track, now: Duration, name_width: usize, width: usize, palette: &Palette) -> String {
     let name = console::truncate_str(&track.place, name_width, "…");
     let name = console::pad_str(&name, name_width, console::Alignment::Left, None);
-    let text = match &track.state {
-        State::Failed { step, failure } => {
-            let step = step
-                .as_deref()
-                .map(|step| format!("{step}: "))
-                .unwrap_or_default();
-            let text = format!("failed at {step}{}", failure.message);
-            return fit(&format!("  {name}  {}", palette.bad.apply_to(text)), width);
-        }
-        State::Working { step, summary } => format!("{step}: {summary}"),
-        State::Waiting { step, on } => format!("waits for {on} (step: {step})"),
-        State::Connecting => "connecting".to_owned(),
-        _ => "looking at what is there".to_owned(),
-    };
+    if let State::Failed { step, failure } = &track.state {
+        let step = step
+            .as_deref()
+            .map(|step| format!("{step}: "))
+            .unwrap_or_default();
+        let text = format!("failed at {step}{}", failure.message);
+        return fit(&format!("  {name}  {}", palette.bad.apply_to(text)), width);
+    }
     let age = now.saturating_sub(track.since).as_secs();
     let age = if age < 60 {
         format!("{age}s")
@@ -117,7 +111,11 @@ fn line(track: &Track, now: Duration, name_width: usize, width: usize, palette: 
     };
     // The age matters more than the end of a long sentence.
     let room = width.saturating_sub(name_width + age.len() + 6);
-    format!("  {name}  {}  {}", fit(&text, room), palette.quiet.apply_to(age))
+    format!(
+        "  {name}  {}  {}",
+        fit(&track.doing().unwrap_or_default(), room),
+        palette.quiet.apply_to(age)
+    )
 }
 
 fn fit(text: &str, width: usize) -> String {

@@ -103,6 +103,14 @@ pub(super) fn step_done(place: &str, step: &str, seconds: u64) -> Event {
     }
 }
 
+pub(super) fn output(place: &str, step: &str, line: &str) -> Event {
+    Event::Output {
+        place: place.into(),
+        step: step.into(),
+        line: line.into(),
+    }
+}
+
 pub(super) fn done(place: &str, changed: usize) -> Event {
     Event::PlaceDone {
         place: place.into(),

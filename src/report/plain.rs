@@ -6,7 +6,7 @@ use crate::event::Event;
 
 use super::output::Output;
 use super::palette::Palette;
-use super::run::{Run, State};
+use super::run::{Run, State, Track};
 use super::{Moment, View, said, summary, words};
 
 /// The longest silence. CI services end jobs that say nothing for minutes.
@@ -78,27 +78,16 @@ fn lines(event: &Event, run: &Run, palette: &Palette, verbosity: u8) -> Vec<Stri
 /// A sign of life: what has been going on for longest.
 fn still(run: &Run, now: Duration) -> String {
     let counts = run.counts();
+    // Work before waiting, which is only ever for somebody else's work.
+    let is_waiting = |track: &Track| matches!(track.state, State::Waiting { .. });
     let longest = run
         .tracks
         .iter()
-        .filter(|track| {
-            matches!(
-                track.state,
-                State::Connecting | State::Checking | State::Working { .. }
-            )
-        })
-        .min_by_key(|track| track.since)
-        .map(|track| {
-            let what = match &track.state {
-                State::Working { step, .. } => step.as_str(),
-                State::Connecting => "connecting",
-                _ => "looking at what is there",
-            };
-            format!(
-                "; longest: [{}] {what} for {}",
-                track.place,
-                words::took(now.saturating_sub(track.since))
-            )
+        .filter_map(|track| Some((track, track.doing()?)))
+        .min_by_key(|(track, _)| (is_waiting(track), track.since))
+        .map(|(track, doing)| {
+            let time = words::took(now.saturating_sub(track.since));
+            format!("; for {time}: [{}] {doing}", track.place)
         });
     format!(
         "{} {}/{} done, {} working, {} waiting{}",

@@ -26,6 +26,8 @@ pub(super) struct Track {
     pub(super) state: State,
     /// When the state began, since the report's start.
     pub(super) since: Duration,
+    /// The last line that it printed in this state.
+    pub(super) said: Option<String>,
     pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
 }
@@ -63,6 +65,7 @@ pub(super) struct Counts {
 
 impl Run {
     pub(super) fn take(&mut self, event: &Event, now: Duration) {
+        let is_plan = self.is_plan();
         match event {
             Event::Started {
                 command,
@@ -75,45 +78,6 @@ impl Run {
                     self.track(&place.place);
                 }
             }
-            Event::Connecting { place } => self.track(place).enter(State::Connecting, now),
-            Event::Observed { place, .. } => self.track(place).enter(State::Checking, now),
-            Event::Waiting { place, step, on } => {
-                self.track(place).enter(
-                    State::Waiting {
-                        step: step.clone(),
-                        on: on.clone(),
-                    },
-                    now,
-                );
-            }
-            Event::StepStarted {
-                place,
-                step,
-                summary,
-                detail,
-            } => {
-                let is_plan = self.is_plan();
-                self.track(place).begin(step, summary, detail, is_plan, now);
-            }
-            Event::StepDone { place, step, .. } => self.track(place).finish(step, now),
-            Event::PlaceDone {
-                place,
-                changed,
-                unchanged,
-            } => {
-                let state = State::Done {
-                    changed: *changed,
-                    unchanged: *unchanged,
-                };
-                self.track(place).enter(state, now);
-            }
-            Event::PlaceFailed { place, step, failure } => {
-                let state = State::Failed {
-                    step: step.clone(),
-                    failure: failure.clone(),
-                };
-                self.track(place).enter(state, now);
-            }
             // A note may be about the run itself, which is no place.
             Event::Note { place, text } => {
                 if let Some(track) = self.tracks.iter_mut().find(|track| track.place == *place) {
@@ -121,7 +85,11 @@ impl Run {
                 }
             }
             Event::Finished { took, .. } => self.took = Some(*took),
-            Event::Output { .. } | Event::Script { .. } => {}
+            _ => {
+                if let Some(place) = event.place() {
+                    self.track(place).take(event, is_plan, now);
+                }
+            }
         }
     }
 
@@ -200,14 +168,52 @@ impl Track {
             place: place.to_owned(),
             state: State::Pending,
             since: Duration::ZERO,
+            said: None,
             changes: Vec::new(),
             notes: Vec::new(),
         }
     }
 
+    fn take(&mut self, event: &Event, is_plan: bool, now: Duration) {
+        let state = match event {
+            Event::Connecting { .. } => State::Connecting,
+            Event::Observed { .. } => State::Checking,
+            Event::Waiting { step, on, .. } => State::Waiting {
+                step: step.clone(),
+                on: on.clone(),
+            },
+            Event::PlaceDone {
+                changed, unchanged, ..
+            } => State::Done {
+                changed: *changed,
+                unchanged: *unchanged,
+            },
+            Event::PlaceFailed { step, failure, .. } => State::Failed {
+                step: step.clone(),
+                failure: failure.clone(),
+            },
+            Event::StepStarted {
+                step,
+                summary,
+                detail,
+                ..
+            } => {
+                return self.begin(step, summary, detail, is_plan, now);
+            }
+            Event::StepDone { step, .. } => return self.finish(step, now),
+            Event::Output { line, .. } if !line.trim().is_empty() => {
+                self.said = Some(line.trim().to_owned());
+                return;
+            }
+            _ => return,
+        };
+        self.enter(state, now);
+    }
+
     fn enter(&mut self, state: State, now: Duration) {
         self.state = state;
         self.since = now;
+        self.said = None;
     }
 
     fn begin(&mut self, step: &str, summary: &str, detail: &[String], is_plan: bool, now: Duration) {
@@ -233,6 +239,21 @@ impl Track {
             change.is_made = true;
         }
         self.enter(State::Checking, now);
+    }
+
+    /// What is going on, and what was last heard of it; nothing for a track that is at its end or has none yet.
+    pub(super) fn doing(&self) -> Option<String> {
+        let said = self.said.as_deref();
+        match &self.state {
+            State::Connecting => Some("connecting".to_owned()),
+            State::Checking => Some("looking at what is there".to_owned()),
+            State::Working { step, summary } => Some(format!("{step}: {}", said.unwrap_or(summary))),
+            State::Waiting { step, on } => match said {
+                Some(said) => Some(format!("waits for {on} (step: {step}): {said}")),
+                None => Some(format!("waits for {on} (step: {step})")),
+            },
+            State::Pending | State::Done { .. } | State::Failed { .. } => None,
+        }
     }
 
     /// Changes made so far.

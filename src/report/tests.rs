@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 use crate::event::{Class, Event};
 
 use super::made_up::{
-    Capture, done, failed, finished, moment, play, reporter, started, step, step_done, troubled_apply,
+    Capture, done, failed, finished, moment, output, play, reporter, started, step, step_done, troubled_apply,
 };
 use super::palette::Palette;
 use super::{Exit, View, json::Json, plain::Plain, tty};
@@ -160,14 +160,17 @@ fn plain_text_is_never_silent_for_long() {
     reporter.event(started("apply", &["m1", "w1"]), moment(0));
     reporter.event(step("m1", "kubeadm init", "make a cluster", &[]), moment(2));
     for half_second in 3..140 {
+        if half_second == 100 {
+            reporter.event(output("m1", "kubeadm init", "[etcd] up"), moment(half_second));
+        }
         reporter.tick(moment(half_second));
     }
     let signs: Vec<String> = capture.text().lines().skip(2).map(str::to_owned).collect();
     assert_eq!(
         signs,
         [
-            "00:31 0/2 done, 1 working, 0 waiting; longest: [m1] kubeadm init for 30s",
-            "01:01 0/2 done, 1 working, 0 waiting; longest: [m1] kubeadm init for 1m00s",
+            "00:31 0/2 done, 1 working, 0 waiting; for 30s: [m1] kubeadm init: make a cluster",
+            "01:01 0/2 done, 1 working, 0 waiting; for 1m00s: [m1] kubeadm init: [etcd] up",
         ]
     );
 }
@@ -179,6 +182,7 @@ fn few_hosts_on_a_terminal() {
     for (index, event) in troubled_apply().into_iter().take(14).enumerate() {
         reporter.event(event, moment(index));
     }
+    reporter.event(output("w2", "packages", "  Unpacking kubelet ..."), moment(30));
     reporter.tick(moment(40));
     assert_snapshot!("tty_few", term.contents());
 }
