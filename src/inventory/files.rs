@@ -1,6 +1,7 @@
 //! The files that an inventory names, read with it, so that checking it needs no further look at the disk.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{Inventory, Key};
@@ -17,15 +18,19 @@ pub struct Files {
 }
 
 impl Files {
-    /// Reads the files that `inventory`, a file in `directory`, names.
+    /// Reads the files that `inventory`, a file in `directory`, names; private keys are looked at, but not kept.
     pub(super) fn read(inventory: &Inventory, directory: &Path) -> Self {
         let mut files = Self {
             directory: directory.to_path_buf(),
             contents: BTreeMap::new(),
         };
-        for name in named(inventory) {
-            let content = read(&files.path(name));
+        for name in public(inventory) {
+            let content = open(&files.path(name)).and_then(read);
             files.contents.insert(name.value.clone(), content);
+        }
+        for name in private_keys(inventory) {
+            let content = open(&files.path(name)).map(|_| Vec::new());
+            files.contents.entry(name.value.clone()).or_insert(content);
         }
         files
     }
@@ -48,16 +53,24 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    // Not `fs_err`: the caller shows the path already.
+fn open(path: &Path) -> Result<fs_err::File, String> {
+    // A directory or a pipe must not be opened: it could wait for ever.
     let metadata = fs_err::metadata(path).map_err(|error| reason(&error))?;
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
-    if metadata.len() > LIMIT {
-        return Err(format!("it is larger than {LIMIT} bytes"));
+    fs_err::File::open(path).map_err(|error| reason(&error))
+}
+
+fn read(file: fs_err::File) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    file.take(LIMIT + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| reason(&error))?;
+    if content.len() as u64 > LIMIT {
+        return Err(format!("it is larger than {} MiB", LIMIT >> 20));
     }
-    fs_err::read(path).map_err(|error| reason(&error))
+    Ok(content)
 }
 
 fn reason(error: &std::io::Error) -> String {
@@ -67,8 +80,8 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-/// Everything that names a file whose content matters.
-fn named(inventory: &Inventory) -> Vec<&Spanned<String>> {
+/// Files whose content becomes part of the cluster.
+fn public(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
     let packages = &inventory.packages;
     let keys = packages.apt.iter().map(|(_, repository)| &repository.key);
     let keys = keys.chain(packages.rpm.iter().map(|(_, repository)| &repository.key));
@@ -76,16 +89,15 @@ fn named(inventory: &Inventory) -> Vec<&Spanned<String>> {
     let authorities = inventory
         .registries
         .iter()
-        .filter_map(|registry| registry.ca.as_ref())
-        .map(|ca| &ca.file);
+        .filter_map(|registry| registry.ca.as_ref());
+    let manifest = inventory.cluster.calico.manifest.path.as_ref();
+    keys.chain(authorities.map(|ca| &ca.file)).chain(manifest)
+}
+
+fn private_keys(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
     let ssh = std::iter::once(&inventory.ssh).chain(inventory.hosts.iter().map(|host| &host.ssh));
-    let identities = ssh.flat_map(|ssh| {
+    ssh.flat_map(|ssh| {
         let jump = ssh.jump.as_ref().and_then(|jump| jump.identities.as_ref());
         ssh.identities.iter().chain(jump).flatten()
-    });
-    let manifest = inventory.cluster.calico.manifest.path.as_ref();
-    keys.chain(authorities)
-        .chain(identities)
-        .chain(manifest)
-        .collect()
+    })
 }

@@ -75,6 +75,12 @@ pub(super) fn check(
         Encapsulation::Vxlan | Encapsulation::VxlanCrossSubnet
     );
     let manifest = version.and_then(|version| manifest(written, version, bgp, check));
+    let image_registry = check.parse(
+        &written.image_registry,
+        &code::BAD_ADDRESS,
+        "image registry",
+        site::image_repository,
+    );
     let mtu = written.mtu.value;
     if mtu != 0 && !(1280..=9000).contains(&mtu) {
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, format!("an MTU of {mtu}"));
@@ -87,7 +93,7 @@ pub(super) fn check(
         block_size: block_size(written, pods?),
         nat_outgoing: written.nat_outgoing.value,
         manifest: manifest?,
-        image_registry: written.image_registry.value.clone(),
+        image_registry: image_registry?,
         dataplane: match (written.dataplane.value, mode) {
             (Dataplane::Auto, KubeProxyMode::Nftables) => Dataplane::Nftables,
             (Dataplane::Auto, _) => Dataplane::Iptables,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::Check;
-use super::{Version, code, duration, endpoint};
+use super::{Version, code, duration, endpoint, site};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::yaml::Spanned;
@@ -159,12 +159,14 @@ pub(super) fn kubeadm(written: &inventory::Kubeadm, check: &mut Check<'_>) -> Op
             endpoint::host_name_or_address(name.strip_prefix("*.").unwrap_or(name)).map(|_| name.to_owned())
         },
     );
+    let ignored = check.parse_all(
+        &written.ignore_preflight_errors,
+        &code::BAD_WORD,
+        "preflight check",
+        site::word,
+    );
     let kubeadm = Kubeadm {
-        ignore_preflight_errors: written
-            .ignore_preflight_errors
-            .iter()
-            .map(|name| name.value.clone())
-            .collect(),
+        ignore_preflight_errors: ignored?,
         certificate_validity: duration::go(validity?),
     };
     Some((kubeadm, sans?))
@@ -177,6 +179,7 @@ pub(super) fn containerd(written: &inventory::Containerd, check: &mut Check<'_>)
         "release of containerd",
         containerd_line,
     )?;
+    let package = check.parse(&written.package, &code::BAD_WORD, "name of a package", site::word);
     let config_version = match line {
         (1, 7) => 2,
         (2, 0..=2) => 3,
@@ -194,9 +197,9 @@ pub(super) fn containerd(written: &inventory::Containerd, check: &mut Check<'_>)
         }
     };
     Some(Containerd {
-        version: written.version.value.clone(),
+        version: written.version.value.trim_end_matches(".x").to_owned(),
         config_version,
-        package: written.package.value.clone(),
+        package: package?,
         restrict_oom_score_adj: written.restrict_oom_score_adj.value,
     })
 }

@@ -77,6 +77,20 @@ pub(super) fn check(
     let labels = labels(written, check);
     let taints = check.parse_all(&written.taints, &code::BAD_TAINT, "taint", taint);
     let roles = roles(written, check);
+    let labelled = written
+        .labels
+        .iter()
+        .map(|(key, _)| key)
+        .chain(&written.taints)
+        .next();
+    if let Some(first) = labelled.filter(|_| roles.nfs && !roles.control_plane && !roles.worker) {
+        let title = format!(
+            "host `{}` has labels or taints, but does not join the cluster",
+            written.name.value
+        );
+        let problem = Diagnostic::warning(&code::UNUSED_NODE_SETTINGS, title).at(first.span, "");
+        check.report(problem.help("give it the role `worker` or `control-plane`, or remove them"));
+    }
     let ssh = ssh::check(written, inventory, check);
     Some(Host {
         name: name?,

@@ -128,8 +128,8 @@ fn repositories<W, R>(
 
 fn apt(written: &inventory::AptRepository, check: &mut Check<'_>) -> Option<AptRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
-    let suite = check.parse(&written.suite, &code::BAD_NAME, "suite", word);
-    let components = check.parse_all(&written.components, &code::BAD_NAME, "component", word);
+    let suite = check.parse(&written.suite, &code::BAD_WORD, "suite", site::word);
+    let components = check.parse_all(&written.components, &code::BAD_WORD, "component", site::word);
     let key = key(&written.key, check);
     Some(AptRepository {
         url: url?,
@@ -154,14 +154,6 @@ fn url_of_any_host(text: &str) -> Result<String, String> {
         return Err("only `${ID}` and `${VERSION_CODENAME}` are known".to_owned());
     }
     site::url(&filled)?;
-    Ok(text.to_owned())
-}
-
-fn word(text: &str) -> Result<String, String> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:~+${}".contains(letter);
-    if text.is_empty() || !text.chars().all(plain) {
-        return Err("one word without spaces, please".to_owned());
-    }
     Ok(text.to_owned())
 }
 

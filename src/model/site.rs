@@ -161,10 +161,11 @@ pub(super) fn proxy(written: &inventory::Proxy, check: &mut Check<'_>) -> Option
         None => Some(None),
     };
     let (http, https) = (address(&written.http), address(&written.https));
+    let no_proxy = check.parse_all(&written.no_proxy, &code::BAD_WORD, "exception", word);
     Some(Proxy {
         http: http?,
         https: https?,
-        no_proxy: written.no_proxy.iter().map(|name| name.value.clone()).collect(),
+        no_proxy: no_proxy?,
     })
 }
 
@@ -238,6 +239,34 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// One word without anything that a shell, a list or a configuration file would take for something else.
+pub(super) fn word(text: &str) -> Result<String, String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:~+*${}[]".contains(letter);
+    if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
+        return Err("one word of letters, digits and few other characters, please".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A registry, with a path where images are below one.
+pub(super) fn image_repository(text: &str) -> Result<String, String> {
+    let (registry, path) = text.split_once('/').unwrap_or((text, "path"));
+    registry_name(registry)?;
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte))
+    };
+    if !path.split('/').all(part) {
+        return Err(
+            "after the registry, only lower-case letters, digits, `-`, `.` and `_` between slashes"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
 /// A package or repository name, which becomes part of a file name.
 pub(super) fn file_name(text: &str) -> Result<String, String> {
     name::label(text)
@@ -267,6 +296,20 @@ mod tests {
             "http://a:x/",
         ] {
             assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn image_repositories_have_no_scheme() {
+        for good in [
+            "registry.k8s.io",
+            "10.77.0.1:5000",
+            "harbor.ci.example/proxy/k8s_io",
+        ] {
+            assert_eq!(image_repository(good), Ok(good.to_owned()));
+        }
+        for bad in ["https://registry.k8s.io", "a/", "a//b", "a/B", "", "a/b:1"] {
+            assert!(image_repository(bad).is_err(), "{bad}");
         }
     }
 

@@ -193,9 +193,28 @@ fn sudo(written: &inventory::Ssh, check: &mut Check<'_>) -> Option<Sudo> {
     match written.sudo.as_ref().map(|sudo| &sudo.value) {
         None if root => Some(Sudo::None),
         None | Some(inventory::Sudo::Passwordless) => Some(Sudo::Passwordless),
-        Some(inventory::Sudo::None) => Some(Sudo::None),
+        Some(inventory::Sudo::None) => {
+            if let Some(user) = written.user.as_ref().filter(|_| !root) {
+                not_root(written, user, check);
+            }
+            Some(Sudo::None)
+        }
         Some(inventory::Sudo::Password(password)) => reference(password, check).map(Sudo::Password),
     }
+}
+
+fn not_root(written: &inventory::Ssh, user: &Spanned<String>, check: &mut Check<'_>) {
+    let span = written.sudo.as_ref().map(|sudo| sudo.span).unwrap_or_default();
+    let title = format!(
+        "`{}` will hardly be allowed to change a host without sudo",
+        user.value
+    );
+    check.report(
+        Diagnostic::warning(&code::NOT_ROOT, title)
+            .at(span, "no sudo")
+            .at(user.span, "not root")
+            .help("`sudo: passwordless`, or `sudo: { password: … }`"),
+    );
 }
 
 fn identities(written: &[Spanned<String>], check: &mut Check<'_>) -> Option<Vec<PathBuf>> {

@@ -48,6 +48,12 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
 fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
     let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
+    let repository = check.parse(
+        &written.image_repository,
+        &code::BAD_ADDRESS,
+        "image repository",
+        site::image_repository,
+    );
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
     let networks = network::check(&written.networks, check);
@@ -75,12 +81,13 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     proxy.complete(&hosts, &networks, &endpoint.host);
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
+    let image_repository = repository?;
     Some(Cluster {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
-        images: Images::new(&written.image_repository, kubernetes, images),
-        image_repository: written.image_repository.value.clone(),
+        images: Images::new(&image_repository, kubernetes, images),
+        image_repository,
         api_server: ApiServer {
             sans: complete_sans(sans, &endpoint, &hosts),
         },
