@@ -38,7 +38,7 @@ impl Run {
     async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<bool, Failure> {
         if let Err(blocked) = self.wait_for(place, &step.head.name, &step.head.needs).await {
             if self.options.mode == Mode::Plan {
-                self.give_up_step(step, &blocked.reason);
+                self.give_up_step(place, step, &blocked.reason);
                 return Ok(self.planned(place, step, &Change::new(format!("({})", blocked.reason))));
             }
             return Err(failure::blocked(&blocked));
@@ -57,7 +57,7 @@ impl Run {
             Verdict::Differs(change) => change,
         };
         if !self.may_change(place) {
-            self.give_up_step(step, &format!("{place} is not as planned"));
+            self.give_up_step(place, step, &format!("{place} is not as planned"));
             return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
         }
         self.make(place, step, &change).await?;
@@ -71,11 +71,11 @@ impl Run {
         }
     }
 
-    fn give_up_step(&self, step: &ClusterStep, reason: &str) {
+    fn give_up_step(&self, place: &str, step: &ClusterStep, reason: &str) {
         step.head
             .provides
             .iter()
-            .for_each(|fact| self.give_up(fact, reason));
+            .for_each(|fact| self.give_up(place, fact, reason));
     }
 
     fn planned(&self, place: &str, step: &ClusterStep, change: &Change) -> bool {

@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, Known, Seen, Topic, Wants};
+use crate::resource::{Action, JoinTicket, Known, Seen, Standing, Topic, Wants};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line, Lines};
 use super::election::Duty;
-use super::{Mode, Run, failure};
+use super::{Access, AccessError, Mode, Run, failure, stale};
 
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
@@ -245,7 +245,7 @@ impl HostTrack<'_> {
             step.head
                 .provides
                 .iter()
-                .for_each(|fact| self.run.give_up(fact, &reason));
+                .for_each(|fact| self.run.give_up(self.name, fact, &reason));
         }
         Ok(tally)
     }
@@ -290,7 +290,7 @@ impl HostTrack<'_> {
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
-        let known = self.known(first).await?;
+        let known = self.known(first, seen).await?;
         let exclusive = self.steps[first].exclusive;
         let _turn = if exclusive {
             Some(self.run.exclusive.lock().await)
@@ -346,19 +346,17 @@ impl HostTrack<'_> {
     }
 
     /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
-    async fn known(&self, index: usize) -> Result<Known, Stopped> {
-        let endpoint = &self.run.options.endpoint;
+    async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
+        if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
+            // It is in already and only has to be mended: no ticket, and nothing of it is stale.
+            return Ok(Known::default());
+        }
         let access_failed = |error| self.fail(index, failure::access(&error));
         match self.steps[index].resource.wants() {
             Wants::Nothing => Ok(Known::default()),
             Wants::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
-                let ticket = self
-                    .run
-                    .tickets
-                    .worker(access, endpoint)
-                    .await
-                    .map_err(access_failed)?;
+                let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
                 Ok(Known { join: Some(ticket) })
             }
             Wants::ControlPlane => {
@@ -368,17 +366,40 @@ impl HostTrack<'_> {
                 if duty == Duty::Found {
                     return Ok(Known::default());
                 }
+                // One that joins waits for the others' API server; its own will only come after.
+                self.run.give_up(
+                    self.name,
+                    &Fact::ApiServer,
+                    "no control plane has an API server that answers",
+                );
                 self.wait(index, &[Fact::ApiServer]).await?;
                 let access = self.run.access().await.map_err(access_failed)?;
-                let ticket = self
-                    .run
-                    .tickets
-                    .control_plane(access, endpoint)
-                    .await
-                    .map_err(access_failed)?;
+                let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
                 Ok(Known { join: Some(ticket) })
             }
         }
+    }
+
+    async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+        stale::forget_node(&access.api, self.name, self.address()).await?;
+        self.run.tickets.worker(access, &self.run.options.endpoint).await
+    }
+
+    async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+        stale::forget_node(&access.api, self.name, self.address()).await?;
+        stale::forget_etcd_member(access, self.address()).await?;
+        self.run
+            .tickets
+            .control_plane(access, &self.run.options.endpoint)
+            .await
+    }
+
+    fn address(&self) -> &str {
+        self.run
+            .options
+            .addresses
+            .get(self.name)
+            .map_or("", String::as_str)
     }
 
     async fn execute(

@@ -2,7 +2,7 @@
 //!
 //! Every place has a task of its own; tasks meet only at facts. A run with nothing to do is one script per host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ mod election;
 mod failure;
 mod host_track;
 mod lock;
+mod stale;
 mod tickets;
 
 use board::{Blocked, Board};
@@ -52,6 +53,8 @@ pub struct Options {
     pub limit: Vec<String>,
     /// Hosts with the role control-plane, in the inventory's order.
     pub control_planes: Vec<String>,
+    /// Addresses of all hosts by name.
+    pub addresses: BTreeMap<String, String>,
     /// `host:port` at which nodes reach the API server.
     pub endpoint: String,
     /// What another run is told about this one.
@@ -83,8 +86,8 @@ struct Run {
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
-    /// How many tracks may still provide each fact.
-    providers: std::sync::Mutex<BTreeMap<Fact, usize>>,
+    /// The places that may still provide each fact.
+    providers: std::sync::Mutex<BTreeMap<Fact, BTreeSet<String>>>,
     changes: AtomicUsize,
 }
 
@@ -134,14 +137,14 @@ fn size(track: &Track) -> PlaceSize {
 
 impl Run {
     fn new(plan: &Plan, fleet: Arc<Fleet>, events: Events, options: Options) -> Self {
-        let mut providers = BTreeMap::new();
-        for fact in plan
-            .tracks
-            .iter()
-            .flat_map(Track::heads)
-            .flat_map(|head| &head.provides)
-        {
-            *providers.entry(fact.clone()).or_insert(0) += 1;
+        let mut providers: BTreeMap<Fact, BTreeSet<String>> = BTreeMap::new();
+        for track in &plan.tracks {
+            for fact in track.heads().flat_map(|head| &head.provides) {
+                providers
+                    .entry(fact.clone())
+                    .or_default()
+                    .insert(track.place.to_string());
+            }
         }
         let mut hosts = options.control_planes.clone();
         hosts.extend(plan.tracks.iter().filter_map(|track| match &track.place {
@@ -169,17 +172,18 @@ impl Run {
         let place = track.place.to_string();
         let owed: Vec<_> = track.heads().flat_map(|head| head.provides.clone()).collect();
         let ended = self.steps_of(track).await;
+        let reason = match &ended {
+            // What is known stays known: this only reaches facts that a step of the track left out.
+            Ok(()) => format!("{place} has nothing to do with it"),
+            Err((_, failure)) => format!("{place} did not get there: {}", failure.message),
+        };
+        for fact in &owed {
+            self.give_up(&place, fact, &reason);
+        }
         if let Err((step, failure)) = &ended {
             self.election.silent(&place, &failure.message);
-            let reason = format!("{place} did not get there: {}", failure.message);
-            for fact in &owed {
-                self.give_up(fact, &reason);
-            }
-            self.events.send(Event::PlaceFailed {
-                place,
-                step: step.clone(),
-                failure: failure.clone(),
-            });
+            let (step, failure) = (step.clone(), failure.clone());
+            self.events.send(Event::PlaceFailed { place, step, failure });
         }
         ended.map_err(|(_, failure)| failure)
     }
@@ -202,15 +206,16 @@ impl Run {
         Ok(())
     }
 
-    fn give_up(&self, fact: &Fact, reason: &str) {
+    /// A place will not make a fact. When no other may, those who wait for it are told why.
+    fn give_up(&self, place: &str, fact: &Fact, reason: &str) {
         let last = {
             let mut providers = self
                 .providers
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let left = providers.entry(fact.clone()).or_insert(1);
-            *left = left.saturating_sub(1);
-            *left == 0
+            let left = providers.entry(fact.clone()).or_default();
+            left.remove(place);
+            left.is_empty()
         };
         self.board.give_up(fact, reason, last);
     }

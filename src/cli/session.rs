@@ -111,6 +111,11 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
             .control_planes()
             .map(|host| host.name.to_string())
             .collect(),
+        addresses: cluster
+            .hosts
+            .iter()
+            .map(|host| (host.name.to_string(), host.address.to_string()))
+            .collect(),
         endpoint: cluster.endpoint.to_string(),
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),

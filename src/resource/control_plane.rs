@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
+use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that runs an API server of the cluster.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,7 +77,7 @@ impl ControlPlane {
 
     fn ignored(&self, seen: &Seen) -> Vec<String> {
         let mut ignored = self.ignore.clone();
-        if standing(seen) == Standing::Half {
+        if kubeadm::standing(seen.section("control-plane")) == Standing::Half {
             ignored.extend(TRACES_OF_AN_INTERRUPTED_RUN.split(',').map(str::to_owned));
         }
         ignored
@@ -91,25 +91,6 @@ impl ControlPlane {
          cp -a /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$(date +%Y%m%dT%H%M%S)\"; fi\n\
          kubeadm reset -f >/dev/null 2>&1 || true\n"
     }
-}
-
-fn standing(seen: &Seen) -> Standing {
-    match kubeadm::word_and_rest(seen.section("control-plane")).0 {
-        "absent" | "" => Standing::Absent,
-        "half" => Standing::Half,
-        _ => Standing::Member,
-    }
-}
-
-/// What a control plane host is to the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Nothing of a cluster on it.
-    Absent,
-    /// An init or join broke off on it.
-    Half,
-    /// It carries the cluster.
-    Member,
 }
 
 impl Resource for ControlPlane {
@@ -150,7 +131,7 @@ impl Resource for ControlPlane {
             ("addons", _) => kubeadm::run("init phase addon all", &self.init, &[]),
             (_, None) => self.found(seen),
             (_, Some(ticket)) => {
-                let clear = if standing(seen) == Standing::Half {
+                let clear = if kubeadm::standing(seen.section("control-plane")) == Standing::Half {
                     Self::clear_half_join()
                 } else {
                     ""
@@ -181,7 +162,7 @@ impl Resource for ControlPlane {
     }
 
     fn standing(&self, seen: &Seen) -> Option<Standing> {
-        Some(standing(seen))
+        Some(kubeadm::standing(seen.section("control-plane")))
     }
 }
 

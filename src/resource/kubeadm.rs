@@ -64,3 +64,23 @@ pub(super) fn word_and_rest(section: &str) -> (&str, &str) {
     let (word, rest) = section.split_once('\n').unwrap_or((section, ""));
     (word.trim(), rest.trim())
 }
+
+/// What a host is to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing of a cluster on it.
+    Absent,
+    /// An init or join broke off on it.
+    Half,
+    /// It belongs to the cluster, whatever may be wrong with it.
+    Member,
+}
+
+/// Reads it from the section of a probe that begins with its word.
+pub(super) fn standing(section: &str) -> Standing {
+    match word_and_rest(section).0 {
+        "absent" | "" => Standing::Absent,
+        "half" => Standing::Half,
+        _ => Standing::Member,
+    }
+}

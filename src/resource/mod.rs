@@ -30,8 +30,9 @@ mod text_diff;
 mod time_sync;
 mod worker;
 
-pub use control_plane::{Standing, upload_certificates};
+pub use control_plane::upload_certificates;
 pub use kind::{Kind, KindError};
+pub use kubeadm::Standing;
 pub use probe::Probe;
 pub use seen::{FileState, Os, Package, Seen, Unit};
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::{Action, Change, JoinTicket, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants};
+use super::{
+    Action, Change, JoinTicket, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants,
+};
 
 /// A host that the API server knows as a node.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,6 +85,10 @@ impl Resource for Worker {
 
     fn wants(&self) -> Wants {
         Wants::WorkerTicket
+    }
+
+    fn standing(&self, seen: &Seen) -> Option<Standing> {
+        Some(kubeadm::standing(seen.section("membership")))
     }
 }
 

@@ -1,0 +1,102 @@
+//! What a lost machine left in the cluster, taken out before its successor of the same name joins.
+
+use std::time::Duration;
+
+use crate::cluster_api::{Api, Node, ObjectId};
+use crate::resource::sh;
+use crate::transport::Exec;
+
+use super::access::{Access, AccessError, failed};
+
+/// The cluster calls a node that fell silent not ready after 40 seconds; until then it may be alive.
+const SILENCE: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Removes the node object of a host that has nothing of a cluster on it. One that is alive is left alone.
+pub(super) async fn forget_node(api: &Api, name: &str, address: &str) -> Result<(), AccessError> {
+    let began = tokio::time::Instant::now();
+    while let Some(node) = api.node(name).await? {
+        if !node.ready {
+            return Ok(api.delete(&id(name), LIMIT).await?);
+        }
+        if !is_at(&node, address) || began.elapsed() > SILENCE {
+            return Err(AccessError::Api(format!(
+                "the cluster has a living node {name} at {}, and this host of that name is not part of it: give this host another name, or \
+                 take the other one out of the cluster first (kubectl drain, kubectl delete node)",
+                node.internal_ip.as_deref().unwrap_or("an unknown address")
+            )));
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    Ok(())
+}
+
+fn is_at(node: &Node, address: &str) -> bool {
+    node.internal_ip.as_deref() == Some(address)
+}
+
+fn id(name: &str) -> ObjectId {
+    ObjectId {
+        api_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+        namespace: None,
+        name: name.to_owned(),
+    }
+}
+
+/// Removes the etcd member that a lost control plane left: a successor with an empty disk can't take its place.
+pub(super) async fn forget_etcd_member(access: &Access, address: &str) -> Result<(), AccessError> {
+    let output = access.host.exec(Exec::new(remove_member(address), LIMIT)).await?;
+    if output.success() {
+        return Ok(());
+    }
+    let text = [output.stdout, output.stderr].concat();
+    Err(failed(
+        &access.host_name,
+        "removing the lost control plane's etcd member",
+        &text,
+    ))
+}
+
+/// Members are told apart by their peer address: the name is the node's, and a new one may have it already.
+fn remove_member(address: &str) -> String {
+    let peer = sh::quote(&format!("https://{address}:2380"));
+    format!(
+        "set -eu\netcd=$(crictl ps -q --name '^etcd$' --state Running | head -n 1)\n\
+         [ -n \"$etcd\" ] || exit 0   # an etcd of the site's own is not ours to change\n\
+         pki=/etc/kubernetes/pki/etcd\n\
+         e() {{ crictl exec \"$etcd\" etcdctl --endpoints https://127.0.0.1:2379 --cacert $pki/ca.crt --cert $pki/server.crt --key $pki/server.key \"$@\"; }}\n\
+         e member list > /run/ci-bootstrap/members\n\
+         while IFS=, read -r id _ _ peers _; do [ \"$peers\" != ' '{peer} ] || e member remove \"$id\" </dev/null; done < /run/ci-bootstrap/members\n\
+         rm -f /run/ci-bootstrap/members\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remove_member;
+
+    #[test]
+    fn only_the_member_at_that_address_is_removed() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
+        let crictl = "#!/bin/sh\ncase \"$*\" in *'ps -q'*) echo abc ;; *'member list') printf '%s\\n' \
+            '1a, started, cp1, https://10.0.0.1:2380, https://10.0.0.1:2379, false' '2b, started, cp3, https://10.0.0.13:2380, https://10.0.0.13:2379, false' ;; \
+            *'member remove'*) echo \"removed ${*##* }\" ;; esac\n";
+        let path = folder.path().join("crictl");
+        fs_err::write(&path, crictl).unwrap_or_else(|error| unreachable!("{error}"));
+        let script = remove_member("10.0.0.13").replace(
+            "/run/ci-bootstrap/members",
+            &folder.path().join("m").display().to_string(),
+        );
+        let script = format!(
+            "chmod 755 {path}\nPATH={folder}:$PATH\n{script}",
+            path = path.display(),
+            folder = folder.path().display()
+        );
+        let output = std::process::Command::new("sh").args(["-c", &script]).output();
+        let text = output
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .unwrap_or_default();
+        assert_eq!(text, "removed 2b\n");
+    }
+}
