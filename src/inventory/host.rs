@@ -23,7 +23,7 @@ pub enum Role {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Host {
     /// Its name, which becomes its hostname and its name in Kubernetes: lower-case letters, digits, `-` and `.`.
-    #[schemars(example = &"cp1")]
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), example = &"cp1")]
     pub name: Spanned<String>,
     /// The IP address by which the other hosts reach it. It becomes the node's address.
     #[schemars(example = &"10.0.0.11")]

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::check::Check;
-use super::{KubeProxyMode, Version, code, release, site};
+use super::{KubeProxyMode, Version, code, form, release};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Dataplane, Encapsulation};
 
@@ -79,7 +79,7 @@ pub(super) fn check(
         &written.image_registry,
         &code::BAD_ADDRESS,
         "image registry",
-        site::image_repository,
+        form::image_repository,
     );
     let mtu = written.mtu.value;
     if mtu != 0 && !(1280..=9000).contains(&mtu) {
@@ -152,7 +152,7 @@ fn manifest(
             None
         }
         (Some(url), None) => check
-            .parse(url, &code::BAD_URL, "address", site::url)
+            .parse(url, &code::BAD_URL, "address", form::url)
             .map(ManifestSource::Url),
         (None, Some(path)) => Some(ManifestSource::Path(check.document.files.path(path))),
         (None, None) => Some(ManifestSource::Url(format!(
@@ -161,7 +161,7 @@ fn manifest(
     };
     let sha256 = match &given.sha256 {
         Some(sha256) => check.parse(sha256, &code::BAD_CHECKSUM, "SHA-256", |text| {
-            site::hexadecimal(text, 64)
+            form::hexadecimal(text, 64)
         }),
         None => known_checksum(written, version, bgp, check),
     };
@@ -196,10 +196,10 @@ fn known_checksum(
 fn content_matches(given: &inventory::Manifest, sha256: &str, check: &mut Check<'_>) -> bool {
     use sha2::{Digest, Sha256};
     let Some(path) = &given.path else { return true };
-    let Some(content) = site::file(path, check) else {
+    let Some(content) = form::file(path, check) else {
         return false;
     };
-    let found = site::hex(&Sha256::digest(content));
+    let found = form::hex(&Sha256::digest(content));
     if found != sha256 {
         let expected = given
             .sha256

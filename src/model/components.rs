@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::Check;
-use super::{Version, code, duration, endpoint, site};
+use super::{Version, code, duration, endpoint, form};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::yaml::Spanned;
@@ -163,7 +163,7 @@ pub(super) fn kubeadm(written: &inventory::Kubeadm, check: &mut Check<'_>) -> Op
         &written.ignore_preflight_errors,
         &code::BAD_WORD,
         "preflight check",
-        site::word,
+        form::word,
     );
     let kubeadm = Kubeadm {
         ignore_preflight_errors: ignored?,
@@ -179,7 +179,7 @@ pub(super) fn containerd(written: &inventory::Containerd, check: &mut Check<'_>)
         "release of containerd",
         containerd_line,
     )?;
-    let package = check.parse(&written.package, &code::BAD_WORD, "name of a package", site::word);
+    let package = check.parse(&written.package, &code::BAD_WORD, "name of a package", form::word);
     let config_version = match line {
         (1, 7) => 2,
         (2, 0..=2) => 3,

@@ -11,6 +11,7 @@ pub mod code;
 mod components;
 mod duration;
 mod endpoint;
+mod form;
 mod host;
 mod hosts;
 mod name;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::check::Check;
-use super::{Version, code, site};
+use super::{Version, code, form};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::yaml::{Entries, Spanned};
@@ -118,7 +118,7 @@ fn repositories<W, R>(
     let named: Vec<_> = written
         .iter()
         .map(|(name, written)| {
-            let name = check.parse(name, &code::BAD_NAME, "name for a repository", site::file_name);
+            let name = check.parse(name, &code::BAD_NAME, "name for a repository", form::file_name);
             let repository = repository(written, check);
             Some((name?, repository?))
         })
@@ -128,8 +128,8 @@ fn repositories<W, R>(
 
 fn apt(written: &inventory::AptRepository, check: &mut Check<'_>) -> Option<AptRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
-    let suite = check.parse(&written.suite, &code::BAD_WORD, "suite", site::word);
-    let components = check.parse_all(&written.components, &code::BAD_WORD, "component", site::word);
+    let suite = check.parse(&written.suite, &code::BAD_WORD, "suite", form::word);
+    let components = check.parse_all(&written.components, &code::BAD_WORD, "component", form::word);
     let key = key(&written.key, check);
     Some(AptRepository {
         url: url?,
@@ -153,7 +153,7 @@ fn url_of_any_host(text: &str) -> Result<String, String> {
     if filled.contains("${") {
         return Err("only `${ID}` and `${VERSION_CODENAME}` are known".to_owned());
     }
-    site::url(&filled)?;
+    form::url(&filled)?;
     Ok(text.to_owned())
 }
 
@@ -162,7 +162,7 @@ fn key(written: &Spanned<inventory::Key>, check: &mut Check<'_>) -> Option<Key> 
         (Some(file), None, None) => armoured(file, check).map(Key::Text),
         (None, Some(url), Some(fingerprint)) => {
             let url = check.parse(url, &code::BAD_URL, "address", url_of_any_host);
-            let parse = |text: &str| site::hexadecimal(text, 40);
+            let parse = |text: &str| form::hexadecimal(text, 40);
             let fingerprint = check.parse(fingerprint, &code::BAD_CHECKSUM, "fingerprint", parse);
             Some(Key::Url {
                 url: url?,
@@ -189,7 +189,7 @@ fn key(written: &Spanned<inventory::Key>, check: &mut Check<'_>) -> Option<Key> 
 }
 
 fn armoured(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
-    let content = site::file(file, check)?;
+    let content = form::file(file, check)?;
     let text = String::from_utf8(content).ok();
     let text = text.filter(|text| text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
     if text.is_none() {

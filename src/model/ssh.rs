@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::check::Check;
-use super::{code, duration, endpoint, site};
+use super::{code, duration, endpoint, form};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::inventory::{self, Secret};
 use crate::secret::SecretRef;
@@ -220,7 +220,7 @@ fn not_root(written: &inventory::Ssh, user: &Spanned<String>, check: &mut Check<
 fn identities(written: &[Spanned<String>], check: &mut Check<'_>) -> Option<Vec<PathBuf>> {
     let mut all = true;
     for identity in written {
-        all &= site::file(identity, check).is_some();
+        all &= form::file(identity, check).is_some();
     }
     let files = &check.document.files;
     all.then(|| written.iter().map(|name| files.path(name)).collect())

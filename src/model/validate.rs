@@ -3,7 +3,7 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Endpoint, Host, ImageVersions, Version, calico, capacity, code, components, hosts, name, network,
+    Endpoint, Host, ImageVersions, Version, calico, capacity, code, components, form, hosts, name, network,
     packages, release, site,
 };
 use crate::diagnostic::{Diagnostic, Severity};
@@ -52,7 +52,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         &written.image_repository,
         &code::BAD_ADDRESS,
         "image repository",
-        site::image_repository,
+        form::image_repository,
     );
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);

@@ -88,8 +88,17 @@ fn the_example_is_valid() {
 
 #[test]
 fn the_schema_sees_what_the_program_sees() {
-    let directory = root().join("tests/diagnostics/yaml");
-    for name in ["bad-value", "missing-key", "unknown-key", "wrong-type"] {
+    let directory = root().join("tests/diagnostics");
+    let of_form = [
+        "yaml/bad-value",
+        "yaml/missing-key",
+        "yaml/unknown-key",
+        "yaml/wrong-type",
+    ];
+    for name in of_form
+        .into_iter()
+        .chain(["inventory/bad-name", "inventory/bad-version"])
+    {
         let text = fs_err::read_to_string(directory.join(name).with_extension("yaml")).unwrap();
         assert!(!against_schema(&text).is_empty(), "{name}");
     }

@@ -1,0 +1,159 @@
+//! The forms of words, addresses and files that the inventory's parts share.
+
+use std::fmt::Write;
+
+use super::check::Check;
+use super::{code, endpoint, name};
+use crate::diagnostic::Diagnostic;
+use crate::yaml::Spanned;
+
+/// The content of a file that the inventory names.
+pub(super) fn file(name: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<u8>> {
+    let files = &check.document.files;
+    match files.content(name) {
+        Ok(content) => Some(content.to_vec()),
+        Err(reason) => {
+            let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
+                .at(name.span, reason)
+                .help(format!("it was looked for at {}", files.path(name).display()));
+            check.report(problem);
+            None
+        }
+    }
+}
+
+/// An `http` or `https` URL with a host.
+pub(super) fn url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
+    let rest = rest.ok_or("it must begin with http:// or https://")?;
+    if text.contains(|letter: char| {
+        letter.is_whitespace() || letter.is_control() || "\"'<>\\^`|".contains(letter)
+    }) {
+        return Err("such characters can't stand in an address".to_owned());
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("a password must not stand in it".to_owned());
+    }
+    match authority.rsplit_once(':') {
+        Some((_, port)) if !port.ends_with(']') => endpoint::Endpoint::parse(authority).map(drop)?,
+        _ if authority.starts_with('[') => endpoint::Endpoint::parse(&format!("{authority}:1")).map(drop)?,
+        _ => endpoint::host_name_or_address(&authority.to_lowercase()).map(drop)?,
+    }
+    Ok(text.to_owned())
+}
+
+/// Hexadecimal digits, returned in lower case.
+pub(super) fn hexadecimal(text: &str, digits: usize) -> Result<String, String> {
+    let compact: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
+    if compact.len() != digits || !compact.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(format!("{digits} hexadecimal digits, please"));
+    }
+    Ok(compact.to_lowercase())
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// One word without anything that a shell, a list or a configuration file would take for something else.
+pub(super) fn word(text: &str) -> Result<String, String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:~+*${}[]".contains(letter);
+    if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
+        return Err("one word of letters, digits and few other characters, please".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A registry as it stands in image names.
+pub(super) fn registry_name(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Err("only the host, with its port: no scheme and no path".to_owned());
+    }
+    if text.contains(':') {
+        endpoint::Endpoint::parse(text)?;
+    } else {
+        endpoint::host_name_or_address(text)?;
+    }
+    Ok(text.to_owned())
+}
+
+/// A registry, with a path where images are below one.
+pub(super) fn image_repository(text: &str) -> Result<String, String> {
+    let (registry, path) = text.split_once('/').unwrap_or((text, "path"));
+    registry_name(registry)?;
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte))
+    };
+    if !path.split('/').all(part) {
+        return Err(
+            "after the registry, only lower-case letters, digits, `-`, `.` and `_` between slashes"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// A package or repository name, which becomes part of a file name.
+pub(super) fn file_name(text: &str) -> Result<String, String> {
+    name::label(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_have_a_scheme_and_a_host() {
+        for good in [
+            "http://10.77.0.1:8000/kubernetes/",
+            "https://pkgs.k8s.io/core:/stable:/v1.36/deb/",
+            "https://[fd00::1]:5000/v2",
+            "http://[fd00::1]/",
+            "https://Harbor.ci.example",
+        ] {
+            assert_eq!(url(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "ftp://a/",
+            "https://",
+            "a.b/c",
+            "https://user:pw@a/",
+            "http://a b/",
+            "http://a:x/",
+        ] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn image_repositories_have_no_scheme() {
+        for good in [
+            "registry.k8s.io",
+            "10.77.0.1:5000",
+            "harbor.ci.example/proxy/k8s_io",
+        ] {
+            assert_eq!(image_repository(good), Ok(good.to_owned()));
+        }
+        for bad in ["https://registry.k8s.io", "a/", "a//b", "a/B", "", "a/b:1"] {
+            assert!(image_repository(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fingerprints_may_be_grouped() {
+        assert_eq!(hexadecimal("AB cd", 4), Ok("abcd".to_owned()));
+        assert!(hexadecimal("abcg", 4).is_err() && hexadecimal("abc", 4).is_err());
+        assert_eq!(hex(&[0, 255]), "00ff");
+    }
+}
