@@ -74,7 +74,12 @@ impl Login<'_> {
 
     async fn identities(&mut self) -> Result<bool, russh::Error> {
         for path in &self.target.identities {
-            let key = match identity::load(path, self.target.passphrase.as_ref()).await {
+            let key = match self
+                .target
+                .keyring
+                .key(path, self.target.passphrase.as_ref())
+                .await
+            {
                 Ok(key) => key,
                 Err(reason) => {
                     self.tried.push(reason);

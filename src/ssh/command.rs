@@ -47,12 +47,19 @@ impl Command {
         let (report, result) = oneshot::channel();
         tokio::spawn(async move {
             let slot = connection.slot().await;
-            match timeout(limit, connection.session()).await {
+            let mut opening = pin!(connection.session());
+            match timeout(limit, &mut opening).await {
                 Ok(Ok(channel)) => {
                     attend(&connection, channel, remote, limit, listener, stopped, report).await;
                 }
                 Ok(Err(error)) => drop(report.send(Err(error))),
-                Err(_) => drop(report.send(Err(connection.target.timed_out(limit)))),
+                Err(_) => {
+                    let _ = report.send(Err(connection.target.timed_out(limit)));
+                    // If the channel opens after all, somebody has to close it.
+                    if let Ok(channel) = opening.await {
+                        let _ = channel.close().await;
+                    }
+                }
             }
             drop(slot);
         });
@@ -73,8 +80,10 @@ async fn attend(
     let (mut read, write) = channel.split();
     let mut progress = Progress::new(listener);
     let end = select! {
-        talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
+        // First, so that a command which nobody wants any more is not even started.
+        biased;
         _ = stopped => End::Unwanted,
+        talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
     };
     let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
     // The receiver may have gone.

@@ -18,8 +18,9 @@ use super::target::{Target, Timeouts};
 use super::tunnel::Tunnel;
 use crate::transport::{Stream, TransportError};
 
-/// sshd's `MaxSessions` is 10; channels that are being closed still count.
-const SESSIONS: usize = 8;
+/// Half of sshd's `MaxSessions` (10): it takes the end of one session and the request for the next in one go, and
+/// counts both.
+const SESSIONS: usize = 5;
 /// Keepalives without an answer before a connection is given up.
 const KEEPALIVES: usize = 3;
 /// Messages that may wait for a slow reader of one stream before all streams of its connection wait with it.

@@ -118,6 +118,19 @@ pub(super) fn explain(error: &russh::Error) -> String {
     }
 }
 
+/// Fingerprints in the inventory are the whole truth about a host.
+fn judge_by_inventory(key: &PublicKey, fingerprint: &str, target: &Target) -> Result<(), String> {
+    if target.fingerprints.iter().any(|accepted| accepted == fingerprint) {
+        return Ok(());
+    }
+    Err(format!(
+        "it shows {} {fingerprint}, which is none of the fingerprints in the inventory ({}). Either the host was \
+         reinstalled, or the inventory has the fingerprint of another of its keys, or somebody intercepts the connection",
+        key.algorithm(),
+        target.fingerprints.join(", ")
+    ))
+}
+
 fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) -> Result<(), String> {
     let key = shown.public_key();
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
@@ -127,7 +140,10 @@ fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) ->
             "the key it shows ({fingerprint}) is marked as revoked in {place}; do not log in"
         ));
     }
-    if verdict == Verdict::Trusted || target.fingerprints.contains(&fingerprint) {
+    if !target.fingerprints.is_empty() {
+        return judge_by_inventory(&key, &fingerprint, target);
+    }
+    if verdict == Verdict::Trusted {
         return Ok(());
     }
     if let Some(certificate) = shown.certificate() {

@@ -23,5 +23,6 @@ mod target;
 mod tunnel;
 
 pub use host::{SshHost, connect};
+pub use identity::Keyring;
 pub use scan::{HostKey, scan};
 pub use target::{DEFAULT_PORT, Sudo, Target, Timeouts, agent_socket};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::identity::Keyring;
 use crate::transport::TransportError;
 
 /// The port of SSH where nothing else is said.
@@ -23,6 +24,8 @@ pub struct Target {
     pub user: Option<String>,
     /// Private key files, tried in this order before anything else.
     pub identities: Vec<PathBuf>,
+    /// The keys that were opened so far; targets that share it open each once.
+    pub keyring: Keyring,
     /// Socket of the agent whose keys are offered too; see [`agent_socket`].
     pub agent: Option<PathBuf>,
     /// Whether, of the agent's keys, only those are offered whose public half lies beside an identity.
@@ -33,7 +36,7 @@ pub struct Target {
     pub passphrase: Option<SecretString>,
     /// Files of known host keys; OpenSSH's own two when empty.
     pub known_hosts: Vec<PathBuf>,
-    /// `SHA256:…` fingerprints which are accepted besides the known ones.
+    /// `SHA256:…` fingerprints of accepted keys; if there are any, the files only say what is revoked.
     pub fingerprints: Vec<String>,
     /// Whether `ssh -G` fills in what is not said here.
     pub use_ssh_config: bool,
@@ -88,6 +91,7 @@ impl Target {
             port: None,
             user: None,
             identities: Vec::new(),
+            keyring: Keyring::default(),
             agent: None,
             identities_only: false,
             password: None,

@@ -140,14 +140,18 @@ impl fmt::Debug for Hold {
 
 /// One host that can be talked to.
 pub trait Transport: Send + Sync {
-    /// Runs a script as root.
+    /// Runs a script as root, in the C locale and with the system's folders first in `PATH`.
+    ///
+    /// It runs whole or, if the connection is lost on the way there, not at all. At its time-out, or if the connection
+    /// is lost while it runs, it is ended with what it started; what must survive is started by `systemd-run` or
+    /// `setsid`. What it leaves in the background when it ends by itself lives on.
     ///
     /// # Errors
     /// Only when the host can't be talked to; a failing script is an [`Output`].
     fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>>;
 
     /// Starts a script as root and returns when it has printed one line; it goes on while the result lives,
-    /// and must end when its standard input closes.
+    /// and must end when its standard input closes. It ends with the connection, whatever becomes of this program.
     ///
     /// # Errors
     /// When the host can't be talked to, or the script ended or was silent until `limit`.

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::server::{Servers, eventually, servers, timeouts};
 
-const LIMIT: Duration = Duration::from_secs(20);
+/// Far longer than anything here takes, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 async fn root(servers: &Servers) -> SshHost {
     ssh::connect(&servers.root(), timeouts()).await.unwrap()
@@ -66,7 +67,7 @@ async fn what_a_script_leaves_behind_lives_on() {
     let start = Instant::now();
     // It keeps the outputs open, so that the channel stays open, too; the exit status is there nevertheless.
     let output = exec(&host, "sleep 30 & echo $!").await;
-    assert!(output.success() && start.elapsed() < Duration::from_secs(10));
+    assert!(output.success() && start.elapsed() < Duration::from_secs(25));
     let pid = text(&output.stdout).trim().to_owned();
     assert!(is_alive(&pid));
     exec(&host, &format!("kill {pid}")).await;
@@ -98,15 +99,11 @@ async fn a_hundred_megabytes_on_both_outputs() {
     let host = root(servers).await;
     let before = resident();
     let script = "echo first; head -c 100000000 /dev/zero & head -c 100000000 /dev/zero >&2; wait; echo last";
-    let bulk = host.exec(Exec::new(script, Duration::from_secs(50)));
+    let bulk = async { (exec(&host, script).await, Instant::now()) };
     // Another command on the same connection gets through meanwhile.
-    let (output, small) = futures::join!(bulk, async {
-        let start = Instant::now();
-        exec(&host, "echo small").await;
-        start.elapsed()
-    });
-    let output = output.unwrap();
-    assert!(small < Duration::from_secs(5), "stalled for {small:?}");
+    let small = async { (exec(&host, "echo small").await, Instant::now()) };
+    let ((output, bulk_end), (_, small_end)) = futures::join!(bulk, small);
+    assert!(small_end < bulk_end, "the small command had to wait");
     assert!(output.stdout.starts_with(b"first\n") && output.stdout.ends_with(b"\0last\n"));
     assert!(output.stdout.len() < 9 << 20 && output.stderr.len() < 9 << 20);
     let cut = String::from_utf8_lossy(&output.stdout).contains("[... 91611403 bytes left out ...]");
@@ -132,14 +129,21 @@ async fn output_comes_live() {
     };
     let host = root(servers).await;
     let (live, mut lines) = mpsc::unbounded_channel();
-    let mut exec = Exec::new("echo one; sleep 2; echo two", LIMIT);
+    let go_on = servers.file("go-on");
+    let script = format!(
+        "echo one; until [ -e {} ]; do sleep 0.1; done; echo two",
+        go_on.display()
+    );
+    let mut exec = Exec::new(script, LIMIT);
     exec.live = Some(live);
-    let start = Instant::now();
-    let running = host.exec(exec);
-    let first = async { (lines.recv().await.unwrap(), start.elapsed()) };
-    let (output, (first, after)) = futures::join!(running, first);
+    // The script goes on only when its first line has been seen.
+    let first = async {
+        let first = lines.recv().await.unwrap();
+        servers.write("go-on", "");
+        first
+    };
+    let (output, first) = futures::join!(host.exec(exec), first);
     assert_eq!(text(&first), "one\n");
-    assert!(after < Duration::from_millis(1500), "came after {after:?}");
     assert_eq!(text(&output.unwrap().stdout), "one\ntwo\n");
 }
 
@@ -153,17 +157,17 @@ async fn a_time_out_ends_the_remote_command() {
     let script = format!("sleep 1000 & echo $! >{}; sleep 2000", pids.display());
     let start = Instant::now();
     let error = host
-        .exec(Exec::new(script, Duration::from_secs(1)))
+        .exec(Exec::new(script, Duration::from_secs(5)))
         .await
         .unwrap_err();
     assert_eq!(
         error,
         TransportError::Timeout {
             host: "cp1".into(),
-            limit: Duration::from_secs(1)
+            limit: Duration::from_secs(5)
         }
     );
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < Duration::from_secs(15));
     let pid = servers.read("timed-out");
     eventually("the command is gone", || !is_alive(&pid));
     assert_eq!(
@@ -174,8 +178,8 @@ async fn a_time_out_ends_the_remote_command() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_time_out_ends_even_what_ignores_it() {
-    let Some(servers) = servers("a_time_out_ends_even_what_ignores_it") else {
+async fn a_command_given_up_ends_even_if_it_ignores_that() {
+    let Some(servers) = servers("a_command_given_up_ends_even_if_it_ignores_that") else {
         return;
     };
     let host = root(servers).await;
@@ -184,12 +188,17 @@ async fn a_time_out_ends_even_what_ignores_it() {
         "trap '' TERM; echo $$ >{}; while :; do sleep 1; done",
         pids.display()
     );
-    host.exec(Exec::new(script, Duration::from_secs(1)))
-        .await
-        .unwrap_err();
+    let running = host.exec(Exec::new(script, LIMIT));
+    let started = tokio::task::spawn_blocking(move || {
+        eventually("the command runs", || {
+            fs_err::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n'))
+        });
+    });
+    tokio::select! {
+        ended = running => assert!(ended.is_err(), "it can't have ended"),
+        started = started => started.unwrap(),
+    }
     let pid = servers.read("stubborn");
-    assert!(is_alive(&pid), "it was asked politely first");
-    tokio::time::sleep(Duration::from_secs(4)).await;
     eventually("the command is gone", || !is_alive(&pid));
 }
 
@@ -231,7 +240,10 @@ async fn a_connection_cut_is_reported_at_once() {
     });
     let (result, cut) = futures::join!(running, cutting);
     let (since, command) = cut.unwrap();
-    assert!(since.elapsed() < Duration::from_secs(2));
+    assert!(
+        since.elapsed() < Duration::from_secs(10),
+        "before the keepalives tell"
+    );
     let error = result.unwrap_err();
     assert!(matches!(error, TransportError::Lost { .. }), "{error:?}");
     assert!(

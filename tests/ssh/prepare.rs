@@ -40,7 +40,7 @@ pub(crate) fn files(dir: &Path, outer: u16, inner: u16) {
         dir,
         "inner",
         inner,
-        "HostKey DIR/host_inner\nHostCertificate DIR/host_inner-cert.pub\n",
+        "MaxAuthTries 2\nHostKey DIR/host_inner\nHostCertificate DIR/host_inner-cert.pub\n",
     );
     let hosts = fs_err::read_to_string("/etc/hosts").unwrap_or_default();
     write(dir, "hosts", &format!("{hosts}\n127.0.0.1 inner.test\n"));

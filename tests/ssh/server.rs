@@ -113,7 +113,7 @@ impl Servers {
 /// Short enough for tests that wait for them.
 pub(crate) fn timeouts() -> Timeouts {
     Timeouts {
-        connect: Duration::from_secs(10),
+        connect: Duration::from_secs(30),
         keepalive: Duration::from_secs(5),
     }
 }
@@ -126,11 +126,14 @@ pub(crate) fn free_port() -> u16 {
         .port()
 }
 
-/// Polls until `done`, at most five seconds.
+/// Polls until `done`, at most twenty seconds.
 pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
-        assert!(start.elapsed() < Duration::from_secs(5), "never happened: {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "never happened: {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -65,7 +65,7 @@ async fn through_a_jump_host() {
     target.jump = Some(Box::new(servers.root()));
     let host = ssh::connect(&target, timeouts()).await.unwrap();
     let output = host
-        .exec(Exec::new("echo \"$SSH_CONNECTION\"", Duration::from_secs(10)))
+        .exec(Exec::new("echo \"$SSH_CONNECTION\"", Duration::from_secs(60)))
         .await
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

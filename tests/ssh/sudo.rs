@@ -8,7 +8,7 @@ use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
 use crate::prepare::PASSWORD;
 use crate::server::{Servers, servers, timeouts};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn account(servers: &Servers, user: &str, sudo: Sudo) -> Target {
     let mut target = servers.user(user);
