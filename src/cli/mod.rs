@@ -19,6 +19,8 @@ mod plan;
 mod run;
 mod schema;
 mod session;
+mod status;
+mod table;
 mod trust;
 
 pub use exit::{Exit, Failure, OrExit};
@@ -50,6 +52,7 @@ enum Command {
     Trust(trust::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Status(status::Args),
     Kubeconfig(kubeconfig::Args),
     Export(export::Args),
     Schema(schema::Args),
@@ -102,6 +105,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Trust(args) => trust::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
         Command::Plan(args) => plan::run(&args),

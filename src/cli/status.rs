@@ -1,0 +1,325 @@
+//! `ci-bootstrap status`: how the cluster is, and what is not as planned.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::apply::{self, Access, Mode};
+use crate::cluster_api::ClusterStatus;
+use crate::event::{Event, Events};
+use crate::fleet::Fleet;
+use crate::model::Cluster;
+use crate::secret::Secrets;
+use crate::transport::Exec;
+
+use super::run::{SECRET_LIMIT, block_on};
+use super::session::{self, CatalogArgs};
+use super::table::Table;
+use super::{Exit, Failure, OrExit};
+
+/// Certificates are told from this many days before their end.
+const SOON: i64 = 30;
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Show nodes, versions, certificates and what is not as planned
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap status inventory.yaml
+  ci-bootstrap status inventory.yaml --json | jq '.certificates'
+
+Exits with 5 when a node is not ready, a component is not healthy or a certificate ends within 30 days.")]
+pub(super) struct Args {
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    file: PathBuf,
+    /// Print the status as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    catalog: CatalogArgs,
+}
+
+/// Everything that is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    cluster: String,
+    server: Option<String>,
+    version: Option<String>,
+    nodes: Vec<NodeLine>,
+    /// What is not healthy.
+    problems: Vec<String>,
+    certificates: Vec<Certificate>,
+    /// Changes that an apply would make, by place.
+    drift: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeLine {
+    name: String,
+    ready: bool,
+    roles: String,
+    version: String,
+    runtime: String,
+    address: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    host: String,
+    name: String,
+    /// RFC 3339.
+    expires: String,
+    days_left: i64,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let cluster = super::load(&args.file)?.cluster;
+    let plan = args.catalog.plan(&cluster).or_exit(Exit::Usage)?;
+    let status = block_on(async {
+        let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
+            .await
+            .or_exit(Exit::Usage)?;
+        let (drift, certificates, api) = futures::join!(
+            drift(plan, &fleet, &cluster),
+            certificates(&fleet, &cluster),
+            ask(&fleet, &cluster)
+        );
+        Ok(Status::new(&cluster, drift, certificates, api))
+    })?;
+    if args.json {
+        writeln!(anstream::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
+    } else {
+        write!(anstream::stdout(), "{}", status.text())?;
+    }
+    Ok(status.exit())
+}
+
+/// What an apply would change: the same look at the hosts that `plan` takes.
+async fn drift(
+    plan: crate::plan::Plan,
+    fleet: &Arc<Fleet>,
+    cluster: &Cluster,
+) -> BTreeMap<String, Vec<String>> {
+    let (events, mut receiver) = Events::channel();
+    let options = session::options(cluster, Mode::Plan, Vec::new());
+    apply::run(plan, fleet.clone(), events, options).await;
+    let mut drift: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    while let Ok(event) = receiver.try_recv() {
+        let (place, line) = match event {
+            Event::StepStarted {
+                place, step, summary, ..
+            } => (place, format!("{step}: {summary}")),
+            Event::PlaceFailed { place, failure, .. } => (place, failure.message),
+            _ => continue,
+        };
+        drift.entry(place).or_default().push(line);
+    }
+    drift
+}
+
+/// The cluster's own word, through the first control plane that gives one.
+async fn ask(fleet: &Fleet, cluster: &Cluster) -> Result<ClusterStatus, String> {
+    let mut reason = "the inventory has no control plane".to_owned();
+    for host in cluster.control_planes() {
+        match Access::open(fleet, host.name.as_str()).await {
+            Ok(access) => return access.api.status().await.map_err(|error| error.to_string()),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
+}
+
+/// What kubeadm says about the certificates of each control plane.
+async fn certificates(fleet: &Fleet, cluster: &Cluster) -> Vec<Certificate> {
+    let of = |host: String| async move {
+        let output = match fleet.host(&host).await {
+            Ok(connection) => {
+                connection
+                    .exec(Exec::new(
+                        "kubeadm certs check-expiration -o json 2>/dev/null\n",
+                        LIMIT,
+                    ))
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        // A host that does not answer is told with the others' drift.
+        let text = output.map(|output| output.stdout).unwrap_or_default();
+        read_certificates(&host, &serde_json::from_slice(&text).unwrap_or_default())
+    };
+    let asked = cluster.control_planes().map(|host| of(host.name.to_string()));
+    futures::future::join_all(asked)
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn read_certificates(host: &str, answer: &Value) -> Vec<Certificate> {
+    let all = ["certificates", "certificateAuthorities"]
+        .into_iter()
+        .filter_map(|key| answer[key].as_array())
+        .flatten();
+    let read = |certificate: &Value| {
+        let expires = certificate["expirationDate"].as_str()?;
+        let end: jiff::Timestamp = expires.parse().ok()?;
+        let days_left = (end - jiff::Timestamp::now())
+            .total(jiff::Unit::Hour)
+            .map_or(0.0, |hours| hours / 24.0);
+        #[expect(clippy::cast_possible_truncation, reason = "days fit by far")]
+        let days_left = days_left.floor() as i64;
+        let name = certificate["name"].as_str()?.to_owned();
+        Some(Certificate {
+            host: host.to_owned(),
+            name,
+            expires: expires.to_owned(),
+            days_left,
+        })
+    };
+    all.filter_map(read).collect()
+}
+
+impl Status {
+    fn new(
+        cluster: &Cluster,
+        drift: BTreeMap<String, Vec<String>>,
+        certificates: Vec<Certificate>,
+        api: Result<ClusterStatus, String>,
+    ) -> Self {
+        let mut status = Self {
+            cluster: cluster.name.clone(),
+            server: None,
+            version: None,
+            nodes: Vec::new(),
+            problems: Vec::new(),
+            certificates,
+            drift,
+        };
+        match api {
+            Ok(api) => status.take(api),
+            Err(reason) => status.problems.push(reason),
+        }
+        let soon = status
+            .certificates
+            .iter()
+            .filter(|certificate| certificate.days_left < SOON);
+        let soon = soon.map(|c| {
+            format!(
+                "certificate {} on {} ends in {} days: `kubeadm certs renew all` there",
+                c.name, c.host, c.days_left
+            )
+        });
+        status.problems.extend(soon.collect::<Vec<_>>());
+        status
+    }
+
+    fn take(&mut self, api: ClusterStatus) {
+        self.server = Some(api.server);
+        self.version = Some(api.version);
+        for node in api.nodes {
+            if !node.ready {
+                self.problems.push(format!("node {} is not ready", node.name));
+            }
+            let role = |label: &String| label.strip_prefix("node-role.kubernetes.io/").map(str::to_owned);
+            let roles: Vec<_> = node.labels.keys().filter_map(role).collect();
+            self.nodes.push(NodeLine {
+                name: node.name,
+                ready: node.ready,
+                roles: if roles.is_empty() {
+                    "worker".to_owned()
+                } else {
+                    roles.join(",")
+                },
+                version: node.version,
+                runtime: node.runtime,
+                address: node.internal_ip.unwrap_or_default(),
+            });
+        }
+        let sick = api.health.into_iter().filter(|check| !check.healthy);
+        self.problems
+            .extend(sick.map(|check| format!("{} is not healthy: {}", check.name, check.detail)));
+        let behind = api.workloads.into_iter().filter(|workload| !workload.ready);
+        self.problems
+            .extend(behind.map(|workload| format!("{}: {}", workload.target, workload.state)));
+    }
+
+    fn exit(&self) -> Exit {
+        match (&self.server, self.problems.is_empty()) {
+            (None, _) => Exit::Unreachable,
+            (Some(_), true) => Exit::Done,
+            (Some(_), false) => Exit::VerificationFailed,
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = match (&self.server, &self.version) {
+            (Some(server), Some(version)) => {
+                format!("{}: Kubernetes {version} at {server}\n\n", self.cluster)
+            }
+            _ => format!("{}: the API server does not answer\n\n", self.cluster),
+        };
+        let mut nodes = Table::new(["NODE", "STATE", "ROLES", "VERSION", "RUNTIME", "ADDRESS"]);
+        for node in &self.nodes {
+            let state = if node.ready { "ready" } else { "NOT READY" };
+            nodes.row([
+                &node.name,
+                state,
+                &node.roles,
+                &node.version,
+                &node.runtime,
+                &node.address,
+            ]);
+        }
+        text += &nodes.to_string();
+        if let Some(first) = self
+            .certificates
+            .iter()
+            .min_by_key(|certificate| certificate.days_left)
+        {
+            text += &format!(
+                "\ncertificates: the first to end is {} on {}, in {} days\n",
+                first.name, first.host, first.days_left
+            );
+        }
+        let list = |title: &str, lines: Vec<String>| match lines.as_slice() {
+            [] => format!("{title}: none\n"),
+            lines => format!("{title}:\n  {}\n", lines.join("\n  ")),
+        };
+        text += &list("problems", self.problems.clone());
+        let drift = self
+            .drift
+            .iter()
+            .flat_map(|(place, lines)| lines.iter().map(move |line| format!("{place}: {line}")));
+        text + &list("not as planned", drift.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn certificates_are_read_as_kubeadm_tells_them() {
+        let answer = json!({"certificates": [{"name": "apiserver", "expirationDate": "2020-01-01T00:00:00Z"}],
+            "certificateAuthorities": [{"name": "ca", "expirationDate": "2990-01-01T00:00:00Z"}]});
+        let found = read_certificates("cp1", &answer);
+        assert_eq!(
+            found
+                .iter()
+                .map(|c| (c.name.as_str(), c.days_left < SOON))
+                .collect::<Vec<_>>(),
+            [("apiserver", true), ("ca", false)]
+        );
+        assert!(read_certificates("cp1", &Value::Null).is_empty());
+    }
+}

@@ -1,0 +1,59 @@
+//! Columns of text.
+
+use std::fmt;
+
+/// A table whose columns are as wide as their widest cell.
+pub(super) struct Table<const N: usize> {
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    /// A table with a heading and no rows.
+    pub(super) fn new(heading: [&str; N]) -> Self {
+        Self {
+            rows: vec![heading.map(str::to_owned)],
+        }
+    }
+
+    /// Adds a row.
+    pub(super) fn row(&mut self, cells: [&str; N]) {
+        self.rows.push(cells.map(str::to_owned));
+    }
+}
+
+impl<const N: usize> fmt::Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<_> = (0..N).map(width).collect();
+        for row in &self.rows {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn columns_line_up_and_lines_end_without_blanks() {
+        let mut table = Table::new(["NODE", "STATE"]);
+        table.row(["control-plane-1", "ready"]);
+        table.row(["w1", ""]);
+        assert_eq!(
+            table.to_string(),
+            "NODE             STATE\ncontrol-plane-1  ready\nw1\n"
+        );
+    }
+}
