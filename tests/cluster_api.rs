@@ -458,3 +458,29 @@ async fn a_pod_without_place_or_configuration_is_explained() {
     let error = rollout(deployment("cib-lost", "2", &lost), 15).await.unwrap_err();
     assert!(error.contains("configmap \"cib-no-such\" not found"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster"]
+async fn a_broken_version_is_replaced_by_a_good_one() {
+    let api = api().await;
+    for (kind, target_kind) in [
+        ("Deployment", RolloutKind::Deployment),
+        ("StatefulSet", RolloutKind::StatefulSet),
+    ] {
+        let version = |tag: &str| {
+            let mut object = deployment("cib-mended", tag, &json!({"command": ["sleep", "1000"]}));
+            object["kind"] = kind.into();
+            object
+        };
+        let id = ObjectId::of(&version("9")).unwrap();
+        api.delete(&id, Duration::from_secs(60)).await.unwrap();
+        api.apply(&[version("9")]).await.unwrap();
+        let target = RolloutTarget::new(target_kind, "default", "cib-mended");
+        api.wait(&target, Duration::from_secs(300), |_| {})
+            .await
+            .unwrap_err();
+        api.apply(&[version("2")]).await.unwrap();
+        api.wait(&target, Duration::from_secs(60), |_| {}).await.unwrap();
+        api.delete(&id, Duration::from_secs(60)).await.unwrap();
+    }
+}

@@ -19,10 +19,21 @@ pub(super) struct Trouble {
     pub(super) hint: Option<&'static str>,
     /// How long such a state may last until waiting has no sense.
     pub(super) patience: Option<Duration>,
-    /// Whether the log to read is that of the run before.
-    pub(super) previous: bool,
-    /// Whether it has a log at all.
-    pub(super) ran: bool,
+    /// Whether it does not run, and not because it waits for its turn.
+    pub(super) stopped: bool,
+    /// Whose log tells more.
+    pub(super) log: LogOf,
+}
+
+/// The run of a container that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogOf {
+    /// It never ran.
+    Nothing,
+    /// The one that runs, or ran last without being followed by another.
+    ThisRun,
+    /// The one before: another is about to be started.
+    RunBefore,
 }
 
 /// The containers of a pod that are in trouble, init containers first.
@@ -64,8 +75,12 @@ fn trouble(status: &Value, init: bool) -> Option<Trouble> {
         init,
         hint: hint(&problem),
         patience: patience(reason, &problem, restarts),
-        previous: state == "waiting" && last.is_object(),
-        ran: state != "waiting" || last.is_object(),
+        stopped: state != "running",
+        log: match state.as_str() {
+            "waiting" if last.is_object() => LogOf::RunBefore,
+            "waiting" => LogOf::Nothing,
+            _ => LogOf::ThisRun,
+        },
         problem,
     })
 }
@@ -159,9 +174,9 @@ mod tests {
         let status = json!({"name": "node", "restartCount": 4, "ready": false,
             "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
             "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}});
-        let found = one("containerStatuses", &status).map(|t| (t.problem, t.patience.is_some(), t.previous));
+        let found = one("containerStatuses", &status).map(|t| (t.problem, t.patience.is_some(), t.log));
         let text = "CrashLoopBackOff: back-off 40s; 4 restarts; last run ended: exit code 1 (Error)";
-        assert_eq!(found, Some((text.to_owned(), true, true)));
+        assert_eq!(found, Some((text.to_owned(), true, LogOf::RunBefore)));
     }
 
     #[test]

@@ -6,8 +6,12 @@ mod causes;
 mod container;
 mod event;
 mod explanation;
+mod node_causes;
+mod pod_causes;
 mod scene;
 mod state;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use explanation::{Cause, Explanation};

@@ -31,33 +31,33 @@ pub(super) struct Scene {
     pub(super) now: Timestamp,
 }
 
+impl Scene {
+    /// Without logs, which are read only when they are shown.
+    pub(super) fn explanation(&self) -> Explanation {
+        Explanation {
+            target: self.target.to_string(),
+            state: state(self.target.kind, self.live.as_ref()).text,
+            causes: causes(self),
+        }
+    }
+}
+
 impl Api {
     /// Why `target` is not ready, with the logs of failing containers.
     pub async fn explain(&self, target: &RolloutTarget) -> Result<Explanation, ApiError> {
         let live = self.read(&target.id()).await?;
-        let mut explanation = self.causes_of(target, live).await?;
+        let mut explanation = self.scene(target, live).await?.explanation();
         self.add_logs(&mut explanation).await;
         Ok(explanation)
     }
 
-    /// The same from a live object that was just read, and without logs.
-    pub(super) async fn causes_of(
-        &self,
-        target: &RolloutTarget,
-        live: Option<Value>,
-    ) -> Result<Explanation, ApiError> {
-        let scene = self
-            .scene(target, live)
-            .await
-            .map_err(|e| e.during(format_args!("look into {target}")))?;
-        Ok(Explanation {
-            target: target.to_string(),
-            state: state(target.kind, scene.live.as_ref()).text,
-            causes: causes(&scene),
-        })
+    /// What is around a target that was just read.
+    pub(super) async fn scene(&self, target: &RolloutTarget, live: Option<Value>) -> Result<Scene, ApiError> {
+        let scene = self.read_scene(target, live).await;
+        scene.map_err(|e| e.during(format_args!("look into {target}")))
     }
 
-    async fn scene(&self, target: &RolloutTarget, live: Option<Value>) -> Result<Scene, ApiError> {
+    async fn read_scene(&self, target: &RolloutTarget, live: Option<Value>) -> Result<Scene, ApiError> {
         let list = async |path: String| -> Result<Vec<Value>, ApiError> {
             let mut list = self.json(Call::get(path)).await?;
             Ok(list["items"]

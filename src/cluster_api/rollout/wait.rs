@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::causes::hopeless;
+use super::causes::{hopeless, stuck_pod};
 use super::explanation::{Cause, Explanation};
 use super::state::{RolloutTarget, state};
+use crate::cluster_api::call::Call;
 use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 
@@ -48,107 +49,131 @@ impl Api {
     }
 
     /// Waits until `target` is ready, at most `limit`; `progress` hears each new state, such as `1 of 3 pods ready`.
+    ///
+    /// Changes nothing, with one exception: a broken pod of the version before that a stateful set would wait for
+    /// for ever is deleted, as its documentation asks for.
     pub async fn wait(
         &self,
         target: &RolloutTarget,
         limit: Duration,
         mut progress: impl FnMut(&str) + Send,
     ) -> Result<(), RolloutError> {
-        let deadline = Instant::now() + limit;
-        let mut seen = Seen::default();
-        loop {
-            let (live, version) = match self.read(&target.id()).await {
-                Ok(live) => {
-                    seen.answered = Instant::now();
-                    let version = live.as_ref().map(|o| o["metadata"]["resourceVersion"].clone());
-                    (live, version)
-                }
-                Err(e) if !e.may_heal() || seen.answered.elapsed() > AWAY || Instant::now() >= deadline => {
-                    return Err(e.into());
-                }
-                Err(_) => {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                    continue;
-                }
-            };
-            let state = state(target.kind, live.as_ref());
-            if seen.state != state.text {
-                progress(&state.text);
-                seen.state = state.text;
+        let mut wait = Wait {
+            api: self,
+            target,
+            limit,
+            deadline: Instant::now() + limit,
+            state: String::new(),
+            answered: Instant::now(),
+            looked: Instant::now(),
+            bad_since: BadSince::default(),
+        };
+        while !wait.round(&mut progress).await? {}
+        Ok(())
+    }
+}
+
+/// A wait under way, and what it remembers from one round to the next.
+struct Wait<'a> {
+    api: &'a Api,
+    target: &'a RolloutTarget,
+    limit: Duration,
+    deadline: Instant,
+    /// The last state that was told.
+    state: String,
+    /// When the API server last answered.
+    answered: Instant,
+    /// When causes were last looked for.
+    looked: Instant,
+    bad_since: BadSince,
+}
+
+impl Wait<'_> {
+    /// Looks once, and returns when it is time to look again; `true` when all is ready.
+    async fn round(&mut self, progress: &mut (impl FnMut(&str) + Send)) -> Result<bool, RolloutError> {
+        let live = match self.api.read(&self.target.id()).await {
+            Ok(live) => live,
+            Err(e) if !e.may_heal() || self.answered.elapsed() > AWAY || self.late() => return Err(e.into()),
+            Err(_) => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                return Ok(false);
             }
-            if state.done {
-                return Ok(());
-            }
-            self.look(target, live, &mut seen, (deadline, limit)).await?;
-            let path = watch_path(target, version.as_ref());
-            let left = deadline.saturating_duration_since(Instant::now());
-            self.await_event(&path, LOOK.min(left)).await;
+        };
+        self.answered = Instant::now();
+        let version = live
+            .as_ref()
+            .map(|live| live["metadata"]["resourceVersion"].clone());
+        let state = state(self.target.kind, live.as_ref());
+        if self.state != state.text {
+            progress(&state.text);
+            self.state = state.text;
         }
+        if state.done {
+            return Ok(true);
+        }
+        if self.late() || self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            self.look(live, progress).await?;
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let path = watch_path(self.target, version.as_ref());
+        self.api.await_event(&path, LOOK.min(left)).await;
+        Ok(false)
     }
 
-    /// Looks for causes when it is time to, and fails when one is hopeless or the deadline passed.
+    fn late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Looks for causes, and fails when one is hopeless or the deadline passed.
     async fn look(
-        &self,
-        target: &RolloutTarget,
+        &mut self,
         live: Option<Value>,
-        seen: &mut Seen,
-        (deadline, limit): (Instant, Duration),
+        progress: &mut (impl FnMut(&str) + Send),
     ) -> Result<(), RolloutError> {
-        let late = Instant::now() >= deadline;
-        if !late && seen.looked.elapsed() < LOOK {
-            return Ok(());
-        }
-        seen.looked = Instant::now();
-        let mut explanation = match self.causes_of(target, live).await {
-            Ok(explanation) => explanation,
+        let late = self.late();
+        let scene = match self.api.scene(self.target, live).await {
+            Ok(scene) => scene,
             // The next round asks again; only the end needs an answer.
             Err(e) if !late && e.may_heal() => return Ok(()),
             Err(e) => return Err(e.into()),
         };
-        let hopeless = seen.hopeless(&explanation.causes);
+        if let Some(pod) = stuck_pod(&scene).filter(|_| !late) {
+            progress(&format!(
+                "pod {pod} of the version before is broken: deleting it, so that it is replaced"
+            ));
+            let path = format!("/api/v1/namespaces/{}/pods/{pod}", self.target.namespace);
+            self.api.json_opt(Call::delete(path)).await?;
+            return Ok(());
+        }
+        let mut explanation = scene.explanation();
+        let hopeless = self.bad_since.hopeless(&explanation.causes);
         if late || hopeless {
-            self.add_logs(&mut explanation).await;
+            self.api.add_logs(&mut explanation).await;
         }
         match (hopeless, late) {
             (true, _) => Err(RolloutError::Hopeless { explanation }),
-            (false, true) => Err(RolloutError::TimedOut { limit, explanation }),
+            (false, true) => Err(RolloutError::TimedOut {
+                limit: self.limit,
+                explanation,
+            }),
             (false, false) => Ok(()),
         }
     }
 }
 
-/// What a wait remembers between two looks.
-struct Seen {
-    state: String,
-    answered: Instant,
-    looked: Instant,
-    /// When each place was first seen in a state that does not heal.
-    since: HashMap<String, Instant>,
-}
+/// When each place was first seen in a state that does not heal.
+#[derive(Default)]
+struct BadSince(HashMap<String, Instant>);
 
-impl Default for Seen {
-    fn default() -> Self {
-        Self {
-            state: String::new(),
-            answered: Instant::now(),
-            looked: Instant::now(),
-            since: HashMap::new(),
-        }
-    }
-}
-
-impl Seen {
+impl BadSince {
     fn hopeless(&mut self, causes: &[Cause]) -> bool {
         let bad = |place: &String| causes.iter().any(|c| c.patience.is_some() && c.place == *place);
-        self.since.retain(|place, _| bad(place));
+        self.0.retain(|place, _| bad(place));
         for cause in causes.iter().filter(|cause| cause.patience.is_some()) {
-            self.since.entry(cause.place.clone()).or_insert_with(Instant::now);
+            self.0.entry(cause.place.clone()).or_insert_with(Instant::now);
         }
-        let age = |cause: &Cause| {
-            self.since
-                .get(&cause.place)
-                .map_or(Duration::ZERO, Instant::elapsed)
-        };
+        let age = |cause: &Cause| self.0.get(&cause.place).map_or(Duration::ZERO, Instant::elapsed);
         hopeless(causes, age).is_some()
     }
 }
@@ -169,7 +194,7 @@ mod tests {
     fn a_state_that_heals_in_between_starts_anew() {
         let mut bad = Cause::new("pod a", "CrashLoopBackOff");
         bad.patience = Some(Duration::from_millis(30));
-        let mut seen = Seen::default();
+        let mut seen = BadSince::default();
         assert!(!seen.hopeless(std::slice::from_ref(&bad)));
         std::thread::sleep(Duration::from_millis(40));
         assert!(!seen.hopeless(&[]));

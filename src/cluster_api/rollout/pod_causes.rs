@@ -1,0 +1,126 @@
+//! What keeps one pod from being ready.
+
+use serde_json::Value;
+
+use super::container::{LogOf, Trouble, troubles};
+use super::event::warnings;
+use super::explanation::{Cause, LogSource};
+use super::scene::Scene;
+use crate::cluster_api::node::Condition;
+
+/// Nothing for a pod that is ready or has done its work.
+pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (namespace, name) = (
+        text(&pod["metadata"]["namespace"]),
+        text(&pod["metadata"]["name"]),
+    );
+    let conditions = Condition::all(pod);
+    let done = pod["status"]["phase"] == "Succeeded"
+        || conditions.iter().any(|c| c.kind == "Ready" && c.status == "True");
+    if done {
+        return Vec::new();
+    }
+    let node = match pod["spec"]["nodeName"].as_str() {
+        Some(node) => format!(" on {node}"),
+        None => String::new(),
+    };
+    let place = format!("pod {namespace}/{name}{node}");
+    let events = warnings(&scene.events, "Pod", &name, scene.now);
+    let mut found = of_phase(&place, pod, &conditions);
+    found.extend(
+        troubles(pod)
+            .into_iter()
+            .map(|t| of_container(&place, &namespace, &name, t)),
+    );
+    if found.is_empty() {
+        let phase = text(&pod["status"]["phase"]);
+        found.push(Cause::new(&place, format!("is being made ready (phase {phase})")));
+    }
+    let news: Vec<_> = events
+        .into_iter()
+        .filter(|event| is_news(event, &found))
+        .collect();
+    if let Some(first) = found.first_mut() {
+        first.events = news;
+    }
+    found
+}
+
+/// Whether an event says more than the causes already do.
+fn is_news(event: &str, causes: &[Cause]) -> bool {
+    let (reason, message) = event.split_once("): ").unwrap_or(("", event));
+    let message = message.trim_start_matches("Error: ");
+    let detail = |cause: &Cause| {
+        cause
+            .problem
+            .split_once(": ")
+            .map_or(String::new(), |(_, detail)| detail.to_owned())
+    };
+    let said = |cause: &Cause| {
+        cause.problem.contains(message) || detail(cause).len() > 20 && message.contains(&detail(cause))
+    };
+    let back_off =
+        reason.starts_with("BackOff") || message == "ErrImagePull" || message == "ImagePullBackOff";
+    !back_off && !causes.iter().any(said)
+}
+
+/// What concerns the whole pod: not scheduled, evicted, not going.
+fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
+    let mut found = Vec::new();
+    let unscheduled = conditions
+        .iter()
+        .find(|c| c.kind == "PodScheduled" && c.status == "False");
+    if let Some(condition) = unscheduled {
+        let mut cause = Cause::new(place, format!("{}: {}", condition.reason, condition.message));
+        cause.hint = scheduling_hint(&condition.message);
+        found.push(cause);
+    }
+    if pod["status"]["phase"] == "Failed" {
+        let text = |field: &str| pod["status"][field].as_str().unwrap_or_default();
+        found.push(Cause::new(
+            place,
+            format!("failed: {} {}", text("reason"), text("message"))
+                .trim()
+                .to_owned(),
+        ));
+    }
+    if let Some(since) = pod["metadata"]["deletionTimestamp"].as_str() {
+        found.push(Cause::new(place, format!("is being deleted since {since}")));
+    }
+    found
+}
+
+fn of_container(place: &str, namespace: &str, pod: &str, trouble: Trouble) -> Cause {
+    let kind = if trouble.init {
+        "init container"
+    } else {
+        "container"
+    };
+    let mut cause = Cause::new(format!("{place}, {kind} {}", trouble.container), trouble.problem);
+    cause.hint = trouble.hint;
+    cause.patience = trouble.patience;
+    cause.log_source = (trouble.log != LogOf::Nothing).then(|| LogSource {
+        namespace: namespace.to_owned(),
+        pod: pod.to_owned(),
+        container: trouble.container,
+        previous: trouble.log == LogOf::RunBefore,
+    });
+    cause
+}
+
+fn scheduling_hint(message: &str) -> Option<&'static str> {
+    if message.contains("Insufficient") {
+        Some("no node has enough free cpu or memory for its requests: lower them or add a node")
+    } else if message.contains("disk-pressure") || message.contains("memory-pressure") {
+        Some("the nodes are short of disk or memory, and take no pods until that is mended")
+    } else if message.contains("not-ready") {
+        Some("the nodes are not ready yet: they keep pods away until their network is up")
+    } else if message.contains("untolerated taint") {
+        Some("taints keep this pod off the nodes: join a node without, or allow pods on the control plane")
+    } else if message.contains("unbound immediate PersistentVolumeClaims") {
+        Some("its volume claim is not bound: see the storage provisioner")
+    } else {
+        None
+    }
+}
