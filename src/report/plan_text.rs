@@ -65,15 +65,15 @@ pub(super) fn closing(run: &Run, palette: &Palette) -> String {
         .iter()
         .filter(|track| !track.changes.is_empty())
         .map(|track| track.place.as_str());
-    let missing = match run.failures().count() {
-        0 => String::new(),
-        number => format!(
-            ", and {} that couldn't be looked at",
-            words::count(number, "place")
-        ),
+    let unseen: Vec<String> = run.failures().map(|(track, _, _)| track.place.clone()).collect();
+    let is_whole = unseen.is_empty();
+    let missing = if is_whole {
+        String::new()
+    } else {
+        format!("; incomplete for {}", words::list(&unseen, NAMED))
     };
     match run.changes() {
-        0 if missing.is_empty() => palette.good.apply_to("No changes.").to_string(),
+        0 if is_whole => palette.good.apply_to("No changes.").to_string(),
         0 => format!("No changes elsewhere{missing}."),
         number => {
             let text = format!(

@@ -261,12 +261,8 @@ impl Track {
         self.changes.iter().filter(|change| change.is_made).count()
     }
 
-    /// What the step does or did.
-    pub(super) fn summary_of(&self, step: &str) -> Option<&str> {
-        self.changes
-            .iter()
-            .rev()
-            .find(|change| change.step == step)
-            .map(|change| change.summary.as_str())
+    /// What the step changes or has changed.
+    pub(super) fn change(&self, step: &str) -> Option<&Change> {
+        self.changes.iter().rev().find(|change| change.step == step)
     }
 }

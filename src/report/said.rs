@@ -88,6 +88,10 @@ fn needed(event: &Event) -> u8 {
 fn is_of_the_plan(event: &Event) -> bool {
     matches!(
         event,
-        Event::StepStarted { .. } | Event::PlaceDone { .. } | Event::Waiting { .. } | Event::Note { .. }
+        Event::StepStarted { .. }
+            | Event::PlaceDone { .. }
+            | Event::PlaceFailed { .. }
+            | Event::Waiting { .. }
+            | Event::Note { .. }
     )
 }

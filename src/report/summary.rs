@@ -148,7 +148,12 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
     let changes = words::count(run.changes(), "change");
     if !has_failed {
         let places = words::places(run.tracks.iter().map(|track| track.place.as_str()));
-        let text = format!("{} done: {changes} on {places} in {time}", run.title());
+        let made = if run.changes() == 0 {
+            "nothing to change"
+        } else {
+            &changes
+        };
+        let text = format!("{} done: {made} on {places} in {time}", run.title());
         return palette.good.apply_to(text).to_string();
     }
     let mut parts = vec![format!("{} of {} done", counts.done, run.tracks.len())];

@@ -98,6 +98,28 @@ fn a_plan_without_changes_says_so() {
 }
 
 #[test]
+fn a_plan_says_for_whom_it_is_incomplete() {
+    let events = vec![
+        started("plan", &["m1", "w1"]),
+        failed("w1", None, Class::Unreachable, "no route"),
+        step("m1", "swap", "turn swap off", &[]),
+        done("m1", 1),
+        finished(1, 1, 0, 1),
+    ];
+    let (text, report) = plain(events, 0);
+    assert_snapshot!(text, @"
+    m1 (1 change)
+      ~ swap: turn swap off
+
+    UNREACHABLE w1: no route
+
+    Plan: 1 change on 1 host; incomplete for w1.
+    Debug log: /state/run.log
+    ");
+    assert_eq!(report.plan_exit_code(), Exit::Unreachable);
+}
+
+#[test]
 fn the_lock_is_a_code_of_its_own() {
     let message = "anna@laptop has been running apply since 12:00";
     let events = vec![
@@ -147,7 +169,7 @@ fn a_note_about_the_run_is_no_place_of_it() {
         0,
     );
     assert!(
-        text.contains("[run] note: stopping") && text.contains("0 changes on 1 host in"),
+        text.contains("[run] note: stopping") && text.contains("nothing to change on 1 host in"),
         "{text}"
     );
     assert!(!text.contains("not done"), "{text}");

@@ -1,5 +1,7 @@
 //! The view on a terminal: what is settled scrolls up, what goes on is redrawn below it.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::event::Event;
@@ -78,18 +80,32 @@ impl Tty {
             | Event::StepStarted { .. } => Vec::new(),
             Event::StepDone { .. } | Event::PlaceDone { changed: 0, .. } if is_many => Vec::new(),
             Event::StepDone { .. } if run.is_plan() => Vec::new(),
-            Event::StepDone { place, step, took } => {
-                let summary = run
-                    .find(place)
-                    .and_then(|track| track.summary_of(step))
-                    .unwrap_or("changed");
-                let took = self.palette.quiet.apply_to(words::took(*took));
-                vec![self.prefixed(run, place, &format!("{step}: {summary}  {took}"))]
-            }
+            Event::StepDone { place, step, took } => self.made(run, place, step, *took),
             _ => said::about(event, run, &self.palette, self.verbosity)
                 .map(|(place, texts)| texts.iter().map(|text| self.prefixed(run, place, text)).collect())
                 .unwrap_or_default(),
         }
+    }
+
+    /// A change that was made; how long it took where that was noticeable.
+    fn made(&self, run: &Run, place: &str, step: &str, took: Duration) -> Vec<String> {
+        let change = run.find(place).and_then(|track| track.change(step));
+        let summary = change.map_or("changed", |change| change.summary.as_str());
+        let took = if took.as_secs() == 0 {
+            String::new()
+        } else {
+            format!("  {}", words::took(took))
+        };
+        let mut lines = vec![format!("{step}: {summary}{}", self.palette.quiet.apply_to(took))];
+        if let (Some(change), true) = (change, self.verbosity > 0) {
+            lines.extend(
+                change
+                    .detail
+                    .iter()
+                    .map(|line| format!("    {}", self.palette.diff(line))),
+            );
+        }
+        lines.iter().map(|line| self.prefixed(run, place, line)).collect()
     }
 
     fn prefixed(&self, run: &Run, place: &str, text: &str) -> String {
