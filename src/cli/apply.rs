@@ -15,8 +15,8 @@ Examples:
   ci-bootstrap apply inventory.yaml --limit w3 --limit w4
   ci-bootstrap apply inventory.yaml --yes --json > run.jsonl
 
-On a terminal the changes are shown first and made when you agree. A run that was interrupted, killed or cut
-off is finished by the next one. Exit codes are listed in `ci-bootstrap --help`.")]
+On a terminal the changes are shown first and made when you agree. A run that was interrupted,
+killed or cut off is finished by the next one. Exit codes are listed in `ci-bootstrap --help`.")]
 pub(super) struct Args {
     #[command(flatten)]
     run: RunArgs,

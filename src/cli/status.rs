@@ -33,7 +33,8 @@ Examples:
   ci-bootstrap status inventory.yaml
   ci-bootstrap status inventory.yaml --json | jq '.certificates'
 
-Exits with 5 when a node is not ready, a component is not healthy or a certificate ends within 30 days.")]
+Exits with 5 when a node is not ready, a component is not healthy or a certificate ends within
+30 days.")]
 pub(super) struct Args {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]

@@ -22,8 +22,9 @@ Examples:
   ci-bootstrap trust inventory.yaml
   ci-bootstrap trust inventory.yaml --yes      # in a network that nobody else can listen on
 
-Compare the fingerprints with what `ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub` prints on each host's
-console. A key that has changed is never recorded: remove the old one with `ssh-keygen -R` first.")]
+Compare the fingerprints with what `ssh-keygen -l -f /etc/ssh/ssh_host_ed25519_key.pub` prints
+on each host's console. A key that has changed is never recorded: remove the old one with
+`ssh-keygen -R` first.")]
 pub(super) struct Args {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]

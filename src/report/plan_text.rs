@@ -74,7 +74,7 @@ pub(super) fn closing(run: &Run, palette: &Palette) -> String {
     };
     match run.changes() {
         0 if is_whole => palette.good.apply_to("No changes.").to_string(),
-        0 => format!("No changes elsewhere{missing}."),
+        0 => format!("No changes{missing}."),
         number => {
             let text = format!(
                 "Plan: {} on {}",
