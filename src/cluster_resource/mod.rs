@@ -10,6 +10,7 @@ use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
 
 mod calico;
+mod kube_proxy;
 mod node_labels;
 mod node_ready;
 mod rollout;
@@ -68,7 +69,14 @@ pub enum ClusterKindError {
     },
 }
 
-const KINDS: [&str; 5] = ["calico", "clusterSettings", "nodeLabels", "nodeReady", "rollout"];
+const KINDS: [&str; 6] = [
+    "calico",
+    "clusterSettings",
+    "kubeProxy",
+    "nodeLabels",
+    "nodeReady",
+    "rollout",
+];
 
 /// Whether a playbook's word names a kind of this module.
 pub fn is_kind(name: &str) -> bool {
@@ -88,6 +96,7 @@ pub fn resource(
     let host = || host.ok_or_else(|| ClusterKindError::NeedsHost(kind.to_owned()));
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
+        "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
