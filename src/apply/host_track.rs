@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, JoinTicket, Known, Seen, Standing, Topic, Wants};
+use crate::resource::{Action, Seen, Topic, Wants};
 use crate::transport::{Exec, Output, Transport};
 
-use super::batch::{self, Line, Lines};
-use super::election::Duty;
-use super::{Access, AccessError, Mode, Run, failure, stale};
+use super::batch::{self, Line};
+use super::listener::Listener;
+use super::{Mode, Run, failure};
 
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
@@ -31,7 +31,7 @@ pub(super) struct Tally {
 }
 
 /// A failure with the step it belongs to.
-type Stopped = (Option<String>, Failure);
+pub(super) type Stopped = (Option<String>, Failure);
 
 impl Run {
     /// Brings a host's steps into sync, or says what differs.
@@ -59,11 +59,11 @@ impl Run {
 }
 
 /// The state of one host's track.
-struct HostTrack<'a> {
-    run: &'a Run,
-    name: &'a str,
+pub(super) struct HostTrack<'a> {
+    pub(super) run: &'a Run,
+    pub(super) name: &'a str,
     host: Arc<dyn Transport>,
-    steps: &'a [HostStep],
+    pub(super) steps: &'a [HostStep],
     /// How often each step was done.
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
@@ -109,7 +109,7 @@ impl HostTrack<'_> {
         }
     }
 
-    fn fail(&self, index: usize, failure: Failure) -> Stopped {
+    pub(super) fn fail(&self, index: usize, failure: Failure) -> Stopped {
         (Some(self.steps[index].head.name.clone()), failure)
     }
 
@@ -280,7 +280,7 @@ impl HostTrack<'_> {
         Ok(None)
     }
 
-    async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
+    pub(super) async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
         let waited = self
             .run
             .wait_for(self.name, &self.steps[index].head.name, needs)
@@ -345,63 +345,6 @@ impl HostTrack<'_> {
         batch
     }
 
-    /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
-    async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
-        if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
-            // It is in already and only has to be mended: no ticket, and nothing of it is stale.
-            return Ok(Known::default());
-        }
-        let access_failed = |error| self.fail(index, failure::access(&error));
-        match self.steps[index].resource.wants() {
-            Wants::Nothing => Ok(Known::default()),
-            Wants::WorkerTicket => {
-                let access = self.run.access().await.map_err(access_failed)?;
-                let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
-                Ok(Known { join: Some(ticket) })
-            }
-            Wants::ControlPlane => {
-                let duty = self.run.election.duty(self.name).await;
-                let duty =
-                    duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
-                if duty == Duty::Found {
-                    return Ok(Known::default());
-                }
-                // One that joins waits for the others' API server; its own will only come after.
-                self.run.give_up(
-                    self.name,
-                    &Fact::ApiServer,
-                    "no control plane has an API server that answers",
-                );
-                self.wait(index, &[Fact::ApiServer]).await?;
-                let access = self.run.access().await.map_err(access_failed)?;
-                let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
-                Ok(Known { join: Some(ticket) })
-            }
-        }
-    }
-
-    async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(&access.api, self.name, self.address()).await?;
-        self.run.tickets.worker(access, &self.run.options.endpoint).await
-    }
-
-    async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(&access.api, self.name, self.address()).await?;
-        stale::forget_etcd_member(access, self.address()).await?;
-        self.run
-            .tickets
-            .control_plane(access, &self.run.options.endpoint)
-            .await
-    }
-
-    fn address(&self) -> &str {
-        self.run
-            .options
-            .addresses
-            .get(self.name)
-            .map_or("", String::as_str)
-    }
-
     async fn execute(
         &self,
         first: usize,
@@ -423,90 +366,11 @@ impl HostTrack<'_> {
             timeout: limit,
             live: Some(live),
         });
-        let (output, failed) = tokio::join!(
-            exec,
-            Listener {
-                track: self,
-                first,
-                found,
-                running: None
-            }
-            .listen(lines)
-        );
+        let (output, failed) = tokio::join!(exec, Listener::new(self, first, found).listen(lines));
         if let Some(stopped) = failed {
             return Err(stopped);
         }
         let current = actions.first().map_or(first, |(index, _)| *index);
         output.map_err(|error| self.fail(current, failure::transport(&error)))
-    }
-}
-
-/// Follows the output of a batch while it runs.
-struct Listener<'a> {
-    track: &'a HostTrack<'a>,
-    first: usize,
-    found: &'a [Found],
-    running: Option<(usize, Instant, Vec<String>)>,
-}
-
-impl Listener<'_> {
-    /// Sends events for what the lines say; the result is the failure of the step that failed.
-    async fn listen(mut self, mut bytes: mpsc::UnboundedReceiver<Vec<u8>>) -> Option<Stopped> {
-        let mut lines = Lines::default();
-        let mut failed = None;
-        while let Some(chunk) = bytes.recv().await {
-            for line in lines.feed(&chunk) {
-                failed = failed.or(self.line(&line));
-            }
-        }
-        failed
-    }
-
-    fn line(&mut self, line: &str) -> Option<Stopped> {
-        let place = || self.track.name.to_owned();
-        match batch::read_line(line) {
-            Line::Begin(index) => {
-                let change = self
-                    .found
-                    .get(index - self.first)
-                    .and_then(Found::change)
-                    .cloned();
-                let (summary, detail) =
-                    change.map_or_else(Default::default, |change| (change.summary, change.detail));
-                let step = self.track.steps[index].head.name.clone();
-                self.track.run.events.send(Event::StepStarted {
-                    place: place(),
-                    step,
-                    summary,
-                    detail,
-                });
-                self.running = Some((index, Instant::now(), Vec::new()));
-            }
-            Line::End(index, status) => {
-                let (_, began, output) = self.running.take()?;
-                let head = &self.track.steps[index].head;
-                if status != 0 {
-                    return Some(self.track.fail(index, failure::command(head, status, &output)));
-                }
-                self.track.run.events.send(Event::StepDone {
-                    place: place(),
-                    step: head.name.clone(),
-                    took: began.elapsed(),
-                });
-            }
-            Line::Text(text) => {
-                if let Some((index, _, output)) = &mut self.running {
-                    output.push(text.to_owned());
-                    let step = self.track.steps[*index].head.name.clone();
-                    self.track.run.events.send(Event::Output {
-                        place: place(),
-                        step,
-                        line: text.to_owned(),
-                    });
-                }
-            }
-            Line::Unfinished(_) => {}
-        }
-        None
     }
 }

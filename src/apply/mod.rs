@@ -21,6 +21,8 @@ mod cluster_steps;
 mod election;
 mod failure;
 mod host_track;
+mod knowledge;
+mod listener;
 mod lock;
 mod stale;
 mod tickets;

@@ -1,7 +1,5 @@
 //! From a valid cluster and the playbooks to tracks of steps.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::cluster_resource::{ClusterKindError, ClusterResource};
@@ -10,6 +8,7 @@ use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
 use crate::template::{TemplateError, Templates};
 
+use super::order;
 use super::values::{fill, is_true, text, with};
 use super::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
 
@@ -101,7 +100,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
         cluster: cluster.name.clone(),
         tracks,
     };
-    check_facts(&plan)?;
+    order::check(&plan)?;
     Ok(plan)
 }
 
@@ -267,54 +266,6 @@ fn kind_error(step: &StepText, reason: &impl ToString) -> PlanError {
         origin: step.origin.to_string(),
         step: step.name.clone(),
         reason: reason.to_string(),
-    }
-}
-
-/// Lets all tracks run in thought: whoever is still waiting when nobody can go on would wait for ever.
-fn check_facts(plan: &Plan) -> Result<(), PlanError> {
-    let provided: BTreeSet<_> = plan
-        .tracks
-        .iter()
-        .flat_map(Track::heads)
-        .flat_map(|head| &head.provides)
-        .collect();
-    for track in &plan.tracks {
-        for head in track.heads() {
-            if let Some(fact) = head.needs.iter().find(|fact| !provided.contains(fact)) {
-                return Err(PlanError::NobodyProvides {
-                    place: track.place.clone(),
-                    step: head.name.clone(),
-                    fact: fact.clone(),
-                });
-            }
-        }
-    }
-    let mut known = BTreeSet::new();
-    let mut tracks: Vec<_> = plan
-        .tracks
-        .iter()
-        .map(|track| (&track.place, track.heads().peekable()))
-        .collect();
-    loop {
-        let mut moved = false;
-        for (_, heads) in &mut tracks {
-            while let Some(head) = heads.next_if(|head| head.needs.iter().all(|fact| known.contains(fact))) {
-                known.extend(&head.provides);
-                moved = true;
-            }
-        }
-        if !moved {
-            break;
-        }
-    }
-    let stuck = tracks
-        .iter_mut()
-        .filter_map(|(place, heads)| heads.peek().map(|head| format!("{place}: {}", head.name)));
-    let stuck: Vec<_> = stuck.collect();
-    if stuck.is_empty() {
-        Ok(())
-    } else {
-        Err(PlanError::Cycle(stuck.join(", ")))
     }
 }
 

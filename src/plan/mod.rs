@@ -2,6 +2,7 @@
 
 mod build;
 mod fact;
+mod order;
 mod step;
 mod values;
 

@@ -1,0 +1,67 @@
+//! What an action needs to know before it can be written: who founds the cluster, or a ticket to join it.
+
+use crate::plan::Fact;
+use crate::resource::{JoinTicket, Known, Seen, Standing, Wants};
+
+use super::election::Duty;
+use super::host_track::{HostTrack, Stopped};
+use super::{Access, AccessError, failure, stale};
+
+impl HostTrack<'_> {
+    /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
+    pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
+        if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
+            // It is in already and only has to be mended: no ticket, and nothing of it is stale.
+            return Ok(Known::default());
+        }
+        let access_failed = |error| self.fail(index, failure::access(&error));
+        match self.steps[index].resource.wants() {
+            Wants::Nothing => Ok(Known::default()),
+            Wants::WorkerTicket => {
+                let access = self.run.access().await.map_err(access_failed)?;
+                let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
+                Ok(Known { join: Some(ticket) })
+            }
+            Wants::ControlPlane => {
+                let duty = self.run.election.duty(self.name).await;
+                let duty =
+                    duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
+                if duty == Duty::Found {
+                    return Ok(Known::default());
+                }
+                // One that joins waits for the others' API server; its own will only come after.
+                self.run.give_up(
+                    self.name,
+                    &Fact::ApiServer,
+                    "no control plane has an API server that answers",
+                );
+                self.wait(index, &[Fact::ApiServer]).await?;
+                let access = self.run.access().await.map_err(access_failed)?;
+                let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
+                Ok(Known { join: Some(ticket) })
+            }
+        }
+    }
+
+    async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+        stale::forget_node(&access.api, self.name, self.address()).await?;
+        self.run.tickets.worker(access, &self.run.options.endpoint).await
+    }
+
+    async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+        stale::forget_node(&access.api, self.name, self.address()).await?;
+        stale::forget_etcd_member(access, self.address()).await?;
+        self.run
+            .tickets
+            .control_plane(access, &self.run.options.endpoint)
+            .await
+    }
+
+    fn address(&self) -> &str {
+        self.run
+            .options
+            .addresses
+            .get(self.name)
+            .map_or("", String::as_str)
+    }
+}
