@@ -40,8 +40,11 @@ impl CatalogArgs {
 /// Connections to the cluster's hosts; secrets are fetched before the first of them.
 pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fleet>> {
     let mut targets = std::collections::BTreeMap::new();
+    let shared = ssh::Shared::default();
     for host in &cluster.hosts {
-        let target = target(host.name.as_str(), &host.ssh, secrets).await?;
+        let target = target(host.name.as_str(), &host.ssh, secrets)
+            .await?
+            .sharing(&shared);
         let timeouts = ssh::Timeouts {
             connect: host.ssh.connect_timeout,
             ..ssh::Timeouts::default()

@@ -52,10 +52,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let secrets = Secrets::new(SECRET_LIMIT);
     let shown = block_on(async {
         let mut scans = Vec::new();
+        let shared = ssh::Shared::default();
         for host in &cluster.hosts {
             let target = session::target(host.name.as_str(), &host.ssh, &secrets)
                 .await
-                .or_exit(Exit::Usage)?;
+                .or_exit(Exit::Usage)?
+                .sharing(&shared);
             let timeouts = ssh::Timeouts {
                 connect: host.ssh.connect_timeout,
                 ..ssh::Timeouts::default()

@@ -76,7 +76,7 @@ impl Login<'_> {
         for path in &self.target.identities {
             let key = match self
                 .target
-                .keyring
+                .shared
                 .key(path, self.target.passphrase.as_ref())
                 .await
             {

@@ -167,7 +167,7 @@ async fn dial(
 ) -> Result<(Box<dyn Stream>, Option<Arc<Connection>>), TransportError> {
     let limit = timeouts.connect;
     if let Some(jump) = &target.jump {
-        let jump = Box::pin(Connection::open(jump, timeouts)).await?;
+        let jump = target.shared.jump(jump, timeouts).await?;
         let tunnel = Arc::clone(&jump)
             .tunnel(&target.address, target.port(), limit)
             .await?;

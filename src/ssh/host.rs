@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::command::{Command, Listener};
 use super::connection::Connection;
 use super::script;
+use super::shared::Shared;
 use super::target::{Target, Timeouts};
 use crate::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
 
@@ -86,7 +87,9 @@ impl SshHost {
         if let Some(connection) = streams.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(Arc::clone(connection));
         }
-        let connection = Connection::open(&self.commands.target, self.timeouts).await?;
+        // Nor in the connection to a jump host: it gets another one there, too.
+        let target = self.commands.target.clone().sharing(&Shared::default());
+        let connection = Connection::open(&target, self.timeouts).await?;
         *streams = Some(Arc::clone(&connection));
         Ok(connection)
     }

@@ -16,6 +16,7 @@ mod identity;
 pub mod known_hosts;
 mod scan;
 mod script;
+mod shared;
 mod socket;
 mod ssh_config;
 mod start;
@@ -23,6 +24,6 @@ mod target;
 mod tunnel;
 
 pub use host::{SshHost, connect};
-pub use identity::Keyring;
 pub use scan::{HostKey, scan};
+pub use shared::Shared;
 pub use target::{DEFAULT_PORT, Sudo, Target, Timeouts, agent_socket};

@@ -142,7 +142,7 @@ fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
         next.user = user.map(str::to_owned);
         next.port = port;
         next.agent.clone_from(&target.agent);
-        next.keyring = target.keyring.clone();
+        next.shared = target.shared.clone();
         next.passphrase.clone_from(&target.passphrase);
         next.known_hosts.clone_from(&target.known_hosts);
         next.use_ssh_config = true;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::identity::Keyring;
+use super::shared::Shared;
 use crate::transport::TransportError;
 
 /// The port of SSH where nothing else is said.
@@ -24,8 +24,6 @@ pub struct Target {
     pub user: Option<String>,
     /// Private key files, tried in this order before anything else.
     pub identities: Vec<PathBuf>,
-    /// The keys that were opened so far; targets that share it open each once.
-    pub keyring: Keyring,
     /// Socket of the agent whose keys are offered too; see [`agent_socket`].
     pub agent: Option<PathBuf>,
     /// Whether, of the agent's keys, only those are offered whose public half lies beside an identity.
@@ -44,6 +42,8 @@ pub struct Target {
     pub jump: Option<Box<Target>>,
     /// How commands become root.
     pub sudo: Sudo,
+    /// What it shares with other targets; see [`Target::sharing`].
+    pub shared: Shared,
 }
 
 /// The socket of the user's agent, if there is one.
@@ -91,7 +91,6 @@ impl Target {
             port: None,
             user: None,
             identities: Vec::new(),
-            keyring: Keyring::default(),
             agent: None,
             identities_only: false,
             password: None,
@@ -101,7 +100,16 @@ impl Target {
             use_ssh_config: false,
             jump: None,
             sudo: Sudo::None,
+            shared: Shared::default(),
         }
+    }
+
+    /// The same target, sharing keys and jump hosts with all others that are given the same `shared`.
+    #[must_use]
+    pub fn sharing(mut self, shared: &Shared) -> Self {
+        self.jump = self.jump.map(|jump| Box::new(jump.sharing(shared)));
+        self.shared = shared.clone();
+        self
     }
 
     /// The port in force.
@@ -132,6 +140,15 @@ impl Target {
             format!("[{}]:{}", self.address, self.port())
         } else {
             format!("{}:{}", self.address, self.port())
+        }
+    }
+
+    /// Account, address and the hops before it: the same for two targets if one connection does for both.
+    pub(super) fn way(&self) -> String {
+        let hop = format!("{}@{}", self.user(), self.endpoint());
+        match &self.jump {
+            Some(jump) => format!("{hop} {}", jump.way()),
+            None => hop,
         }
     }
 

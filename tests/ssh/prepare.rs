@@ -13,13 +13,14 @@ const HASH: &str =
 pub(crate) const PASSPHRASE: &str = "open sesame";
 
 /// Accounts besides root and their shells.
-const ACCOUNTS: [(&str, &str); 6] = [
+const ACCOUNTS: [(&str, &str); 7] = [
     ("ann", "/bin/sh"),
     ("bob", "/bin/bash"),
     ("eve", "/bin/sh"),
     ("tty", "/bin/sh"),
     ("kim", "/bin/sh"),
     ("out", "/usr/sbin/nologin"),
+    ("hop", "/bin/sh"),
 ];
 
 const SUDOERS: &str = "Defaults timestamp_timeout=0\nDefaults:tty requiretty\nroot ALL=(ALL) ALL\n\

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use ci_bootstrap::ssh;
+use ci_bootstrap::ssh::{self, Shared};
 use ci_bootstrap::transport::{Exec, Transport, TransportError};
+use futures::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::server::{free_port, servers, timeouts};
+use crate::server::{eventually, free_port, servers, timeouts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_go_there_and_back() {
@@ -71,10 +72,61 @@ async fn through_a_jump_host() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.trim().ends_with(&servers.inner.to_string()), "{text}");
 
-    target.jump = Some(Box::new(servers.user("ann")));
+    target.jump = Some(Box::new(servers.user("eve")));
     let error = ssh::connect(&target, timeouts()).await.err().unwrap();
     assert!(
-        error.to_string().starts_with("cannot log in to cp1 as ann"),
+        error.to_string().starts_with("cannot log in to cp1 as eve"),
         "names the jump host: {error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_share_the_connection_to_their_jump_host() {
+    let Some(servers) = servers("hosts_share_the_connection_to_their_jump_host") else {
+        return;
+    };
+    let shared = Shared::default();
+    let mut jump = servers.root();
+    // An account that nothing else logs in to, so that its logins can be counted.
+    jump.user = Some("hop".to_owned());
+    let mut target = servers.root();
+    target.address = "inner.test".to_owned();
+    target.port = Some(servers.inner);
+    target.jump = Some(Box::new(jump));
+    let target = target.sharing(&shared);
+    let hosts = join_all((0..6).map(|_| ssh::connect(&target, timeouts()))).await;
+    assert!(hosts.iter().all(Result::is_ok));
+    let logins = || {
+        servers
+            .read("outer.log")
+            .matches("Accepted publickey for hop")
+            .count()
+    };
+    assert_eq!(logins(), 1);
+    let log = servers.read("outer.log");
+    let login = log.split("Accepted publickey for hop from ").nth(1).unwrap();
+    let closed = format!("Connection closed by {}", login.split(" ssh2").next().unwrap());
+    drop(hosts);
+    let gone = move || servers.read("outer.log").contains(&closed);
+    let watching = tokio::task::spawn_blocking(|| eventually("the connection goes with the last host", gone));
+    watching.await.unwrap();
+    ssh::connect(&target, timeouts()).await.unwrap();
+    assert_eq!(logins(), 2);
+
+    // One that can't be logged in to is found out once.
+    let mut locked_out = target.jump.clone().unwrap();
+    locked_out.identities = vec![servers.file("stranger")];
+    locked_out.user = Some("nobody".to_owned());
+    let mut target = target.clone();
+    target.jump = Some(locked_out);
+    for result in join_all((0..3).map(|_| ssh::connect(&target, timeouts()))).await {
+        assert!(matches!(result, Err(TransportError::Login { .. })));
+    }
+    assert_eq!(
+        servers
+            .read("outer.log")
+            .matches("Failed publickey for nobody")
+            .count(),
+        1
     );
 }
