@@ -271,6 +271,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_through_the_api_server_waits_for_it() {
+        let playbooks = load(None).unwrap_or_default();
+        let steps = playbooks
+            .iter()
+            .filter(|playbook| playbook.scope == Scope::Cluster)
+            .flat_map(|playbook| &playbook.steps);
+        let names: Vec<_> = steps.clone().map(|step| step.name.as_str()).collect();
+        let waiting = steps.filter(|step| step.needs.iter().any(|need| need == "api-server"));
+        assert!(names.contains(&"Calico"));
+        assert_eq!(waiting.map(|step| step.name.as_str()).collect::<Vec<_>>(), names);
+    }
+
+    #[test]
     fn a_step_knows_its_line_and_must_have_one_kind() {
         let text = "hosts: 'true'\nsteps:\n  - name: a\n    swap: {}\n\n  - name: b\n    needs: [network]\n    hostname: {name: x}\n";
         let steps = parse("x.yaml", text)
