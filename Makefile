@@ -1,0 +1,55 @@
+# Every check and every errand once; `make` lists them.
+SHELL := /bin/bash
+LAB := tests/lab/lab
+comma := ,
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# Lab tests, one after the other: each has the machine's two processors for itself.
+LAB_TESTS := $(notdir $(basename $(wildcard tests/convergence.rs tests/high_availability.rs tests/faults.rs tests/fleet.rs tests/vm.rs)))
+
+.PHONY: help
+help: ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+.PHONY: demo demo-down
+demo: lab ## three local hosts, the real apply on them, and what to try next
+	tests/demo.sh up
+
+demo-down: ## take the demo away
+	tests/demo.sh down
+
+.PHONY: test
+test: deps fmt lint unit lab-tests ## everything that CI checks
+
+.PHONY: deps
+deps: ## install the Debian packages that tests and the lab need, and nothing else
+	$(SUDO) $(LAB) install-deps
+	@command -v /usr/sbin/sshd >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends openssh-server; }
+
+.PHONY: fmt lint unit
+fmt: ## is the code formatted?
+	cargo fmt --check
+
+lint: ## does clippy agree, with every warning an error?
+	cargo clippy --all-targets -- -D warnings
+
+unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
+	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
+
+.PHONY: lab lab-tests
+lab: deps ## fill the lab's cache: programs, hosts, packages, images
+	$(if $(SUDO),sudo --preserve-env=LAB_ARTIFACTS$(comma)LAB_ROOT) $(LAB) prepare
+
+lab-tests: lab ## tests on real hosts, by file: convergence, high_availability, faults, fleet, vm
+	set -e; for test in $(LAB_TESTS); do cargo test --test $$test -- --nocapture; done
+
+.PHONY: docs
+docs: ## write the documents that are made from the code: inventory, schema, diagnostics, CLI
+	UPDATE_EXPECTED=1 cargo test --test docs --test diagnostics --test cli
+
+.PHONY: deny
+deny: ## licences, sources and advisories of dependencies (needs cargo-deny and the network)
+	cargo deny check
+
+.PHONY: bench
+bench: lab ## measure against the floor, Ansible and pyinfra; writes docs/benchmarks.md's figures
+	tests/bench/run.sh
