@@ -1,6 +1,8 @@
 # Every check and every errand once; `make` lists them.
 SHELL := /bin/bash
 LAB := tests/lab/lab
+# Programs that this machine can't download may lie beside the checkout; elsewhere the lab gets them itself.
+export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 comma := ,
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # Lab tests, one after the other: each has the machine's two processors for itself.

@@ -3,7 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LAB_NAME=demo
-if [ -z "${LAB_ARTIFACTS:-}" ] && [ -d ../shared/lab/artifacts ]; then LAB_ARTIFACTS=$(cd ../shared/lab/artifacts && pwd); export LAB_ARTIFACTS; fi
 if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo --preserve-env=LAB_NAME,LAB_ARTIFACTS,LAB_ROOT); fi
 lab() { "${as_root[@]}" tests/lab/lab "$@"; }
 
