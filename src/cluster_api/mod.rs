@@ -22,7 +22,11 @@ mod objects;
 mod release;
 mod rollout;
 mod sha256;
+#[cfg(test)]
+mod standin;
 mod status;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use ca_hash::ca_hashes;
