@@ -26,7 +26,11 @@ impl ClusterResource for KubeProxy {
             if found.is_empty() {
                 return Ok(Verdict::InSync);
             }
-            let lines = found.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
+            let lines = found
+                .iter()
+                .flat_map(|text| text.lines())
+                .map(str::to_owned)
+                .collect();
             Ok(Verdict::Differs(
                 Change::new("configure kube-proxy and restart its pods").with_detail(lines),
             ))
