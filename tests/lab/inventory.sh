@@ -27,8 +27,10 @@ cluster:
   networks: { pods: 10.244.0.0/16, services: 10.96.0.0/16 }
   # A container host must not reach the machine's own connection-tracking table.
   kubeProxy: { mode: nftables, conntrack: { maxPerCore: 0, min: 0 } }
-  # The machine below the hosts has cgroup v1.
-  kubelet: { failCgroupV1: false }
+  # The machine below the hosts has cgroup v1. All hosts see its one disk, and how full that is says nothing about them.
+  kubelet:
+    failCgroupV1: false
+    extraConfig: { evictionHard: { nodefs.available: 1%, imagefs.available: 1%, memory.available: 100Mi }, imageGCHighThresholdPercent: 100 }
   kubeadm: { ignorePreflightErrors: [SystemVerification] }
   containerd: { version: $(version_of containerd), restrictOomScoreAdj: true }
   calico:
