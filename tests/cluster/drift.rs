@@ -1,0 +1,163 @@
+//! Things that others change on hosts and in the cluster, and that go back to what the inventory says.
+
+use std::collections::BTreeSet;
+
+use crate::support::lab::Lab;
+
+/// Plans and applies: both name exactly these steps, and afterwards there is nothing to do.
+pub(crate) fn repairs(lab: &Lab, inventory: &str, drifted: &[&str]) {
+    let drifted: BTreeSet<_> = drifted.iter().map(|step| (*step).to_owned()).collect();
+    let plan = lab.plan(inventory, &[]).ended(10);
+    assert_eq!(
+        (plan.steps(), plan.changes()),
+        (drifted.clone(), drifted.len()),
+        "what plan found"
+    );
+    let apply = lab.apply(inventory, &[]).ended(0);
+    assert_eq!(
+        (apply.steps(), apply.changes()),
+        (drifted.clone(), drifted.len()),
+        "what apply did"
+    );
+    let again = lab.apply(inventory, &[]).ended(0);
+    assert_eq!(
+        (again.steps(), again.changes()),
+        (BTreeSet::new(), 0),
+        "what was left"
+    );
+}
+
+/// Five kinds of drift on three hosts at once.
+pub(crate) fn of_five_kinds(lab: &Lab) {
+    lab.ssh("cp1", "sysctl -qw net.ipv4.ip_forward=0");
+    lab.ssh(
+        "w1",
+        "systemctl stop kubelet; echo '/swapfile none swap sw 0 0' >> /etc/fstab",
+    );
+    lab.ssh(
+        "w2",
+        "echo debug: true >> /etc/crictl.yaml; apt-mark -qq unhold kubelet",
+    );
+    let drifted = [
+        "cp1: kernel parameters",
+        "w1: kubelet",
+        "w1: no swap",
+        "w2: crictl's configuration",
+        "w2: container runtime and Kubernetes",
+    ];
+    repairs(lab, &lab.inventory(3), &drifted);
+    assert_eq!(lab.ssh("cp1", "cat /proc/sys/net/ipv4/ip_forward"), "1\n");
+    assert_eq!(
+        lab.ssh(
+            "w1",
+            "systemctl is-active kubelet; grep -c ^/swapfile /etc/fstab || true"
+        ),
+        "active\n0\n"
+    );
+    assert_eq!(
+        lab.ssh(
+            "w2",
+            "grep -c debug: /etc/crictl.yaml || true; apt-mark showhold | grep -x kubelet"
+        ),
+        "0\nkubelet\n"
+    );
+}
+
+/// A registry's settings are read at every pull; containerd's own need a restart, which pods survive.
+pub(crate) fn of_the_container_runtime(lab: &Lab) {
+    let pods = "crictl ps -q --label io.kubernetes.pod.namespace=kube-system | sort";
+    let (before, started) = (lab.ssh("w2", pods), started(lab, "w2"));
+    assert!(!before.is_empty(), "no pods that could survive");
+    lab.ssh("w1", "rm /etc/containerd/certs.d/*/hosts.toml");
+    lab.ssh("w2", "echo '# edited by hand' >> /etc/containerd/config.toml");
+    let inventory = lab.inventory(3);
+    let registry = inventory
+        .split("imageRepository: ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next())
+        .unwrap_or_default();
+    let registry = format!("w1: registry {registry}");
+    repairs(
+        lab,
+        &inventory,
+        &[&registry, "w2: containerd's configuration", "w2: containerd"],
+    );
+    assert_ne!(
+        started,
+        self::started(lab, "w2"),
+        "containerd goes on with the old configuration"
+    );
+    assert_eq!(before, lab.ssh("w2", pods), "containers of w2");
+    lab.ssh("w1", "test -s /etc/containerd/certs.d/*/hosts.toml");
+}
+
+fn started(lab: &Lab, host: &str) -> String {
+    lab.ssh(
+        host,
+        "systemctl show containerd -p ExecMainStartTimestampMonotonic",
+    )
+}
+
+/// A label goes on, is put back, and goes when the inventory drops it; a label of somebody else stays.
+pub(crate) fn of_labels(lab: &Lab) {
+    let inventory = lab.inventory(3);
+    let labelled = inventory.replacen(
+        "roles: [worker] }",
+        "roles: [worker], labels: { ci.example/pool: builds } }",
+        1,
+    );
+    assert_ne!(inventory, labelled);
+    lab.kubectl("label node w1 others.example/kept=yes");
+    repairs(lab, &labelled, &["w1: labels and taints"]);
+    lab.kubectl("label node w1 ci.example/pool-");
+    repairs(lab, &labelled, &["w1: labels and taints"]);
+    assert!(
+        labels(lab).contains(r#""ci.example/pool":"builds""#),
+        "{}",
+        labels(lab)
+    );
+    repairs(lab, &inventory, &["w1: labels and taints"]);
+    assert!(!labels(lab).contains("ci.example/pool"), "{}", labels(lab));
+    assert!(
+        labels(lab).contains(r#""others.example/kept":"yes""#),
+        "{}",
+        labels(lab)
+    );
+}
+
+fn labels(lab: &Lab) -> String {
+    lab.kubectl("get node w1 -o jsonpath={.metadata.labels}")
+}
+
+/// Calico's objects, edited with kubectl.
+pub(crate) fn of_calico(lab: &Lab) {
+    lab.kubectl("-n kube-system set env daemonset/calico-node CLUSTER_TYPE=edited");
+    lab.kubectl(r#"-n kube-system patch configmap calico-config -p '{"data":{"veth_mtu":"1234"}}'"#);
+    repairs(lab, &lab.inventory(3), &["cluster: Calico"]);
+    let env = lab.kubectl(
+        "-n kube-system get daemonset calico-node -o jsonpath={.spec.template.spec.containers[0].env}",
+    );
+    assert!(env.contains("CLUSTER_TYPE") && !env.contains("edited"), "{env}");
+    let settings = lab.kubectl("-n kube-system get configmap calico-config -o jsonpath={.data}");
+    assert!(
+        settings.contains("veth_mtu") && !settings.contains("1234"),
+        "{settings}"
+    );
+    lab.kubectl("-n kube-system rollout status daemonset/calico-node --timeout=120s");
+}
+
+/// With `--limit` the drift of other hosts stays.
+pub(crate) fn within_a_limit(lab: &Lab) {
+    let (drift, drifted) = ("rm /etc/crictl.yaml", "test -e /etc/crictl.yaml");
+    lab.ssh("w1", drift);
+    lab.ssh("w2", drift);
+    let inventory = lab.inventory(3);
+    let apply = lab.apply(&inventory, &["--limit", "w2"]).ended(0);
+    assert_eq!(
+        (apply.steps(), apply.changes()),
+        (["w2: crictl's configuration".to_owned()].into(), 1)
+    );
+    lab.ssh("w2", drifted);
+    lab.ssh("w1", &format!("! {drifted}"));
+    repairs(lab, &inventory, &["w1: crictl's configuration"]);
+}

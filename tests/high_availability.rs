@@ -1,0 +1,139 @@
+//! Three control planes: joined one at a time, and one of them lost and replaced.
+//!
+//! `cargo test --test high_availability`; `KEEP_LAB=1` leaves the lab for a look afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+
+use cluster::membership::unready;
+use support::cases::Cases;
+use support::eavesdropper::{Eavesdropper, secret_in};
+use support::lab::{Lab, Ran};
+
+mod cluster {
+    pub(crate) mod drift;
+    pub(crate) mod membership;
+}
+
+mod support {
+    pub(crate) mod cases;
+    pub(crate) mod eavesdropper;
+    pub(crate) mod lab;
+    pub(crate) mod snapshot;
+}
+
+const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
+const HOSTS: usize = 4;
+
+#[test]
+fn control_planes_are_many() {
+    let Some(lab) = Lab::up("ha", CONTROL_PLANES.len(), HOSTS) else {
+        return;
+    };
+    let mut cases = Cases::of("high availability", &lab);
+    cases.foundation("three control planes, joined one at a time", found);
+    cases.case("a second apply changes nothing", second_apply);
+    cases.case("pods reach each other by name", pods_talk);
+    cases.case("a lost control plane is replaced", replace);
+    cases.end();
+}
+
+/// The lab has no load balancer: the endpoint is the first control plane's own address.
+fn inventory(lab: &Lab) -> String {
+    let inventory = lab.inventory(HOSTS);
+    let address = inventory.split("name: cp1, address: ").nth(1).unwrap();
+    let address = address.split(',').next().unwrap();
+    inventory.replacen(
+        "\n  name: lab\n",
+        &format!("\n  name: lab\n  endpoint: \"{address}:6443\"\n"),
+        1,
+    )
+}
+
+fn found(lab: &Lab) {
+    let ear = Eavesdropper::on(lab.name());
+    let apply = lab.apply(&inventory(lab), &["-vv"]);
+    let heard = ear.heard();
+    let apply = apply.ended(0);
+    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(voters(lab), CONTROL_PLANES.map(str::to_owned).into());
+    assert_eq!(overlapping(&turns(&apply)), None);
+    assert_eq!(
+        heard.iter().find_map(|line| secret_in(line)),
+        None,
+        "in a command line"
+    );
+    assert_eq!(secret_in(&apply.stdout), None, "in the events");
+}
+
+fn second_apply(lab: &Lab) {
+    let apply = lab.apply(&inventory(lab), &[]).ended(0);
+    assert_eq!((apply.steps(), apply.changes()), (BTreeSet::new(), 0));
+}
+
+fn pods_talk(lab: &Lab) {
+    lab.lab(&["smoke", "1"]);
+}
+
+/// A new machine under the name and address of a control plane that is gone with its disk.
+fn replace(lab: &Lab) {
+    let lost = members(lab)
+        .lines()
+        .find(|line| line.contains("cp3"))
+        .map(str::to_owned)
+        .unwrap();
+    for command in ["down", "up", "wait"] {
+        lab.host(command, "cp3");
+    }
+    let apply = lab.apply(&inventory(lab), &[]).ended(0);
+    let elsewhere: Vec<_> = apply
+        .steps()
+        .into_iter()
+        .filter(|step| !step.starts_with("cp3: "))
+        .collect();
+    assert_eq!(elsewhere, [""; 0], "only the new machine is changed");
+    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(voters(lab), CONTROL_PLANES.map(str::to_owned).into());
+    assert!(
+        !members(lab).contains(&lost),
+        "the lost member is still there: {lost}"
+    );
+    second_apply(lab);
+}
+
+/// Start and end of each control plane's own step.
+fn turns(apply: &Ran) -> Vec<(String, String)> {
+    let time = |kind: &str, place: &str| {
+        let event = apply.events.iter().find(|event| {
+            event["event"] == kind && event["place"] == place && event["step"] == "control plane"
+        });
+        event.unwrap()["time"].as_str().unwrap().to_owned()
+    };
+    let turn = |place| (time("stepStarted", place), time("stepDone", place));
+    CONTROL_PLANES.map(turn).into()
+}
+
+/// Two turns of which the second began before the first had ended.
+fn overlapping(turns: &[(String, String)]) -> Option<(String, String)> {
+    let mut turns = turns.to_vec();
+    turns.sort();
+    let pair = turns.windows(2).find(|pair| pair[1].0 < pair[0].1);
+    pair.map(|pair| (pair[0].1.clone(), pair[1].0.clone()))
+}
+
+/// etcd's members, as a line each: id, status, name, addresses, whether it is a learner.
+fn members(lab: &Lab) -> String {
+    let files = "--cacert /etc/kubernetes/pki/etcd/ca.crt --cert /etc/kubernetes/pki/etcd/server.crt --key /etc/kubernetes/pki/etcd/server.key";
+    lab.kubectl(&format!(
+        "-n kube-system exec etcd-cp1 -- etcdctl --endpoints https://127.0.0.1:2379 {files} member list"
+    ))
+}
+
+/// Names of the members that run and vote.
+fn voters(lab: &Lab) -> BTreeSet<String> {
+    let members = members(lab);
+    let fields = members.lines().map(|line| line.split(", ").collect::<Vec<_>>());
+    let voting = fields.filter(|fields| fields[1] == "started" && fields.last() == Some(&"false"));
+    voting.map(|fields| fields[2].to_owned()).collect()
+}
