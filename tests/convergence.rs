@@ -95,7 +95,7 @@ fn from_bare_hosts(lab: &Lab) {
     let log = fs_err::read_to_string(log).unwrap();
     assert!(log.contains("kubeadm join"), "a log without the scripts");
     assert_eq!(secret_in(&log), None, "in the debug log");
-    assert_eq!(membership::unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
 }
 
 fn pods_talk(lab: &Lab) {

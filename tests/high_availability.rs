@@ -6,21 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use cluster::membership::unready;
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::{Lab, Ran};
-
-mod cluster {
-    pub(crate) mod drift;
-    pub(crate) mod membership;
-}
 
 mod support {
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
     pub(crate) mod lab;
-    pub(crate) mod snapshot;
 }
 
 const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
@@ -56,7 +49,7 @@ fn found(lab: &Lab) {
     let apply = lab.apply(&inventory(lab), &["-vv"]);
     let heard = ear.heard();
     let apply = apply.ended(0);
-    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(voters(lab), CONTROL_PLANES.map(str::to_owned).into());
     assert_eq!(overlapping(&turns(&apply)), None);
     assert_eq!(
@@ -70,6 +63,7 @@ fn found(lab: &Lab) {
 fn second_apply(lab: &Lab) {
     let apply = lab.apply(&inventory(lab), &[]).ended(0);
     assert_eq!((apply.steps(), apply.changes()), (BTreeSet::new(), 0));
+    assert_eq!(lab.plan(&inventory(lab), &[]).ended(0).changes(), 0);
 }
 
 fn pods_talk(lab: &Lab) {
@@ -93,7 +87,7 @@ fn replace(lab: &Lab) {
         .filter(|step| !step.starts_with("cp3: "))
         .collect();
     assert_eq!(elsewhere, [""; 0], "only the new machine is changed");
-    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(voters(lab), CONTROL_PLANES.map(str::to_owned).into());
     assert!(
         !members(lab).contains(&lost),

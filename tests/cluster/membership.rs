@@ -2,25 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::drift::repairs;
-use crate::support::lab::Lab;
+use crate::support::lab::{Lab, Ran};
 use crate::support::snapshot::Snapshot;
-
-/// Nodes that are not ready, as the cluster itself has it.
-pub(crate) fn unready(lab: &Lab) -> Vec<String> {
-    let nodes = lab.kubectl("get nodes --no-headers");
-    let unready = nodes
-        .lines()
-        .filter(|line| line.split_whitespace().nth(1) != Some("Ready"));
-    unready.map(str::to_owned).collect()
-}
 
 /// After a reboot the host is as it was, without anybody's help; a run only waits for it.
 pub(crate) fn after_a_reboot(lab: &Lab) {
     lab.host("reboot", "w1");
     let apply = lab.apply(&lab.inventory(3), &[]).ended(0);
     assert_eq!((apply.steps(), apply.changes()), (BTreeSet::new(), 0));
-    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
 }
 
 /// A fourth host in the inventory: it joins, the others learn its name, and nothing else happens.
@@ -40,7 +30,7 @@ pub(crate) fn of_a_host_added_later(lab: &Lab) {
             .map(|host| format!("{host}: names of all hosts"))
             .into()
     );
-    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(lab.kubectl("get node w3 -o name"), "node/w3\n");
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
@@ -48,8 +38,16 @@ pub(crate) fn of_a_host_added_later(lab: &Lab) {
 /// A node that somebody deleted comes back.
 pub(crate) fn of_a_deleted_node(lab: &Lab) {
     lab.kubectl("delete node w2");
-    repairs(lab, &lab.inventory(4), &["w2: membership"]);
-    assert_eq!(unready(lab), [""; 0]);
+    let inventory = lab.inventory(4);
+    let plan = lab.plan(&inventory, &[]).ended(10);
+    assert!(plan.steps().contains("w2: membership"), "{:?}", plan.steps());
+    let apply = lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(
+        (apply.steps(), apply.changes()),
+        (["w2: membership".to_owned()].into(), 1)
+    );
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(lab.kubectl("get node w2 -o name"), "node/w2\n");
 }
 
@@ -68,7 +66,7 @@ pub(crate) fn of_a_half_join(lab: &Lab) {
         "{:?}",
         apply.steps()
     );
-    assert_eq!(unready(lab), [""; 0]);
+    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
 
@@ -80,7 +78,7 @@ pub(crate) fn refused_for_another_network(lab: &Lab) {
     assert_ne!(inventory, other);
     let before = Snapshot::of(lab, &hosts, true);
     let apply = lab.apply(&other, &[]).ended(4);
-    let failure = apply.failure("cluster");
+    let failure = failure(&apply, "cluster");
     for word in [
         "cluster.networks.pods",
         "10.99.0.0/16",
@@ -90,4 +88,11 @@ pub(crate) fn refused_for_another_network(lab: &Lab) {
         assert!(failure.contains(word), "no {word} in {failure}");
     }
     before.assert_same(&Snapshot::of(lab, &hosts, true), "a refused run");
+}
+
+/// Why a place failed: message, help and output.
+fn failure(apply: &Ran, place: &str) -> String {
+    let failed = |event: &&serde_json::Value| event["event"] == "placeFailed" && event["place"] == place;
+    let event = apply.events.iter().find(failed);
+    event.map_or_else(String::new, |event| event["failure"].to_string())
 }

@@ -147,6 +147,15 @@ impl Lab {
         self.ssh("cp1", &format!("{KUBECTL} {arguments}"))
     }
 
+    /// Nodes that are not ready, as the cluster itself has it.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        let nodes = self.kubectl("get nodes --no-headers");
+        let unready = nodes
+            .lines()
+            .filter(|line| line.split_whitespace().nth(1) != Some("Ready"));
+        unready.map(str::to_owned).collect()
+    }
+
     /// `up`, `wait`, `reboot`, `poweroff`, `kill` or `down`.
     pub(crate) fn host(&self, command: &str, host: &str) {
         self.lab(&["host", command, &self.number(host).to_string()]);
@@ -238,13 +247,6 @@ impl Ran {
         let report = self.events.iter().rfind(|event| event["event"] == "report");
         let report = report.unwrap_or_else(|| panic!("no report: {}\n{}", self.stdout, self.stderr));
         usize::try_from(report["changes"].as_u64().unwrap()).unwrap()
-    }
-
-    /// Why a place failed: message, help and output.
-    pub(crate) fn failure(&self, place: &str) -> String {
-        let failed = |event: &&Value| event["event"] == "placeFailed" && event["place"] == place;
-        let event = self.events.iter().find(failed);
-        event.map_or_else(String::new, |event| event["failure"].to_string())
     }
 
     /// The events that a person would ask for after a failure.
