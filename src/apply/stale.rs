@@ -58,7 +58,7 @@ pub(super) async fn forget_etcd_member(access: &Access, address: &str) -> Result
     ))
 }
 
-/// Members are told apart by their peer address: the name is the node's, and a new one may have it already.
+/// Several control planes may ask at once, so nothing lies in a file. Members are told apart by their peer address: the name is the node's, and a new one may have it already.
 fn remove_member(address: &str) -> String {
     let peer = sh::quote(&format!("https://{address}:2380"));
     format!(
@@ -66,9 +66,8 @@ fn remove_member(address: &str) -> String {
          [ -n \"$etcd\" ] || exit 0   # an etcd of the site's own is not ours to change\n\
          pki=/etc/kubernetes/pki/etcd\n\
          e() {{ crictl exec \"$etcd\" etcdctl --endpoints https://127.0.0.1:2379 --cacert $pki/ca.crt --cert $pki/server.crt --key $pki/server.key \"$@\"; }}\n\
-         e member list > /run/ci-bootstrap/members\n\
-         while IFS=, read -r id _ _ peers _; do [ \"$peers\" != ' '{peer} ] || e member remove \"$id\" </dev/null; done < /run/ci-bootstrap/members\n\
-         rm -f /run/ci-bootstrap/members\n"
+         members=$(e member list)\n\
+         while IFS=, read -r id _ _ peers _; do [ \"$peers\" != ' '{peer} ] || e member remove \"$id\" </dev/null; done <<MEMBERS\n$members\nMEMBERS\n"
     )
 }
 
@@ -84,12 +83,9 @@ mod tests {
             *'member remove'*) echo \"removed ${*##* }\" ;; esac\n";
         let path = folder.path().join("crictl");
         fs_err::write(&path, crictl).unwrap_or_else(|error| unreachable!("{error}"));
-        let script = remove_member("10.0.0.13").replace(
-            "/run/ci-bootstrap/members",
-            &folder.path().join("m").display().to_string(),
-        );
         let script = format!(
             "chmod 755 {path}\nPATH={folder}:$PATH\n{script}",
+            script = remove_member("10.0.0.13"),
             path = path.display(),
             folder = folder.path().display()
         );
