@@ -249,21 +249,11 @@ impl Ran {
         usize::try_from(report["changes"].as_u64().unwrap()).unwrap()
     }
 
-    /// The events that a person would ask for after a failure.
+    /// What a person would ask for after a failure: what was done and what went wrong.
     fn told(&self) -> String {
-        let kinds = [
-            "stepStarted",
-            "stepDone",
-            "placeFailed",
-            "note",
-            "finished",
-            "report",
-        ];
-        let shown = self
-            .events
-            .iter()
-            .filter(|event| kinds.contains(&word(&event["event"])));
-        shown.map(|event| format!("{event}\n")).collect()
+        let failed = self.events.iter().filter(|event| event["event"] == "placeFailed");
+        let failed: String = failed.map(|event| format!("{event}\n")).collect();
+        format!("{failed}of {:?}", self.steps())
     }
 }
 
