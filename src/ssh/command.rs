@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
@@ -77,6 +77,7 @@ async fn attend(
     stopped: oneshot::Receiver<()>,
     report: oneshot::Sender<Result<Output, TransportError>>,
 ) {
+    let start = Instant::now();
     let (mut read, write) = channel.split();
     let mut progress = Progress::new(listener);
     let end = select! {
@@ -86,8 +87,14 @@ async fn attend(
         talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
     };
     let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
+    let result = progress.conclude(connection, end, limit);
+    let (host, ended) = (
+        &connection.target.name,
+        result.as_ref().map(|output| &output.ended),
+    );
+    tracing::debug!(%host, took = ?start.elapsed(), ?ended, "command over");
     // The receiver may have gone.
-    let _ = report.send(progress.conclude(connection, end, limit));
+    let _ = report.send(result);
     if !closed && !exited {
         // The end of its standard input ends the command (see [`super::script`]), after which the server closes the
         // channel; only then is there room for another session.

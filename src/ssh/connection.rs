@@ -1,7 +1,7 @@
 //! One SSH connection: reached, host key checked, logged in.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use russh::client::{self, Handle, Msg};
 use russh::{Channel, ChannelOpenFailure, Preferred};
@@ -46,6 +46,7 @@ impl Connection {
             !known.authorities(&target.address, target.port()).is_empty(),
         );
         let policy = Policy::Strict(Box::new(target.clone()), known);
+        let start = Instant::now();
         let notes = Notes::default();
         let (mut session, jump) = handshake(&target, timeouts, preferred, policy, &notes).await?;
         timeout(
@@ -54,6 +55,7 @@ impl Connection {
         )
         .await
         .map_err(|_| target.login_failed(format!("no answer within {:?}", timeouts.connect)))??;
+        tracing::debug!(host = %target.name, user = target.user(), took = ?start.elapsed(), "logged in");
         Ok(Arc::new(Self {
             target,
             session,

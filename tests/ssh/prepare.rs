@@ -23,7 +23,7 @@ const ACCOUNTS: [(&str, &str); 7] = [
     ("hop", "/bin/sh"),
 ];
 
-const SUDOERS: &str = "Defaults timestamp_timeout=0\nDefaults:tty requiretty\nroot ALL=(ALL) ALL\n\
+const SUDOERS: &str = "Defaults timestamp_timeout=0\nDefaults:tty requiretty\nDefaults:bob use_pty\nroot ALL=(ALL) ALL\n\
     ann ALL=(ALL) ALL\nbob ALL=(ALL) NOPASSWD: ALL\ntty ALL=(ALL) NOPASSWD: ALL\n";
 
 pub(crate) fn files(dir: &Path, outer: u16, inner: u16) {

@@ -6,7 +6,7 @@ use ci_bootstrap::ssh::{self, Sudo, Target};
 use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
 
 use crate::prepare::PASSWORD;
-use crate::server::{Servers, servers, timeouts};
+use crate::server::{Servers, eventually, servers, timeouts};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -64,6 +64,39 @@ async fn with_a_password_that_is_not_asked_for() {
         return;
     };
     assert_root(&account(servers, "bob", Sudo::Password(PASSWORD.into()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sudo_started_ends_when_it_is_given_up() {
+    let Some(servers) = servers("what_sudo_started_ends_when_it_is_given_up") else {
+        return;
+    };
+    for (user, sudo) in [
+        ("bob", Sudo::Passwordless),
+        ("ann", Sudo::Password(PASSWORD.into())),
+    ] {
+        let host = ssh::connect(&account(servers, user, sudo), timeouts())
+            .await
+            .unwrap();
+        let file = servers.file(&format!("given-up-{user}"));
+        let script = format!("echo $$ >{}; sleep 1000", file.display());
+        let running = host.exec(Exec::new(script, LIMIT));
+        let pid = move || {
+            fs_err::read_to_string(&file)
+                .ok()
+                .filter(|text| text.ends_with('\n'))
+        };
+        let started = tokio::task::spawn_blocking(move || {
+            eventually("the command runs", || pid().is_some());
+            pid().unwrap()
+        });
+        let pid = tokio::select! {
+            ended = running => unreachable!("it can't have ended: {ended:?}"),
+            pid = started => pid.unwrap(),
+        };
+        let process = std::path::Path::new("/proc").join(pid.trim());
+        eventually("the command is gone", || !process.exists());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
