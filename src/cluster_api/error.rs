@@ -218,16 +218,22 @@ pub(super) fn chain<'a>(
     std::iter::successors(Some(error), |e: &&'a (dyn StdError + 'static)| (*e).source())
 }
 
-/// The chain as one line; a cause that its wrapper already prints is not said twice.
+/// The chain as one line; a cause that its wrapper already prints is not said twice, and wrappers that only say that
+/// something failed are left out.
 pub(super) fn sentence(chain: &[&dyn StdError]) -> String {
+    let says_nothing = |text: &str| text.starts_with("ServiceError: ") || text.starts_with("client error (");
     let mut text = String::new();
-    for error in chain {
+    for (at, error) in chain.iter().enumerate() {
         let part = error.to_string();
-        if text.is_empty() {
-            text = part;
-        } else if !text.contains(&part) {
-            text = format!("{text}: {part}");
+        let last = at + 1 == chain.len();
+        if says_nothing(&part) && !last || text.contains(&part) {
+            continue;
         }
+        text = if text.is_empty() {
+            part
+        } else {
+            format!("{text}: {part}")
+        };
     }
     text
 }
@@ -262,6 +268,14 @@ mod tests {
             text.contains("help: this field cannot be changed in place"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn wrappers_that_say_nothing_are_left_out() {
+        let error = kube::Error::Service("connection reset".into());
+        let chain: Vec<_> = chain(&error).collect();
+        assert_eq!(sentence(&chain), "connection reset");
+        assert_eq!(sentence(&chain[..1]), "ServiceError: connection reset");
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Fetcher {
             proxy: proxy
                 .as_ref()
                 .map_or(String::new(), |p| format!(" through the proxy {}", host(p.uri()))),
-            reason: sentence(&chain(&e).collect::<Vec<_>>()),
+            reason: reason(&e),
         };
         let mut config = kube::Config::new(base(url)?);
         config.proxy_url = proxy.as_ref().map(|proxy| proxy.uri().clone());
@@ -151,6 +151,16 @@ impl Fetcher {
         let content = answer.into_body().collect_bytes().await.map_err(&failed)?;
         Ok(Answer::Content(content.to_vec()))
     }
+}
+
+fn reason(error: &kube::Error) -> String {
+    let text = sentence(&chain(error).collect::<Vec<_>>());
+    if text.contains("UnknownIssuer") {
+        return format!(
+            "{text}: this machine does not trust its authority (SSL_CERT_FILE can name a file of others)"
+        );
+    }
+    text
 }
 
 enum Answer {
