@@ -1,6 +1,8 @@
 //! The API layer against a real cluster whose admin kubeconfig `CIB_TEST_KUBECONFIG` names.
 //!
-//! Run with `cargo test --test cluster_api -- --ignored`, from where the API server can be reached.
+//! Run with `cargo test --test cluster_api -- --ignored`, from where the API server can be reached. Besides, it needs the
+//! registry of which the nodes pull (`CIB_TEST_REGISTRY=host:port`, with `busybox:2` and Calico's images) and a manifest of
+//! Calico 3.32.1 (`CIB_TEST_CALICO=path`); the cluster has kubeadm's defaults and the pod network 10.244.0.0/16.
 
 #![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 

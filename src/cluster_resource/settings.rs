@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::{ClusterResource, Error, Say};
-use crate::cluster_api::{Api, ObjectId};
+use crate::cluster_api::{Api, Configuration};
 use crate::model::Cluster;
 use crate::resource::Verdict;
 
@@ -62,18 +62,7 @@ impl Settings {
 impl ClusterResource for Settings {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(async move {
-            let id = ObjectId {
-                api_version: "v1".to_owned(),
-                kind: "ConfigMap".to_owned(),
-                namespace: Some("kube-system".to_owned()),
-                name: "kubeadm-config".to_owned(),
-            };
-            let map = api.read(&id).await?.unwrap_or_default();
-            let text = map["data"]["ClusterConfiguration"].as_str().unwrap_or_default();
-            let live = crate::yaml::manifests(text)
-                .ok()
-                .and_then(|mut documents| documents.pop())
-                .unwrap_or_default();
+            let live = api.configuration(Configuration::Cluster).await?.unwrap_or_default();
             let conflicts = self.conflicts(&live);
             if conflicts.is_empty() {
                 return Ok(Verdict::InSync);
