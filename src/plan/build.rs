@@ -177,11 +177,7 @@ fn cluster_track(
         .filter(|playbook| playbook.scope == Scope::Cluster)
         .flat_map(|playbook| &playbook.steps)
     {
-        for (mut head, fields, _) in expand(step, templates, values, None)? {
-            // Nothing in a cluster can be seen before its API server is there.
-            if !head.needs.contains(&Fact::ApiServer) {
-                head.needs.push(Fact::ApiServer);
-            }
+        for (head, fields, _) in expand(step, templates, values, None)? {
             let resource = cluster_resource(step, fields, cluster, None)?;
             track.cluster_steps.push(ClusterStep { head, resource });
         }
