@@ -62,7 +62,10 @@ impl Settings {
 impl ClusterResource for Settings {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(async move {
-            let live = api.configuration(Configuration::Cluster).await?.unwrap_or_default();
+            let live = api
+                .configuration(Configuration::Cluster)
+                .await?
+                .unwrap_or_default();
             let conflicts = self.conflicts(&live);
             if conflicts.is_empty() {
                 return Ok(Verdict::InSync);
