@@ -29,28 +29,36 @@ pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
     text
 }
 
+/// Whether a unit is at work, on its way there or on its way out. While it is, its name can't be used again.
+const BUSY: &str = "busy() { case $(systemctl show -p ActiveState --value \"$1.service\") in active|activating|deactivating|reloading) ;; *) false ;; esac; }\n";
+
 /// The action in a transient unit of its own, which goes on when the connection is lost. Its output lies in a file
 /// until it ends: a pipe to a connection that is gone would end it half-way.
+///
+/// Its status is the script's own: a unit is called failed also when something that a package manager left running
+/// in it (an agent for keys, say) does not go in time.
 fn in_unit(unit: &str, action: &Action) -> String {
-    let file = format!("/run/ci-bootstrap/{unit}.sh");
-    let log = format!("/run/ci-bootstrap/{unit}.log");
+    let path = format!("/run/ci-bootstrap/{unit}");
     let seconds = action.timeout.as_secs();
     format!(
-        "mkdir -p -m 700 /run/ci-bootstrap\n\
-         while systemctl -q is-active {unit}.service; do sleep 0.2; done\n\
-         ( umask 077; : > {log}; cat > {file} <<'{END_OF_ACTION}'\nset -eu\n{script}\n{END_OF_ACTION}\n)\n\
-         systemd-run -q --collect --wait --unit={unit} -p RuntimeMaxSec={seconds} -E HOME=/root -E LC_ALL=C \
-         sh -c 'sh {file} >{log} 2>&1 </dev/null; r=$?; rm -f {file}; exit $r' &\n\
-         unit=$!\ntail -s 0.2 -n +1 -f --pid=$unit {log} &\nshown=$!\n\
-         status=0; wait $unit || status=$?\nwait $shown || true\nexit $status\n",
+        "mkdir -p -m 700 /run/ci-bootstrap\n{BUSY}while busy {unit}; do sleep 0.2; done\n\
+         ( umask 077; rm -f {path}.status; : > {path}.log; cat > {path}.sh <<'{END_OF_ACTION}'\n\
+         ( set -eu\n{script}\n) >{path}.log 2>&1 </dev/null\necho $? >{path}.status; rm -f {path}.sh\n{END_OF_ACTION}\n)\n\
+         systemd-run -q --collect --wait --unit={unit} -p RuntimeMaxSec={seconds} -E HOME=/root -E LC_ALL=C sh {path}.sh &\n\
+         unit=$!\ntail -s 0.2 -n +1 -f --pid=$unit {path}.log &\nshown=$!\n\
+         wait $unit || true\nwait $shown || true\n\
+         [ -e {path}.status ] || {{ echo \"{unit}.service was ended before it was done; its limit is {seconds} s\"; exit 1; }}\n\
+         read -r status <{path}.status\nexit $status\n",
         script = action.script,
     )
 }
 
 /// A script that returns when no work of an earlier run is going on any more.
-pub(super) fn await_unfinished() -> &'static str {
-    "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${f##*/}; \
-     while systemctl -q is-active \"${u%.sh}.service\"; do sleep 0.3; done; rm -f \"$f\"; done\n"
+pub(super) fn await_unfinished() -> String {
+    format!(
+        "{BUSY}for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${{f##*/}}; \
+         while busy \"${{u%.sh}}\"; do sleep 0.3; done; rm -f \"$f\"; done\n"
+    )
 }
 
 /// A script whose output is empty when no work of an earlier run is going on. Costs no process where there is none.
