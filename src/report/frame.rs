@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::palette::Palette;
 use super::run::{Run, State, Track};
-use super::words;
+use super::{summary, words};
 
 /// Most lines about places, on a terminal of any height.
 const MOST: usize = 12;
@@ -46,7 +46,11 @@ fn header(run: &Run, now: Duration, palette: &Palette) -> String {
     for (number, word) in [(counts.working, "working"), (counts.waiting, "waiting")] {
         parts.extend((number > 0).then(|| format!("{number} {word}")));
     }
-    for (number, word) in [(counts.failed, "failed"), (counts.blocked, "blocked")] {
+    for (number, word) in [
+        (counts.failed, "failed"),
+        (counts.blocked, "blocked"),
+        (counts.stopped, "stopped"),
+    ] {
         parts.extend((number > 0).then(|| palette.bad.apply_to(format!("{number} {word}")).to_string()));
     }
     parts.extend((run.changes() > 0).then(|| words::count(run.changes(), "change")));
@@ -100,7 +104,7 @@ fn line(track: &Track, now: Duration, name_width: usize, width: usize, palette: 
             .as_deref()
             .map(|step| format!("{step}: "))
             .unwrap_or_default();
-        let text = format!("failed at {step}{}", failure.message);
+        let text = format!("{}: {step}{}", summary::word(failure.class), failure.message);
         return fit(&format!("  {name}  {}", palette.bad.apply_to(text)), width);
     }
     let age = now.saturating_sub(track.since).as_secs();

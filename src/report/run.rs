@@ -58,6 +58,7 @@ pub(super) struct Change {
 pub(super) struct Counts {
     pub(super) done: usize,
     pub(super) failed: usize,
+    pub(super) stopped: usize,
     pub(super) blocked: usize,
     pub(super) working: usize,
     pub(super) waiting: usize,
@@ -137,6 +138,7 @@ impl Run {
                 State::Waiting { .. } => counts.waiting += 1,
                 State::Done { .. } => counts.done += 1,
                 State::Failed { failure, .. } if failure.class == Class::Blocked => counts.blocked += 1,
+                State::Failed { failure, .. } if failure.class == Class::Interrupted => counts.stopped += 1,
                 State::Failed { .. } => counts.failed += 1,
             }
         }

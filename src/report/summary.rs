@@ -44,8 +44,8 @@ pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<Stri
 
 /// Places by what they came to, one line for each kind of end.
 fn results(run: &Run, palette: &Palette) -> Vec<String> {
-    let mut ends: [(&str, Vec<String>); 5] =
-        ["in sync", "changed", "failed", "blocked", "not done"].map(|word| (word, Vec::new()));
+    let mut ends: [(&str, Vec<String>); 6] =
+        ["in sync", "changed", "failed", "blocked", "stopped", "not done"].map(|word| (word, Vec::new()));
     for track in &run.tracks {
         let (end, text) = end(track);
         ends[end].1.push(text);
@@ -53,6 +53,7 @@ fn results(run: &Run, palette: &Palette) -> Vec<String> {
     let styles = [
         &palette.quiet,
         &palette.change,
+        &palette.bad,
         &palette.bad,
         &palette.bad,
         &palette.bad,
@@ -80,9 +81,14 @@ fn end(track: &Track) -> (usize, String) {
             } else {
                 track.place.clone()
             };
-            (if failure.class == Class::Blocked { 3 } else { 2 }, listed)
+            let end = match failure.class {
+                Class::Blocked => 3,
+                Class::Interrupted => 4,
+                _ => 2,
+            };
+            (end, listed)
         }
-        _ => (4, track.place.clone()),
+        _ => (5, track.place.clone()),
     }
 }
 
@@ -159,10 +165,8 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
     let mut parts = vec![format!("{} of {} done", counts.done, run.tracks.len())];
     parts.extend((counts.failed > 0).then(|| format!("{} failed", counts.failed)));
     parts.extend((counts.blocked > 0).then(|| format!("{} blocked", counts.blocked)));
-    let is_stopped = run
-        .failures()
-        .any(|(_, _, failure)| failure.class == Class::Interrupted);
-    let end = if is_stopped { "stopped" } else { "failed" };
+    parts.extend((counts.stopped > 0).then(|| format!("{} stopped", counts.stopped)));
+    let end = if counts.stopped > 0 { "stopped" } else { "failed" };
     let text = format!("{} {end}: {}, {changes} in {time}", run.title(), parts.join(", "));
     palette.bad.apply_to(text).to_string()
 }

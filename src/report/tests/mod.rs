@@ -1,30 +1,24 @@
 //! Whole runs, as they are shown.
 
-use indicatif::{InMemoryTerm, ProgressDrawTarget};
+mod terminal;
+
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use crate::event::{Class, Event};
 
-use super::made_up::{
+use crate::report::made_up::{
     Capture, done, failed, finished, moment, output, play, reporter, started, step, step_done, troubled_apply,
 };
-use super::palette::Palette;
-use super::{Exit, View, json::Json, plain::Plain, tty};
+use crate::report::palette::Palette;
+use crate::report::{Exit, json::Json, plain::Plain};
 
-fn plain(events: Vec<Event>, verbosity: u8) -> (String, super::Report) {
+fn plain(events: Vec<Event>, verbosity: u8) -> (String, crate::report::Report) {
     let capture = Capture::default();
     let view = Plain::new(capture.output(), Palette::with(false), verbosity);
     let report = play(Box::new(view), events);
     (capture.text(), report)
-}
-
-fn terminal(rows: u16, columns: u16) -> (InMemoryTerm, Capture, Box<dyn View>) {
-    let term = InMemoryTerm::new(rows, columns);
-    let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
-    let screen = tty::Screen::new(target, Box::new(move || (rows, columns)));
-    let capture = Capture::default();
-    let view = tty::Tty::new(screen, capture.output(), Palette::with(false), 0);
-    (term, capture, Box::new(view))
 }
 
 #[test]
@@ -197,63 +191,6 @@ fn plain_text_is_never_silent_for_long() {
     );
 }
 
-#[test]
-fn few_hosts_on_a_terminal() {
-    let (term, _, view) = terminal(24, 80);
-    let mut reporter = reporter(view);
-    for (index, event) in troubled_apply().into_iter().take(14).enumerate() {
-        reporter.event(event, moment(index));
-    }
-    reporter.event(output("w2", "packages", "  Unpacking kubelet ..."), moment(30));
-    reporter.tick(moment(40));
-    assert_snapshot!("tty_few", term.contents());
-}
-
-#[test]
-fn a_hundred_hosts_fit_a_small_terminal() {
-    let names: Vec<String> = (1..=100).map(|number| format!("w{number:03}")).collect();
-    let (term, summary, view) = terminal(14, 60);
-    let mut reporter = reporter(view);
-    reporter.event(
-        started("apply", &names.iter().map(String::as_str).collect::<Vec<_>>()),
-        moment(0),
-    );
-    for (index, name) in names.iter().enumerate() {
-        match index {
-            0..5 => reporter.event(
-                failed(name, Some("packages"), Class::StepFailed, "status 100"),
-                moment(2),
-            ),
-            5..60 => reporter.event(done(name, 0), moment(2)),
-            60 => {
-                reporter.event(step(name, "swap", "turn swap off", &[]), moment(2));
-                reporter.event(step_done(name, "swap", 1), moment(3));
-                reporter.event(done(name, 1), moment(3));
-            }
-            _ => reporter.event(
-                step(
-                    name,
-                    "kubeadm join",
-                    "join the cluster through a control plane with a long name",
-                    &[],
-                ),
-                moment(4),
-            ),
-        }
-    }
-    reporter.tick(moment(240));
-    assert_snapshot!("tty_many", term.contents());
-    assert!(term.contents().lines().all(|line| line.chars().count() < 60));
-    reporter.event(finished(56, 5, 0, 1), moment(250));
-    reporter.end(moment(250));
-    assert!(
-        !term.contents().contains("working"),
-        "the frame is cleared: {}",
-        term.contents()
-    );
-    assert_snapshot!("summary_many", summary.text());
-}
-
 struct Closed;
 
 impl std::io::Write for Closed {
@@ -268,7 +205,7 @@ impl std::io::Write for Closed {
 
 #[test]
 fn a_run_goes_on_when_nobody_reads() {
-    let output = super::output::Output::new(Box::new(Closed));
+    let output = crate::report::output::Output::new(Box::new(Closed));
     let report = play(
         Box::new(Plain::new(output, Palette::with(false), 0)),
         troubled_apply(),
@@ -279,23 +216,23 @@ fn a_run_goes_on_when_nobody_reads() {
 #[tokio::test]
 async fn a_report_ends_with_the_run_though_senders_live_on() {
     let (events, receiver) = crate::event::Events::channel();
-    let options = super::Options {
-        format: super::Format::Plain,
-        log: super::LogFile::Off,
+    let options = crate::report::Options {
+        format: crate::report::Format::Plain,
+        log: crate::report::LogFile::Off,
         ..Default::default()
     };
-    let report = super::start(receiver, options);
+    let report = crate::report::start(receiver, options);
     events.send(started("apply", &["m1"]));
     events.send(done("m1", 0));
     events.send(finished(1, 0, 0, 0));
-    let report = tokio::time::timeout(std::time::Duration::from_secs(5), report).await;
+    let report = tokio::time::timeout(Duration::from_secs(5), report).await;
     assert!(matches!(report, Ok(Ok(report)) if report.exit_code() == Exit::Done));
     events.send(done("m1", 0));
 }
 
 #[test]
 fn the_documentation_names_every_event_and_code() {
-    let documentation = include_str!("../../docs/output.md");
+    let documentation = include_str!("../../../docs/output.md");
     let capture = Capture::default();
     play(Box::new(Json::new(capture.output(), 2)), troubled_apply());
     for line in capture.text().lines() {
@@ -306,4 +243,45 @@ fn the_documentation_names_every_event_and_code() {
             assert!(documentation.contains(&format!("`{field}`")), "{name}.{field}");
         }
     }
+}
+
+#[test]
+fn a_stopped_run_has_not_failed() {
+    let events = vec![
+        started("apply", &["m1", "w1", "cluster"]),
+        step("m1", "swap", "turn swap off", &[]),
+        step_done("m1", "swap", 1),
+        failed("m1", Some("packages"), Class::Interrupted, "not started"),
+        done("w1", 0),
+        failed(
+            "cluster",
+            Some("Calico"),
+            Class::Blocked,
+            "waits for the API server",
+        ),
+        finished(1, 1, 1, 1),
+    ];
+    let (text, report) = plain(events, 0);
+    assert_eq!(report.exit_code(), Exit::Interrupted);
+    let end = text
+        .lines()
+        .skip_while(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert_snapshot!(end, @"
+
+    in sync    1  w1
+    blocked    1  cluster
+    stopped    1  m1 (1)
+
+    INTERRUPTED m1: not started
+      step: packages
+
+    BLOCKED cluster: waits for the API server
+      step: Calico
+
+    apply ci stopped: 1 of 3 done, 1 blocked, 1 stopped, 1 change in 1m01s
+    What is done stays done: run it again to continue.
+    Debug log: /state/run.log
+    ");
 }
