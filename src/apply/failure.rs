@@ -202,3 +202,21 @@ fn hint(text: &str) -> Option<&'static str> {
         .find(|(cause, _)| text.contains(cause))
         .map(|(_, help)| *help)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::HINTS;
+
+    #[test]
+    fn every_known_cause_is_in_the_handbook() {
+        let handbook = include_str!("../../docs/troubleshooting.md");
+        let missing: Vec<_> = HINTS
+            .iter()
+            .filter(|(cause, _)| !handbook.contains(&format!("`{cause}`")))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "docs/troubleshooting.md has no row for {missing:?}"
+        );
+    }
+}
