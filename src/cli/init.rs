@@ -79,7 +79,6 @@ apiVersion: ci-bootstrap/v1
 
 cluster:
   name: ci
-  # Raising it upgrades the cluster, one minor release at a time.
   kubernetes: 1.36.4
   # Both must be used nowhere else in your network; they can't be changed later.
   networks: {networks}

@@ -13,8 +13,8 @@ pub struct Cluster {
     /// Name of the cluster: lower-case letters, digits and `-`. It names the kubeconfig context.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), example = &"ci")]
     pub name: Spanned<String>,
-    /// Kubernetes release, in full. The minor releases 1.34 to 1.36 are supported; raising it upgrades the cluster,
-    /// one minor release at a time.
+    /// Kubernetes release, in full. The minor releases 1.34 to 1.36 are supported. `apply` refuses to change
+    /// the release of a running cluster: upgrade it with kubeadm, then put the new release here.
     #[schemars(regex(pattern = r"^\d+\.\d+\.\d+$"), example = &"1.36.4")]
     pub kubernetes: Spanned<String>,
     /// Where the API server is reached, `host:port`. Needed with more than one control plane, and then a name or

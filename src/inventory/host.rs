@@ -14,7 +14,7 @@ pub enum Role {
     ControlPlane,
     /// Runs pods.
     Worker,
-    /// Exports directories for the cluster's storage.
+    /// Will export directories for the cluster's storage. Nothing is done for it yet.
     Nfs,
 }
 

@@ -18,7 +18,7 @@ pub struct Roles {
     pub control_plane: bool,
     /// Runs pods.
     pub worker: bool,
-    /// Exports directories for the cluster's storage.
+    /// Will export directories for the cluster's storage. Nothing is done for it yet.
     pub nfs: bool,
 }
 

@@ -143,7 +143,7 @@ impl Probe {
             let _ = write!(
                 out,
                 "m units\nsystemctl show --timestamp=us+utc -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,\
-                 ExecMainStartTimestamp {} 2>/dev/null\n",
+                 ExecMainStartTimestamp,StateChangeTimestamp {} 2>/dev/null\n",
                 sh::words(&self.units)
             );
         }

@@ -66,27 +66,10 @@ impl Service {
         }
     }
 
-    /// When it last read its files. systemd does not remember reloads (a daemon-reload moves its own time of change), so
-    /// the action leaves a stamp that is gone with the boot.
-    fn read_since(&self, unit: &Unit, seen: &Seen) -> Result<Option<f64>, Unreadable> {
-        let reloaded = if self.reload {
-            seen.path(&self.stamp())?
-        } else {
-            None
-        };
-        Ok(unit
-            .started
-            .map(|started| reloaded.map_or(started, |stamp| stamp.modified.max(started))))
-    }
-
-    fn stamp(&self) -> String {
-        format!("/run/ci-bootstrap/{}.reloaded", self.name)
-    }
-
     /// What the running process has not read yet.
     fn stale(&self, unit: &Unit, seen: &Seen) -> Result<Vec<String>, Unreadable> {
         let verb = if self.reload { "reload" } else { "restart" };
-        let since = self.read_since(unit, seen)?;
+        let since = if self.reload { unit.changed } else { unit.started };
         let mut lines = Vec::new();
         for path in &self.reads {
             let newer = seen
@@ -111,9 +94,6 @@ fn or_absent(text: &str) -> &str {
 impl Resource for Service {
     fn probe(&self, ask: &mut Probe) {
         ask.unit(&self.name);
-        if self.reload {
-            ask.path(&self.stamp(), None);
-        }
         for path in &self.reads {
             ask.path(path, None);
         }
@@ -147,12 +127,6 @@ impl Resource for Service {
             }
             Some(false) => script += &format!("systemctl stop {name}\n"),
             None => {}
-        }
-        if self.reload {
-            script += &format!(
-                "mkdir -p -m 700 /run/ci-bootstrap\n: > {}\n",
-                sh::quote(&self.stamp())
-            );
         }
         Action::quick(script).within(Duration::from_secs(150))
     }
