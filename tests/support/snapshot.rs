@@ -27,12 +27,16 @@ for key in net/ipv4/ip_forward net/ipv4/ip_local_reserved_ports net/bridge kerne
 sed 's/^/swap /' /proc/swaps; echo "hostname $(hostname)"
 "#;
 
-/// Every object of every kind by its version. Kinds that only tell what happens now are left out; of nodes, whose status
-/// beats like a heart, only what is asked of them is taken.
+/// Every object of every kind by its version. What runs changes its status by itself, and its version with it: of that, what
+/// is asked of it is taken. Kinds that only tell what happens now are left out.
 const CLUSTER: &str = r#"
 export KUBECONFIG=/etc/kubernetes/admin.conf
-kinds=$(kubectl api-resources --verbs=list -o name | grep -vE '^(events|leases|nodes|componentstatuses|endpoints)([.]|$)' | paste -sd,)
-kubectl get "$kinds" -A --no-headers -o custom-columns=K:.kind,NS:.metadata.namespace,N:.metadata.name,V:.metadata.resourceVersion,U:.metadata.uid
+running=pods,daemonsets.apps,deployments.apps,replicasets.apps
+kinds=$(kubectl api-resources --verbs=list -o name |
+    grep -vE '^(events|leases|nodes|componentstatuses|endpoints|endpointslices|pods|daemonsets|deployments|replicasets)([.]|$)' | paste -sd,)
+object=K:.kind,NS:.metadata.namespace,N:.metadata.name,U:.metadata.uid
+kubectl get "$kinds" -A --no-headers -o "custom-columns=$object,V:.metadata.resourceVersion"
+kubectl get "$running" -A --no-headers -o "custom-columns=$object,G:.metadata.generation,L:.metadata.labels,A:.metadata.annotations"
 kubectl get nodes -o 'jsonpath={range .items[*]}Node {.metadata.name} {.metadata.uid} {.metadata.labels} {.spec}{"\n"}{end}'
 "#;
 
