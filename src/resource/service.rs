@@ -122,7 +122,7 @@ impl Resource for Service {
         match self.running {
             Some(true) => {
                 script += &format!(
-                    "systemctl {verb} {name} || {{ systemctl status --no-pager -l -n 20 {name}; exit 1; }}\n"
+                    "systemctl {verb} {name} || {{ journalctl --sync || true; journalctl -q --no-pager -o cat -n 20 -u {name}; exit 1; }}\n"
                 );
             }
             Some(false) => script += &format!("systemctl stop {name}\n"),
