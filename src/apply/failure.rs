@@ -162,6 +162,10 @@ const HINTS: &[(&str, &str)] = &[
         "the repository is signed with another key: check `key` of the repository in the inventory",
     ),
     (
+        "' was not found",
+        "no repository of this host has that version: `apt-cache madison PACKAGE` on the host lists those there are",
+    ),
+    (
         "is not signed",
         "the repository is not signed: it can't be used; sign it or use another",
     ),
