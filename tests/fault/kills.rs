@@ -1,0 +1,120 @@
+//! The program killed at random instants of a first apply, again and again: each run goes on where the one before ended.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::lab::{Lab, say};
+use crate::support::running::Running;
+
+/// Kills in the course of one convergence.
+const KILLS: usize = 20;
+/// Shortest and longest life of a run that will be killed, in milliseconds.
+const LIFE: (u64, u64) = (50, 5000);
+/// A life counts from the first step, so that the kills follow the work through the whole of the first apply; that of every so
+/// many runs counts from its start, where connections are made and hosts looked at.
+const FROM_THE_START: usize = 4;
+/// Until a run begins its first step: it may have to await what the one before left at work.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Kills runs until all hosts are as they should be, and looks for what they left.
+pub(crate) fn of_a_first_apply(lab: &Lab) {
+    let inventory = lab.inventory(crate::HOSTS.len());
+    let mut random = Random::from_environment();
+    say(&format!("  seed {} (FAULTS_SEED repeats it)", random.0));
+    let mut kills = Vec::new();
+    let began = Instant::now();
+    for number in 0..KILLS {
+        let life = Duration::from_millis(random.between(LIFE));
+        let mut run = Running::apply(lab, &format!("kill{number}"), &inventory);
+        let over = number % FROM_THE_START != 0 && run.ends_before_a_step(PATIENCE) || run.ends_within(life);
+        run.signal("KILL");
+        let failures = failures(&run.events());
+        assert_eq!(failures, [""; 0], "run {number}, after {kills:?}");
+        let last = last_step(&run.events());
+        let ran = run.end();
+        if over {
+            ran.ended(0);
+            break;
+        }
+        kills.push(format!("{:.0?} {last}", began.elapsed()));
+    }
+    say(&format!("  killed at {}", kills.join(", ")));
+    assert!(kills.len() >= KILLS / 2, "done after {} kills", kills.len());
+    let last = Running::apply(lab, "last", &inventory).end().ended(0);
+    assert_eq!(failures(&last.events), [""; 0]);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(lab.unready(), [""; 0]);
+    nothing_is_left(lab);
+}
+
+/// Kills a few runs that mend drift.
+pub(crate) fn while_drift_is_mended(lab: &Lab) {
+    let inventory = lab.inventory(crate::HOSTS.len());
+    let mut random = Random::from_environment();
+    for host in crate::HOSTS {
+        lab.ssh(
+            host,
+            "rm /etc/sysctl.d/99-zz-ci-bootstrap.conf; systemctl disable -q kubelet; \
+             echo '# drift' >> /etc/containerd/config.toml; hostname drifted",
+        );
+    }
+    for number in 0..4 {
+        let mut run = Running::apply(lab, &format!("drift{number}"), &inventory);
+        run.ends_within(Duration::from_millis(random.between((400, 3000))));
+        run.signal("KILL");
+        assert_eq!(failures(&run.events()), [""; 0]);
+        run.end();
+    }
+    lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    nothing_is_left(lab);
+}
+
+/// No half-written file, configuration, token, script or lock.
+pub(crate) fn nothing_is_left(lab: &Lab) {
+    for host in crate::HOSTS {
+        let files = lab.ssh(
+            host,
+            "find /etc /usr /opt /root /home -xdev -name '*.ci-bootstrap'; \
+             find /run/ci-bootstrap -type f ! -name '*.log' ! -name 'lock*'",
+        );
+        assert_eq!(files, "", "{host}");
+    }
+    // The server notices that a killed client is gone when its kernel says so: at once, but not in no time.
+    lab.ssh("cp1", "flock -w 5 /run/ci-bootstrap/lock true");
+}
+
+/// Places that failed, and why.
+fn failures(events: &[Value]) -> Vec<String> {
+    let failed = events.iter().filter(|event| event["event"] == "placeFailed");
+    failed.map(ToString::to_string).collect()
+}
+
+fn last_step(events: &[Value]) -> String {
+    let step = events.iter().rfind(|event| event["event"] == "stepStarted");
+    step.map_or_else(
+        || "(no step)".to_owned(),
+        |step| format!("{}: {}", step["place"], step["step"]),
+    )
+}
+
+/// A linear congruential generator: the same seed gives the same instants.
+struct Random(u64);
+
+impl Random {
+    fn from_environment() -> Self {
+        let given = std::env::var("FAULTS_SEED")
+            .ok()
+            .and_then(|seed| seed.parse().ok());
+        Self(given.unwrap_or_else(|| u64::from(std::process::id())))
+    }
+
+    fn between(&mut self, (least, most): (u64, u64)) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        least + (self.0 >> 33) % (most - least)
+    }
+}

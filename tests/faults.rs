@@ -1,0 +1,78 @@
+//! What can go wrong on the way to a cluster, done on purpose: one lab, cases in order.
+//!
+//! `cargo test --test faults`; `FAULTS_SEED=…` repeats the instants of a run's kills, `KEEP_LAB=1` leaves the lab.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
+
+use fault::{explanations, interruptions, kills, passwords};
+use support::cases::Cases;
+use support::lab::Lab;
+
+mod fault {
+    pub(crate) mod explanations;
+    pub(crate) mod interruptions;
+    pub(crate) mod kills;
+    pub(crate) mod passwords;
+}
+
+mod support {
+    pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests look for tokens")]
+    pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod lab;
+    pub(crate) mod running;
+}
+
+const HOSTS: [&str; 3] = ["cp1", "w1", "w2"];
+
+#[test]
+fn faults_are_survived_and_explained() {
+    let Some(lab) = Lab::up("faults", 1, HOSTS.len()) else {
+        return;
+    };
+    let mut cases = Cases::of("faults", &lab);
+    // On the way of one host: each gets a little further than the one before.
+    cases.case("a wrong repository key", explanations::of_a_wrong_key);
+    cases.case("a version that doesn't exist", explanations::of_a_missing_version);
+    cases.case("a registry with an unknown CA", explanations::of_a_missing_ca);
+    cases.case("a broken template", explanations::of_a_broken_template);
+    cases.case("images that don't exist", explanations::of_missing_images);
+    cases.case(
+        "a manifest with another checksum",
+        explanations::of_a_wrong_checksum,
+    );
+    cases.case("a manifest that isn't there", explanations::of_an_absent_manifest);
+    lab.host("down", "cp1");
+    lab.host("up", "cp1");
+    lab.host("wait", "cp1");
+    cases.foundation(
+        "killed twenty times on the way from bare hosts",
+        kills::of_a_first_apply,
+    );
+    cases.case("killed while drift is mended", kills::while_drift_is_mended);
+    cases.case(
+        "a second run is told who is at work",
+        interruptions::by_a_second_run,
+    );
+    cases.case(
+        "a killed run leaves no lock",
+        interruptions::by_a_kill_that_leaves_no_lock,
+    );
+    cases.case("Ctrl-C once and twice", interruptions::by_ctrl_c);
+    cases.case(
+        "a connection lost during an installation",
+        interruptions::by_a_lost_connection,
+    );
+    cases.case("a host without power", interruptions::by_a_host_without_power);
+    cases.case("a sudo password shows nowhere", passwords::stay_secret);
+    cases.case(
+        "a wrong sudo password is explained",
+        passwords::are_explained_when_wrong,
+    );
+    cases.end();
+}
