@@ -21,7 +21,6 @@ mod fault {
 
 mod support {
     pub(crate) mod cases;
-    #[expect(dead_code, reason = "shared: other tests look for tokens")]
     pub(crate) mod eavesdropper;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
