@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::explanations::the_failure_of;
 use super::kills::nothing_is_left;
 use crate::support::lab::Lab;
-use crate::support::running::Running;
+use crate::support::running::{Running, USER};
 
 /// Until a step begins, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,8 +20,7 @@ pub(crate) fn by_a_second_run(lab: &Lab) {
     let second = lab.apply(&inventory, &[]).ended(6);
     let told = the_failure_of(&second, "locked");
     let message = told["failure"]["message"].as_str().unwrap_or_default();
-    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-    assert!(message.contains(&format!("{user}@")), "who? {told}");
+    assert!(message.contains(&format!("{USER}@")), "who? {told}");
     assert!(message.contains("since"), "since when? {told}");
     assert!(message.contains("cp1"), "where? {told}");
     first.end().ended(0);

@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use super::lab::{Lab, Ran};
 
+/// Who runs it, as others are told.
+pub(crate) const USER: &str = "tester";
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(50);
 
@@ -31,6 +33,7 @@ impl Running {
         let (stdout, stderr) = (lab.path(&format!("{name}.out")), lab.path(&format!("{name}.err")));
         let child = lab
             .program(arguments, inventory)
+            .env("USER", USER)
             .stdout(Stdio::from(file(&stdout)))
             .stderr(Stdio::from(file(&stderr)))
             .spawn()
