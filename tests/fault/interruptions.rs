@@ -60,8 +60,7 @@ pub(crate) fn by_ctrl_c(lab: &Lab) {
     );
     assert!(!stopped.steps().contains("w2: membership"), "a step was started");
 
-    lab.host("down", "w2");
-    lab.host("up", "w2");
+    with_a_bare_host(lab);
     let mut run = Running::apply(lab, "ended", &inventory);
     run.until_step("w2", INSTALLATION, PATIENCE);
     run.signal("INT");
