@@ -77,14 +77,16 @@ def inventory(count, roles=False):
 
 def keep_as_prepared(number):
     """Makes the disk of a host that is done the one that others start from."""
-    lab("ssh", number, "apt-get -q clean; truncate -s 0 /etc/machine-id; rm -f /etc/ssh/ssh_host_* /root/.ansible -r")
     lab("host", "poweroff", number)
     kind, disk = ROOT / "rootfs" / PREPARED, RUN / f"host{number}" / "disk"
     shutil.rmtree(kind, ignore_errors=True)
     subprocess.run(["cp", "-a", ROOT / "rootfs" / "bookworm", kind], check=True)
-    # Real directories of the host take the place of these, and whiteouts of the overlay are character devices.
     subprocess.run(["cp", "-aT", "--remove-destination", disk, kind], check=True)
+    # What the overlay calls deleted is a character device in it.
     subprocess.run(["find", kind, "-xdev", "-type", "c", "-delete"], check=True)
+    for own in [*kind.glob("etc/ssh/ssh_host_*"), *kind.glob("var/cache/apt/archives/*.deb")]:
+        own.unlink()
+    (kind / "etc/machine-id").write_text("")
 
 
 def forget_prepared():
