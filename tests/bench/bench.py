@@ -4,7 +4,9 @@ Environment: BENCH_HOSTS (1,10,50,100)   sizes of `noop`
              BENCH_FIRST (1,10)          sizes of `first`
              BENCH_TOOLS                 which tools (floor,ci-bootstrap,pyinfra,ansible)
              BENCH_SLOW (100)            largest number of hosts that Ansible is asked to do
+             BENCH_KEEP                  if set, the prepared host of the last measurement is used again
 """
+import functools
 import os
 import pathlib
 import re
@@ -19,6 +21,7 @@ SIZES = [int(size) for size in os.environ.get("BENCH_HOSTS", "1,10,50,100").spli
 FIRST = [int(size) for size in os.environ.get("BENCH_FIRST", "1,10").split(",")]
 TOOLS = os.environ.get("BENCH_TOOLS", ",".join(tools.ALL)).split(",")
 SLOW = int(os.environ.get("BENCH_SLOW", "100"))
+KEEP = os.environ.get("BENCH_KEEP")
 CLUSTER = 3
 
 
@@ -53,9 +56,10 @@ def settle(size):
     return desired.collect(1)
 
 
+@functools.cache
 def prepare():
     """Makes the kind of host that `noop` starts from, with what every tool needs on it; finds out if they agree."""
-    if (lab.ROOT / "rootfs" / lab.PREPARED).exists():
+    if KEEP and lab.is_prepared():
         return
     with lab.hosts(1):
         inventory, addresses = lab.inventory(1)
@@ -137,9 +141,13 @@ def main():
         raise SystemExit(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     lab.WORK.joinpath("cp").mkdir(parents=True, exist_ok=True)
     table.begin()
-    for part in parts:
-        PARTS[part]()
-    print(table.markdown())
+    try:
+        for part in parts:
+            PARTS[part]()
+    finally:
+        if not KEEP:
+            lab.forget_prepared()
+        print(table.markdown())
 
 
 main()

@@ -89,5 +89,9 @@ def keep_as_prepared(number):
     (kind / "etc/machine-id").write_text("")
 
 
+def is_prepared():
+    return (ROOT / "rootfs" / PREPARED).exists()
+
+
 def forget_prepared():
     shutil.rmtree(ROOT / "rootfs" / PREPARED, ignore_errors=True)

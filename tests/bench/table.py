@@ -59,5 +59,7 @@ def markdown():
         head += [f"{tool} ({'ours ÷ it' if tool in BELOW else 'it ÷ ours'})" for tool in others] + ["our memory"]
         text += [f"\n{part}\n", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
         text += ["| " + " | ".join(cells) + " |" for cells in rows(part)]
+    if not runs:
+        return "nothing was measured"
     loads = [run["load"] for run in runs]
     return "\n".join(text) + f"\n\nLoad of the machine while measuring: {min(loads):.1f} to {max(loads):.1f}."

@@ -9,7 +9,7 @@ import time
 from lab import KEY, REPOSITORY, RUN, WORK, enter_network
 
 HERE = pathlib.Path(__file__).resolve().parent
-RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "release"
+RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / os.environ.get("BENCH_PROFILE", "release")
 VENV = pathlib.Path(os.environ.get("BENCH_VENV", WORK / "venv"))
 LIMIT = 1800
 
