@@ -64,7 +64,10 @@ impl Host {
                 _ => {}
             }
         }
-        ensure!(status == Some(0) && read > 0, "the script ended with {status:?} after {read} bytes");
+        ensure!(
+            status == Some(0) && read > 0,
+            "the script ended with {status:?} after {read} bytes"
+        );
         session.disconnect(Disconnect::ByApplication, "", "en").await?;
         Ok(())
     }

@@ -20,7 +20,9 @@ use russh::keys::{PrivateKey, load_secret_key};
 use tokio::task::JoinSet;
 
 fn main() -> Result<()> {
-    let path = std::env::args_os().nth(1).context("usage: bench-floor INVENTORY")?;
+    let path = std::env::args_os()
+        .nth(1)
+        .context("usage: bench-floor INVENTORY")?;
     let cluster = cluster(&PathBuf::from(path))?;
     let hosts = hosts(&cluster)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -74,7 +76,10 @@ fn key(
     access: &SshAccess,
     read: &mut std::collections::HashMap<PathBuf, Arc<PrivateKey>>,
 ) -> Result<Arc<PrivateKey>> {
-    let path = access.identities.first().context("the inventory names no private key")?;
+    let path = access
+        .identities
+        .first()
+        .context("the inventory names no private key")?;
     if let Some(key) = read.get(path) {
         return Ok(key.clone());
     }
