@@ -53,8 +53,8 @@ def wait(child):
 
 
 def ours(inventory, addresses):
-    run = Run("ci-bootstrap", [RELEASE / "ci-bootstrap", "apply", "--yes", "--plain", inventory], XDG_STATE_HOME=str(WORK / "state"))
-    run.changes = sum(run.numbers(r"done: (\d+) changes?"))
+    run = Run("ci-bootstrap", [RELEASE / "ci-bootstrap", "apply", "--yes", "--json", inventory], XDG_STATE_HOME=str(WORK / "state"))
+    run.changes = run.numbers(r'"changes":(\d+)')[-1]
     return run
 
 
