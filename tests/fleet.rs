@@ -31,7 +31,8 @@ fn a_fleet_is_prepared() {
     cases.case("a second apply changes nothing", second_apply);
     cases.case("drift of one host is mended there alone", drift_of_one);
     cases.case("ufw is opened for the cluster", ufw_is_opened);
-    if Path::new("/var/tmp/ci-bootstrap-lab/rootfs/rocky9").is_dir() {
+    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
+    if Path::new(&cache).join("rootfs/rocky9").is_dir() {
         cases.case("a RHEL-like host with firewalld", a_rhel_like_host);
     } else {
         say(
@@ -117,7 +118,7 @@ fn a_rhel_like_host(lab: &Lab) {
     let state = lab.ssh(
         "el40",
         "rpm -q kubelet containerd.io; firewall-cmd --reload; firewall-cmd --get-active-zones; \
-         systemctl is-active containerd; swapon --noheadings",
+         systemctl is-active containerd; ! grep -q '^[^#].*swap' /etc/fstab",
     );
     for wanted in [
         "kubelet-1.36.4-150500.1.1",
