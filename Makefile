@@ -46,7 +46,7 @@ lab: deps ## fill the lab's cache: programs, hosts, packages, images
 	$(AS_ROOT) $(LAB) prepare
 
 lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a lab each says so and is skipped
-	@if $(AS_ROOT) $(LAB) doctor; then $(AS_ROOT) $(LAB) prepare; fi
+	@if $(AS_ROOT) $(LAB) doctor; then $(AS_ROOT) $(LAB) prepare && $(AS_ROOT) $(LAB) rhel install-deps && $(AS_ROOT) $(LAB) rhel prepare; fi
 	set -e; for test in $(LAB_TESTS); do $(RUN_AS_ROOT) cargo test --test $$test -- --nocapture; done
 
 .PHONY: docs
