@@ -6,10 +6,10 @@ use crate::cluster_resource::{ClusterKindError, ClusterResource};
 use crate::model::{Cluster, Host};
 use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
-use crate::template::{TemplateError, Templates};
+use crate::template::{TemplateError, Templates, Values};
 
 use super::order;
-use super::values::{fill, is_true, text, with};
+use super::values::{fill, is_true, text};
 use super::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
 
 /// Playbooks and templates: everything a plan is made of besides the cluster.
@@ -74,10 +74,10 @@ pub enum PlanError {
 /// # Errors
 /// When a playbook or template does not fit the cluster, or the facts don't add up.
 pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
-    let shared = json!({ "cluster": cluster });
+    let shared = Values::default().with("cluster", cluster);
     let mut tracks = Vec::new();
     for host in &cluster.hosts {
-        let values = with(&shared, "host", json!(host));
+        let values = shared.with("host", host);
         tracks.push(
             HostTrack {
                 cluster,
@@ -109,7 +109,7 @@ struct HostTrack<'a> {
     cluster: &'a Cluster,
     host: &'a Host,
     templates: &'a Templates,
-    values: Value,
+    values: Values,
 }
 
 impl HostTrack<'_> {
@@ -124,7 +124,7 @@ impl HostTrack<'_> {
                 let filled = fill(self.templates, key, value, &self.values);
                 let filled = filled
                     .map_err(|reason| template_error(&format!("value `{key}`"), "00-values.yaml", reason))?;
-                self.values = with(&self.values, key, filled);
+                self.values = self.values.with(key, &filled);
             }
             if let Scope::Hosts(condition) = &playbook.scope {
                 let place = format!("hosts of {condition}");
@@ -165,7 +165,7 @@ fn cluster_track(
     cluster: &Cluster,
     playbooks: &[Playbook],
     templates: &Templates,
-    values: &Value,
+    values: &Values,
 ) -> Result<Track, PlanError> {
     let mut track = Track {
         place: Place::Cluster,
@@ -189,7 +189,7 @@ fn cluster_track(
 fn expand(
     step: &StepText,
     templates: &Templates,
-    values: &Value,
+    values: &Values,
     host: Option<&str>,
 ) -> Result<Vec<(StepHead, Value, Guard)>, PlanError> {
     let place = step.origin.to_string();
@@ -202,10 +202,10 @@ fn expand(
     let items = match &step.each {
         None => vec![values.clone()],
         Some(each) => match templates.evaluate(&place, each, values).map_err(wrap)? {
-            Value::Array(items) => items.into_iter().map(|item| with(values, "item", item)).collect(),
+            Value::Array(items) => items.into_iter().map(|item| values.with("item", &item)).collect(),
             Value::Object(fields) => fields
                 .into_iter()
-                .map(|(key, value)| with(values, "item", json!({ "key": key, "value": value })))
+                .map(|(key, value)| values.with("item", &json!({ "key": key, "value": value })))
                 .collect(),
             other => {
                 return Err(kind_error(

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::template::{TemplateError, Templates};
+use crate::template::{TemplateError, Templates, Values};
 
 /// Renders every leaf text of a value. An object that is only `{template: NAME}` becomes that template's text.
 pub(super) fn fill(
     templates: &Templates,
     place: &str,
     value: &Value,
-    values: &Value,
+    values: &Values,
 ) -> Result<Value, TemplateError> {
     match value {
         Value::String(text) => templates.fill(place, text, values),
@@ -34,7 +34,7 @@ fn fill_fields(
     templates: &Templates,
     place: &str,
     fields: &Map<String, Value>,
-    values: &Value,
+    values: &Values,
 ) -> Result<Value, TemplateError> {
     let mut filled = Map::new();
     for (key, field) in fields {
@@ -54,15 +54,6 @@ pub(super) fn text(value: Value) -> String {
         Value::String(text) => text,
         other => other.to_string(),
     }
-}
-
-/// `values` with one more entry.
-pub(super) fn with(values: &Value, key: &str, value: Value) -> Value {
-    let mut values = values.clone();
-    if let Value::Object(fields) = &mut values {
-        fields.insert(key.to_owned(), value);
-    }
-    values
 }
 
 /// Whether an expression's value counts as yes, as in a template's `if`.

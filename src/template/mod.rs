@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use serde::Serialize;
 use serde_json::Value;
+
+mod values;
+
+pub use values::Values;
 
 /// The built-in templates: name and text. A test compares this table with the folder.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -146,12 +148,12 @@ impl Templates {
     ///
     /// # Errors
     /// When there is no such template or it names a value that is not there.
-    pub fn render(&self, name: &str, values: &impl Serialize) -> Result<String, TemplateError> {
+    pub fn render(&self, name: &str, values: &Values) -> Result<String, TemplateError> {
         let wrap = |error| TemplateError::new(name, &error);
         self.environment
             .get_template(name)
             .map_err(wrap)?
-            .render(Serde(values))
+            .render(values.context())
             .map_err(wrap)
     }
 
@@ -159,7 +161,7 @@ impl Templates {
     ///
     /// # Errors
     /// When it can't be parsed or names a value that is not there.
-    pub fn evaluate(&self, place: &str, expression: &str, values: &Value) -> Result<Value, TemplateError> {
+    pub fn evaluate(&self, place: &str, expression: &str, values: &Values) -> Result<Value, TemplateError> {
         let wrap = |error: minijinja::Error| TemplateError {
             name: place.to_owned(),
             line: None,
@@ -169,7 +171,7 @@ impl Templates {
             .environment
             .compile_expression(expression)
             .map_err(wrap)?
-            .eval(Serde(values))
+            .eval(values.context())
             .map_err(wrap)?;
         let error = |reason: String| TemplateError {
             name: place.to_owned(),
@@ -186,7 +188,7 @@ impl Templates {
     ///
     /// # Errors
     /// As [`Self::evaluate`].
-    pub fn fill(&self, place: &str, text: &str, values: &Value) -> Result<Value, TemplateError> {
+    pub fn fill(&self, place: &str, text: &str, values: &Values) -> Result<Value, TemplateError> {
         let trimmed = text.trim();
         let single = trimmed
             .strip_prefix("{{")
@@ -194,7 +196,7 @@ impl Templates {
         if let Some(expression) = single.filter(|inner| !inner.contains("{{")) {
             return self.evaluate(place, expression.trim(), values);
         }
-        let rendered = self.environment.render_named_str(place, text, Serde(values));
+        let rendered = self.environment.render_named_str(place, text, values.context());
         rendered.map(Value::String).map_err(|error| TemplateError {
             name: place.to_owned(),
             ..TemplateError::new(place, &error)
@@ -223,7 +225,10 @@ mod tests {
 
     #[test]
     fn a_lone_expression_keeps_its_type() {
-        let values = json!({"n": 3, "list": ["a"], "s": "x"});
+        let values = Values::default()
+            .with("n", &3)
+            .with("list", &["a"])
+            .with("s", &"x");
         let fill = |text: &str| templates().fill("here", text, &values).unwrap_or_default();
         assert_eq!(fill("{{ n }}"), json!(3));
         assert_eq!(fill("{{ list }}"), json!(["a"]));
@@ -232,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_an_error_that_shows_no_other_value() {
-        let values = json!({"password": "hunter2"});
+        let values = Values::default().with("password", &"hunter2");
         let error = templates()
             .fill("step `x`", "{{ pasword }} and {{ password }}", &values)
             .map(|_| ());

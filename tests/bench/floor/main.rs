@@ -43,7 +43,11 @@ fn cluster(path: &std::path::Path) -> Result<Cluster> {
     let document = inventory::read(path)?;
     match model::validate(&document) {
         Ok(valid) => Ok(valid.cluster),
-        Err(problems) => bail!("{}: {} problems", path.display(), problems.len()),
+        Err(problems) => bail!(
+            "{}: {} problems; see `ci-bootstrap check`",
+            path.display(),
+            problems.len()
+        ),
     }
 }
 
