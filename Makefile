@@ -49,6 +49,10 @@ lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a 
 	@if $(AS_ROOT) $(LAB) doctor; then $(AS_ROOT) $(LAB) prepare && $(AS_ROOT) $(LAB) rhel install-deps && $(AS_ROOT) $(LAB) rhel prepare; fi
 	set -e; for test in $(LAB_TESTS); do $(RUN_AS_ROOT) cargo test --test $$test -- --nocapture; done
 
+.PHONY: cluster-api
+cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose
+	$(AS_ROOT) env PATH="$$PATH" tests/cluster-api.sh
+
 .PHONY: docs
 docs: ## write the documents that are made from the code: inventory, schema, diagnostics, CLI
 	UPDATE_EXPECTED=1 cargo test --test docs --test diagnostics --test cli
