@@ -50,7 +50,7 @@ fn faults_are_survived_and_explained() {
     lab.host("up", "cp1");
     lab.host("wait", "cp1");
     cases.foundation(
-        "killed twenty times on the way from bare hosts",
+        "killed again and again on the way from bare hosts",
         kills::of_a_first_apply,
     );
     cases.case("killed while drift is mended", kills::while_drift_is_mended);

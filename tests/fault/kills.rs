@@ -7,13 +7,15 @@ use serde_json::Value;
 use crate::support::lab::{Lab, say};
 use crate::support::running::Running;
 
-/// Kills in the course of one convergence.
+/// Most kills in the course of one convergence.
 const KILLS: usize = 20;
+/// Fewest, for a convergence that was disturbed at all: a quick machine is done before the last.
+const FEWEST: usize = 5;
 /// Shortest and longest life of a run that will be killed, in milliseconds.
 const LIFE: (u64, u64) = (50, 2500);
 /// A life counts from the first step, so that the kills follow the work through the whole of the first apply; that of every so
 /// many runs counts from its start, where connections are made and hosts looked at.
-const FROM_THE_START: usize = 4;
+const FROM_THE_START: usize = 2;
 /// Until a run begins its first step: it may have to await what the one before left at work.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -40,7 +42,7 @@ pub(crate) fn of_a_first_apply(lab: &Lab) {
         kills.push(format!("{:.0?} {last}", began.elapsed()));
     }
     say(&format!("  killed at {}", kills.join(", ")));
-    assert!(kills.len() >= KILLS / 2, "done after {} kills", kills.len());
+    assert!(kills.len() >= FEWEST, "done after {} kills", kills.len());
     let last = Running::apply(lab, "last", &inventory).end().ended(0);
     assert_eq!(failures(&last.events), [""; 0]);
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
