@@ -68,5 +68,5 @@ deny: ## licences, sources and advisories of dependencies (needs cargo-deny and 
 	cargo deny check
 
 .PHONY: bench
-bench: lab ## measure against the floor, Ansible and pyinfra; writes docs/benchmarks.md's figures
+bench: lab ## measure against the floor, Ansible and pyinfra; prints the tables
 	tests/bench/run.sh
