@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use russh::client::{self, Handle, Msg};
 use russh::{Channel, ChannelOpenFailure, Preferred};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::algorithms;
 use super::auth;
@@ -25,6 +25,10 @@ const SESSIONS: usize = 5;
 const KEEPALIVES: usize = 3;
 /// Messages that may wait for a slow reader of one stream before all streams of its connection wait with it.
 const STREAM_BUFFER: usize = 1024;
+/// What systemd lets `pam_nologin` say to everybody but root until user sessions are allowed.
+const BOOTING: &str = "System is booting up";
+/// Between two logins on a host that is booting.
+const BOOT_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Connection {
     pub(super) target: Target,
@@ -36,9 +40,26 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects and logs in, through the target's jump hosts.
+    /// Connects and logs in, through the target's jump hosts. A host that answers while it is booting is waited for.
     pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
         let target = ssh_config::resolve(target).await?;
+        let start = Instant::now();
+        loop {
+            let notes = Notes::default();
+            let opened = Self::attempt(&target, timeouts, notes.clone()).await;
+            let booting = || notes.banner().is_some_and(|banner| banner.contains(BOOTING));
+            match opened {
+                Err(TransportError::Login { .. }) if booting() && start.elapsed() < timeouts.boot => {
+                    tracing::debug!(host = %target.name, "still booting");
+                    sleep(BOOT_PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Connects and logs in, once.
+    async fn attempt(target: &Target, timeouts: Timeouts, notes: Notes) -> Result<Arc<Self>, TransportError> {
         let known = KnownHosts::load(&target.known_hosts())
             .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
         let preferred = algorithms::preferred(
@@ -47,17 +68,13 @@ impl Connection {
         );
         let policy = Policy::Strict(Box::new(target.clone()), known);
         let start = Instant::now();
-        let notes = Notes::default();
-        let (mut session, jump) = handshake(&target, timeouts, preferred, policy, &notes).await?;
-        timeout(
-            timeouts.connect,
-            auth::authenticate(&mut session, &target, &notes),
-        )
-        .await
-        .map_err(|_| target.login_failed(format!("no answer within {:?}", timeouts.connect)))??;
+        let (mut session, jump) = handshake(target, timeouts, preferred, policy, &notes).await?;
+        timeout(timeouts.connect, auth::authenticate(&mut session, target, &notes))
+            .await
+            .map_err(|_| target.login_failed(format!("no answer within {:?}", timeouts.connect)))??;
         tracing::debug!(host = %target.name, user = target.user(), took = ?start.elapsed(), "logged in");
         Ok(Arc::new(Self {
-            target,
+            target: target.clone(),
             session,
             notes,
             slots: Arc::new(Semaphore::new(SESSIONS)),

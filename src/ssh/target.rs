@@ -71,6 +71,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// Between two keepalives; a connection is given up after three without an answer.
     pub keepalive: Duration,
+    /// How long a host may refuse logins because it is booting.
+    pub boot: Duration,
 }
 
 impl Default for Timeouts {
@@ -78,6 +80,7 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(20),
             keepalive: Duration::from_secs(5),
+            boot: Duration::from_secs(60),
         }
     }
 }

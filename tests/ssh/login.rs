@@ -252,3 +252,26 @@ async fn a_closed_port() {
     let error = ssh::connect(&target, timeouts()).await.err().unwrap();
     assert!(error.to_string().contains("Connection refused"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booting_host_is_waited_for() {
+    let Some(servers) = servers("a_booting_host_is_waited_for") else {
+        return;
+    };
+    let mut target = servers.user("boot");
+    target.identities = vec![servers.file("id")];
+    let soon = ssh::Timeouts {
+        boot: Duration::from_secs(1),
+        ..timeouts()
+    };
+    let gave_up = ssh::connect(&target, soon).await.err().unwrap().to_string();
+    assert!(gave_up.contains("System is booting up"), "{gave_up}");
+
+    let allowed = servers.read("authorized_keys");
+    let booted = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        servers.write("keys_after_boot", &allowed);
+    };
+    let (user, ()) = tokio::join!(user_of(&target), booted);
+    assert_eq!(user.unwrap(), "boot");
+}

@@ -13,7 +13,7 @@ const HASH: &str =
 pub(crate) const PASSPHRASE: &str = "open sesame";
 
 /// Accounts besides root and their shells.
-const ACCOUNTS: [(&str, &str); 7] = [
+const ACCOUNTS: [(&str, &str); 8] = [
     ("ann", "/bin/sh"),
     ("bob", "/bin/bash"),
     ("eve", "/bin/sh"),
@@ -21,7 +21,12 @@ const ACCOUNTS: [(&str, &str); 7] = [
     ("kim", "/bin/sh"),
     ("out", "/usr/sbin/nologin"),
     ("hop", "/bin/sh"),
+    ("boot", "/bin/sh"),
 ];
+
+/// What systemd's `/run/nologin` says, which sshd shows as a banner.
+const BOOTING: &str = "\"System is booting up. Unprivileged users are not permitted to log in yet. \
+    Please come back later. For technical details, see pam_nologin(8).\"\n";
 
 const SUDOERS: &str = "Defaults timestamp_timeout=0\nDefaults:tty requiretty\nDefaults:bob use_pty\nroot ALL=(ALL) ALL\n\
     ann ALL=(ALL) ALL\nbob ALL=(ALL) NOPASSWD: ALL\ntty ALL=(ALL) NOPASSWD: ALL\n";
@@ -79,6 +84,7 @@ fn keys(dir: &Path, outer: u16, inner: u16) {
         let _ = writeln!(allowed, "{}", keygen(dir, name, kind, passphrase));
     }
     write(dir, "authorized_keys", &allowed);
+    write(dir, "booting", BOOTING);
     keygen(dir, "stranger", "ed25519", "");
 }
 
@@ -106,7 +112,8 @@ fn config(dir: &Path, name: &str, port: u16, keys: &str) {
         "ListenAddress 127.0.0.1:{port}\nPidFile none\nUsePAM yes\nStrictModes no\nPermitRootLogin yes\n\
          PrintMotd no\nLogLevel VERBOSE\nAuthorizedKeysFile DIR/authorized_keys\nPasswordAuthentication yes\n\
          KbdInteractiveAuthentication yes\nMaxStartups 100\n{keys}\
-         Match User kim\nPasswordAuthentication no\nMatch User eve\nKbdInteractiveAuthentication no\n"
+         Match User kim\nPasswordAuthentication no\nMatch User eve\nKbdInteractiveAuthentication no\n\
+         Match User boot\nBanner DIR/booting\nAuthorizedKeysFile DIR/keys_after_boot\n"
     );
     write(
         dir,

@@ -115,6 +115,7 @@ pub(crate) fn timeouts() -> Timeouts {
     Timeouts {
         connect: Duration::from_secs(30),
         keepalive: Duration::from_secs(5),
+        boot: Duration::from_secs(30),
     }
 }
 
