@@ -56,7 +56,8 @@ impl<'a> Prepared<'a> {
 
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
     pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
-        let plan = self.args.catalog.plan(&self.cluster).or_exit(Exit::Usage)?;
+        let plan = self.args.catalog.plan(&self.cluster, &self.secrets).await;
+        let plan = plan.or_exit(Exit::Usage)?;
         let fleet = session::fleet(&self.cluster, &self.secrets)
             .await
             .or_exit(Exit::Usage)?;

@@ -29,9 +29,11 @@ pub(super) struct CatalogArgs {
 }
 
 impl CatalogArgs {
-    /// The plan for a cluster.
-    pub(super) fn plan(&self, cluster: &Cluster) -> Result<Plan> {
+    /// The plan for a cluster, with the secrets that it holds.
+    pub(super) async fn plan(&self, cluster: &Cluster, secrets: &Secrets) -> Result<Plan> {
+        let known = secrets.all(cluster.secrets()).await?;
         let templates = Templates::load(self.templates.as_deref()).context("cannot use the templates")?;
+        let templates = templates.knowing(known);
         let playbooks = playbook::load(self.playbooks.as_deref()).context("cannot use the playbooks")?;
         Ok(plan::build(cluster, &Catalog { playbooks, templates })?)
     }

@@ -84,11 +84,11 @@ struct Certificate {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cluster = super::load(&args.file)?.cluster;
-    let plan = args.catalog.plan(&cluster).or_exit(Exit::Usage)?;
     let status = block_on(async {
-        let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
-            .await
-            .or_exit(Exit::Usage)?;
+        let secrets = Secrets::new(SECRET_LIMIT);
+        let plan = args.catalog.plan(&cluster, &secrets).await;
+        let plan = plan.or_exit(Exit::Usage)?;
+        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let (drift, certificates, api) = futures::join!(
             drift(plan, &fleet, &cluster),
             certificates(&fleet, &cluster),

@@ -3,13 +3,11 @@
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
+use super::manifest;
 use super::{ClusterResource, Error, Say};
-use crate::cluster_api::{Api, DifferenceKind, Object, Releases, customise};
+use crate::cluster_api::{Api, Object, Releases, customise};
 use crate::model::{self, Cluster};
 use crate::resource::{Change, Verdict};
-
-/// Most lines of one object's difference that a plan shows.
-const SHOWN: usize = 12;
 
 /// The pod network as the inventory has it.
 #[derive(Debug)]
@@ -40,13 +38,7 @@ impl Calico {
     async fn differences(&self, api: &Api) -> Result<Vec<String>, Error> {
         let mut lines = Vec::new();
         for difference in api.compare(self.objects().await?).await? {
-            match difference.kind {
-                DifferenceKind::Missing => lines.push(format!("+{}", difference.id)),
-                DifferenceKind::Changed { diff } => {
-                    lines.push(format!(" {}", difference.id));
-                    lines.extend(diff.lines().take(SHOWN).map(str::to_owned));
-                }
-            }
+            lines.extend(manifest::shown(&difference));
         }
         lines.extend(api.compare_pool(&self.settings, self.pods).await?);
         Ok(lines)

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cluster_api::{Api, ApiError, CalicoError, ReleaseError, RolloutError};
@@ -11,6 +12,7 @@ use crate::resource::Verdict;
 
 mod calico;
 mod kube_proxy;
+mod manifest;
 mod node_labels;
 mod node_ready;
 mod rollout;
@@ -67,12 +69,16 @@ pub enum ClusterKindError {
         /// What is wrong with them.
         reason: serde_json::Error,
     },
+    /// A text that is no manifest.
+    #[error("its objects can't be read: {0}")]
+    Manifest(#[from] crate::yaml::Error),
 }
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "calico",
     "clusterSettings",
     "kubeProxy",
+    "manifest",
     "nodeLabels",
     "nodeReady",
     "rollout",
@@ -100,14 +106,15 @@ pub fn resource(
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
-        "rollout" => Box::new(
-            serde_json::from_value::<rollout::Rollout>(fields).map_err(|reason| {
-                ClusterKindError::Fields {
-                    kind: kind.to_owned(),
-                    reason,
-                }
-            })?,
-        ),
+        "manifest" => Box::new(manifest::Manifest::of(read(kind, fields)?)?),
+        "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
+    })
+}
+
+fn read<T: DeserializeOwned>(kind: &str, fields: Value) -> Result<T, ClusterKindError> {
+    serde_json::from_value(fields).map_err(|reason| ClusterKindError::Fields {
+        kind: kind.to_owned(),
+        reason,
     })
 }

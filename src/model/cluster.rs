@@ -8,6 +8,7 @@ use super::{
     Proxy, Registry, Time, Version, release,
 };
 use crate::inventory::{Firewall, Selinux};
+use crate::secret::SecretRef;
 
 /// The API server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +65,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// The secrets that playbooks and templates need. Those of logins are not among them.
+    pub fn secrets(&self) -> Vec<&SecretRef> {
+        Vec::new()
+    }
+
     /// The hosts with the role `control-plane`, the first to be initialised first.
     pub fn control_planes(&self) -> impl Iterator<Item = &Host> {
         self.hosts.iter().filter(|host| host.roles.control_plane)

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::process::Command;
 use tokio::sync::{Mutex, oneshot};
 
-use super::{Redactor, SecretRef};
+use super::{Known, Redactor, SecretRef};
 
 /// Why a secret could not be had. Every text says which secret.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,18 @@ impl Secrets {
     /// Masks all secrets fetched so far, and those to come.
     pub fn redactor(&self) -> Redactor {
         self.redactor.clone()
+    }
+
+    /// Fetches all of `references`, for templates.
+    ///
+    /// # Errors
+    /// The first that can't be had.
+    pub async fn all(&self, references: impl IntoIterator<Item = &SecretRef>) -> Result<Known, SecretError> {
+        let mut secrets = HashMap::new();
+        for reference in references {
+            secrets.insert(reference.clone(), self.get(reference).await?);
+        }
+        Ok(Known::new(secrets, self.redactor()))
     }
 
     /// The secret. Callers wait for each other, so that a user gets one question at a time.

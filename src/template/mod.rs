@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use serde::Deserialize as _;
 use serde_json::Value;
+
+use crate::secret::{Known, SecretRef};
 
 mod values;
 
@@ -144,6 +148,27 @@ impl Templates {
         Ok(Self { environment })
     }
 
+    /// The same templates, in which `reference | secret` is the text of a secret, and `user | basic_auth(password)`
+    /// what HTTP and registries make of both.
+    #[must_use]
+    pub fn knowing(mut self, secrets: Known) -> Self {
+        let secrets = Arc::new(secrets);
+        let known = Arc::clone(&secrets);
+        self.environment
+            .add_filter("secret", move |value: minijinja::Value| {
+                let refused = |reason: String| minijinja::Error::new(ErrorKind::InvalidOperation, reason);
+                let reference = SecretRef::deserialize(value)
+                    .map_err(|_| refused("`secret` is for references to secrets only".to_owned()))?;
+                let text = known.text(&reference).map(str::to_owned);
+                text.ok_or_else(|| refused(format!("the secret from {reference} was not fetched")))
+            });
+        self.environment
+            .add_filter("basic_auth", move |user: &str, password: &str| {
+                secrets.basic_auth(user, password)
+            });
+        self
+    }
+
     /// A template filled with values.
     ///
     /// # Errors
@@ -233,6 +258,25 @@ mod tests {
         assert_eq!(fill("{{ n }}"), json!(3));
         assert_eq!(fill("{{ list }}"), json!(["a"]));
         assert_eq!(fill("{{ s }}-{{ n }}"), json!("x-3"));
+    }
+
+    #[tokio::test]
+    async fn secrets_come_by_their_references() {
+        let secrets = crate::secret::Secrets::new(std::time::Duration::from_secs(5));
+        let reference = SecretRef::Command(["echo", "hunter2"].map(str::to_owned).to_vec());
+        let known = secrets.all([&reference]).await;
+        let templates = templates().knowing(known.unwrap_or_else(|error| unreachable!("{error}")));
+        let values = Values::default()
+            .with("password", &reference)
+            .with("other", &SecretRef::Env("OTHER".to_owned()));
+        let fill = |text: &str| {
+            let filled = templates.fill("here", text, &values);
+            filled.map_or_else(|error| error.to_string(), |value| value.to_string())
+        };
+        let made = fill("{{ password | secret }} {{ 'robot' | basic_auth(password | secret) }}");
+        assert_eq!(made, "\"hunter2 cm9ib3Q6aHVudGVyMg==\"");
+        assert_eq!(secrets.redactor().redact(&made), "\"(secret) (secret)\"");
+        assert!(fill("{{ other | secret }}").contains("from environment variable OTHER was not fetched"));
     }
 
     #[test]

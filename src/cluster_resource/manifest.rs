@@ -1,0 +1,111 @@
+//! Objects of our own, by server-side apply.
+
+use futures::future::BoxFuture;
+use serde::Deserialize;
+
+use super::{ClusterKindError, ClusterResource, Error, Say};
+use crate::cluster_api::{Api, Difference, DifferenceKind, Object};
+use crate::resource::{Change, Verdict};
+use crate::yaml;
+
+/// Most lines of one object's difference that a plan shows.
+const SHOWN: usize = 12;
+
+/// What a playbook gives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields {
+    /// YAML documents, or a list of such texts.
+    objects: Texts,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Objects that shall be as written.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    objects: Vec<Object>,
+}
+
+impl Manifest {
+    pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
+        let texts = match fields.objects {
+            Texts::One(text) => vec![text],
+            Texts::Many(texts) => texts,
+        };
+        let mut objects = Vec::new();
+        for text in texts {
+            objects.extend(yaml::manifests(&text)?);
+        }
+        Ok(Self { objects })
+    }
+}
+
+impl ClusterResource for Manifest {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let differences = api.compare(&self.objects).await?;
+            let Some(first) = differences.first() else {
+                return Ok(Verdict::InSync);
+            };
+            let summary = match differences.len() - 1 {
+                0 => format!("apply {}", first.id),
+                more => format!("apply {} and {more} more", first.id),
+            };
+            let detail = differences.iter().flat_map(shown).collect();
+            Ok(Verdict::Differs(Change::new(summary).with_detail(detail)))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            for difference in api.apply(&self.objects).await? {
+                say(difference.id.to_string());
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A difference as a plan shows it.
+pub(super) fn shown(difference: &Difference) -> Vec<String> {
+    match &difference.kind {
+        DifferenceKind::Missing => vec![format!("+{}", difference.id)],
+        DifferenceKind::Changed { diff } => {
+            let head = format!(" {}", difference.id);
+            let lines = diff.lines().take(SHOWN).map(str::to_owned);
+            std::iter::once(head).chain(lines).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn names(fields: Value) -> Result<Vec<Value>, String> {
+        let fields = serde_json::from_value(fields).map_err(|error| error.to_string())?;
+        let manifest = Manifest::of(fields).map_err(|error| error.to_string())?;
+        let names = manifest
+            .objects
+            .iter()
+            .map(|object| object["metadata"]["name"].clone());
+        Ok(names.collect())
+    }
+
+    #[test]
+    fn one_text_or_several_hold_documents() {
+        let pair = "metadata: { name: a }\n---\nmetadata: { name: b }\n---\n";
+        assert_eq!(names(json!({"objects": pair})), Ok(vec!["a".into(), "b".into()]));
+        let list = json!({"objects": [pair, "metadata: { name: c }"]});
+        assert_eq!(names(list), Ok(vec!["a".into(), "b".into(), "c".into()]));
+        assert!(names(json!({"objects": "a: ["})).is_err());
+    }
+}
