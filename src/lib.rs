@@ -10,6 +10,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod fleet;
 pub mod inventory;
+pub mod jenkins;
 pub mod model;
 pub mod observe;
 pub mod plan;

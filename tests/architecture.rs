@@ -16,6 +16,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("yaml", &["diagnostic"]),
     ("inventory", &["diagnostic", "secret", "yaml"]),
     ("model", &["diagnostic", "inventory", "secret", "yaml"]),
+    ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
     ("cluster_api", &["model", "transport", "yaml"]),
     ("cluster_resource", &["cluster_api", "model", "resource", "yaml"]),
@@ -53,6 +54,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("indicatif", "report"),
     ("kube", "cluster_api"),
     ("minijinja", "template"),
+    ("roxmltree", "jenkins"),
     ("russh", "ssh"),
     ("serde_saphyr", "yaml"),
 ];

@@ -13,10 +13,10 @@ use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
 use super::call::Call;
-use super::connector::Connector;
+
 use super::error::ApiError;
 use super::kinds::Kinds;
-use crate::transport::Transport;
+use crate::transport::{Connector, Http, HttpClient, Transport};
 
 /// The API server of one cluster. Clones share connections and the cache of kinds.
 #[derive(Clone)]
@@ -24,6 +24,7 @@ pub struct Api {
     client: kube::Client,
     server: Arc<str>,
     version: Arc<str>,
+    services: HttpClient,
     pub(super) kinds: Arc<Kinds>,
 }
 
@@ -41,9 +42,10 @@ impl Api {
         let config = config(kubeconfig).await?;
         let server: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
         let mut api = Self {
-            client: client(&config, transport).map_err(|e| ApiError::from_kube(&e, &server))?,
+            client: client(&config, Arc::clone(&transport)).map_err(|e| ApiError::from_kube(&e, &server))?,
             server,
             version: "".into(),
+            services: HttpClient::new(transport),
             kinds: Arc::default(),
         };
         let version = api.json(Call::get("/version")).await?;
@@ -59,6 +61,29 @@ impl Api {
     /// Version of the API server, such as `v1.36.4`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// HTTP to port `port` (its name) of a Service, from the host that carries the API server's traffic: that host is a
+    /// node and reaches the Service's address. The API server's own proxy would do as well, were it not that it keeps the
+    /// `Authorization` header for itself.
+    pub async fn service(&self, namespace: &str, name: &str, port: &str) -> Result<Http, ApiError> {
+        let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
+        let live = self.json(Call::get(path)).await?;
+        let ports = live["spec"]["ports"].as_array().into_iter().flatten();
+        let number = ports
+            .filter(|found| found["name"] == port)
+            .find_map(|found| u16::try_from(found["port"].as_u64()?).ok());
+        let address = live["spec"]["clusterIP"]
+            .as_str()
+            .filter(|address| *address != "None");
+        match (address, number) {
+            (Some(address), Some(number)) => Ok(self.services.at(address, number)),
+            _ => Err(ApiError::NoAddress {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                port: port.to_owned(),
+            }),
+        }
     }
 
     pub(super) fn kube(&self) -> kube::Client {

@@ -71,6 +71,16 @@ pub enum ApiError {
         /// Who must agree to its end.
         finalizers: String,
     },
+    /// A Service that can't be talked to.
+    #[error("Service {namespace}/{name} has no address of its own, or no port named {port}")]
+    NoAddress {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The port's name.
+        port: String,
+    },
     /// The machine gives no random numbers.
     #[error("no random numbers for a token: {0}")]
     Random(String),

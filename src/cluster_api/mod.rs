@@ -10,7 +10,6 @@ mod call;
 mod client;
 mod compare;
 mod configuration;
-mod connector;
 mod covers;
 mod diff;
 mod error;

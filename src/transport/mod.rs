@@ -9,7 +9,12 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+mod connector;
+mod http;
 pub mod memory;
+
+pub(crate) use connector::Connector;
+pub use http::{Answer, Http, HttpClient, HttpError};
 
 /// A POSIX `sh` script for one host, run as root, that travels on standard input and never in argv.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! HTTP connections through a host: what kube's client uses instead of opening sockets itself.
+//! HTTP connections through a host: what HTTP clients use instead of opening sockets themselves.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::transport::{Stream, Transport, TransportError};
+use super::{Stream, Transport, TransportError};
 
 /// Opens each connection from the host behind a [`Transport`], which also resolves the name.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     transport: Arc<dyn Transport>,
 }
 
 impl Connector {
-    pub(super) fn new(transport: Arc<dyn Transport>) -> Self {
+    pub(crate) fn new(transport: Arc<dyn Transport>) -> Self {
         Self { transport }
     }
 }
@@ -53,7 +53,7 @@ impl tower::Service<Uri> for Connector {
 }
 
 /// A stream that hyper accepts as a connection.
-pub(super) struct Tunnel(Box<dyn Stream>);
+pub(crate) struct Tunnel(Box<dyn Stream>);
 
 impl Connection for Tunnel {
     fn connected(&self) -> Connected {

@@ -1,0 +1,25 @@
+//! What the program says to Jenkins: its REST API, by HTTP through a host.
+//!
+//! Names nothing of Kubernetes: a [`Jenkins`] is made from a way to its HTTP port and a login. Calls, answers and their oddities are those of
+//! Jenkins 2.541 and later with the plugins kubernetes, workflow-aggregator, git and configuration-as-code.
+
+mod boot;
+mod build;
+mod client;
+mod configuration;
+mod error;
+mod job;
+mod job_diff;
+mod overview;
+mod page;
+mod pipeline;
+mod plugins;
+
+pub use boot::boot_failure;
+pub use build::{Build, QueueItem};
+pub use client::Jenkins;
+pub use error::JenkinsError;
+pub use job_diff::{DiffError, differences};
+pub use overview::Overview;
+pub use pipeline::{GitPipeline, MARK, scripted};
+pub use plugins::{Plugin, missing_plugins};

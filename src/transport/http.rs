@@ -1,0 +1,122 @@
+//! HTTP through a host, to addresses that only hosts of the cluster reach.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Request, Uri};
+use http_body_util::{BodyExt as _, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use super::{Connector, Transport, TransportError};
+
+/// Longest answer that is read; a build's log may be long, and memory is not.
+const LONGEST: usize = 16 << 20;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HttpError {
+    /// The host that carries the traffic can't be talked to, or nothing listens behind it.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// No answer in time.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// The connection broke, or what came is no HTTP.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, as text.
+    pub body: String,
+}
+
+/// Connections through one host, kept open for the next request. Clones share them.
+#[derive(Clone)]
+pub struct HttpClient(Client<Connector, String>);
+
+impl HttpClient {
+    /// A client without connections yet.
+    pub fn new(transport: Arc<dyn Transport>) -> Self {
+        Self(Client::builder(TokioExecutor::new()).build(Connector::new(transport)))
+    }
+
+    /// The server at `address:port`, as seen from the host.
+    pub fn at(&self, address: &str, port: u16) -> Http {
+        // An IPv6 literal stands in brackets in a URL, and nowhere else.
+        let base = if address.contains(':') {
+            format!("http://[{address}]:{port}")
+        } else {
+            format!("http://{address}:{port}")
+        };
+        Http {
+            client: self.clone(),
+            base,
+        }
+    }
+}
+
+/// One server that is reached through a host.
+#[derive(Clone)]
+pub struct Http {
+    client: HttpClient,
+    base: String,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// URL of the server as its host sees it, without a slash at its end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Sends a request, whose URI is path and query, and reads the whole answer within `limit`.
+    pub async fn send(&self, mut request: Request<String>, limit: Duration) -> Result<Answer, HttpError> {
+        let uri = format!("{}{}", self.base, request.uri());
+        *request.uri_mut() = uri
+            .parse::<Uri>()
+            .map_err(|error| HttpError::Broken(format!("{uri} is no URL: {error}")))?;
+        tokio::time::timeout(limit, self.exchange(request))
+            .await
+            .unwrap_or(Err(HttpError::Timeout(limit)))
+    }
+
+    async fn exchange(&self, request: Request<String>) -> Result<Answer, HttpError> {
+        let answer = self.client.0.request(request).await;
+        let (head, body) = answer.map_err(|error| cause(&error))?.into_parts();
+        let body = Limited::new(body, LONGEST).collect().await;
+        let body = body.map_err(|error| cause(&*error))?.to_bytes();
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        })
+    }
+}
+
+/// The transport's own error where there is one; else the innermost cause, since the outer ones only say that it failed.
+fn cause(error: &(dyn StdError + 'static)) -> HttpError {
+    if let Some(transport) = error.downcast_ref::<TransportError>() {
+        return HttpError::Transport(transport.clone());
+    }
+    match error.source() {
+        Some(source) => cause(source),
+        None => HttpError::Broken(error.to_string()),
+    }
+}
