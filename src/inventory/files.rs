@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::{Inventory, Key};
+use super::{Inventory, Jenkins, Key};
 use crate::yaml::Spanned;
 
 /// Largest file that is taken for a key, a certificate or a manifest.
@@ -91,7 +91,10 @@ fn public(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
         .iter()
         .filter_map(|registry| registry.ca.as_ref());
     let manifest = inventory.cluster.calico.manifest.path.as_ref();
-    keys.chain(authorities.map(|ca| &ca.file)).chain(manifest)
+    let templates = inventory.jenkins.iter().flat_map(Jenkins::files);
+    keys.chain(authorities.map(|ca| &ca.file))
+        .chain(manifest)
+        .chain(templates)
 }
 
 fn private_keys(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {

@@ -7,6 +7,7 @@ mod calico;
 mod cluster;
 mod files;
 mod host;
+mod jenkins;
 mod packages;
 mod read;
 mod schema;
@@ -19,6 +20,10 @@ pub use cluster::{
 };
 pub use files::Files;
 pub use host::{Host, Role};
+pub use jenkins::{
+    Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Ingress,
+    Jenkins, Job, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
+};
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
@@ -69,4 +74,6 @@ pub struct Inventory {
     /// The HTTP proxy through which hosts reach the outside.
     #[serde(default)]
     pub proxy: Proxy,
+    /// Jenkins in the cluster, with its agents as pods. Without it there is none.
+    pub jenkins: Option<Jenkins>,
 }

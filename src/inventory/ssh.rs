@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::Inventory;
+use super::{Inventory, Jenkins};
 use crate::diagnostic::Span;
 use crate::secret::SecretRef;
 use crate::yaml::Spanned;
@@ -110,7 +110,9 @@ pub(super) fn plain_secrets(inventory: &Inventory) -> Vec<Span> {
             .flatten()
             .chain(sudo)
     });
+    let jenkins = inventory.jenkins.iter().flat_map(Jenkins::secrets);
     secrets
+        .chain(jenkins)
         .filter(|secret| secret.value == Secret::PlainText)
         .map(|secret| secret.span)
         .collect()

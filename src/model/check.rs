@@ -40,6 +40,21 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// The same for what may be left out. Outer `None`: it is wrong, and reported.
+    #[expect(clippy::option_option, reason = "both kinds of absence occur")]
+    pub(super) fn parse_some<T>(
+        &mut self,
+        written: Option<&Spanned<String>>,
+        code: &'static Code,
+        what: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        match written {
+            Some(written) => self.parse(written, code, what, parse).map(Some),
+            None => Some(None),
+        }
+    }
+
     /// The same for a list: all or nothing, with every problem reported.
     pub(super) fn parse_all<T>(
         &mut self,

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Endpoint, Host, ImageVersions, KubeProxy, Kubeadm, Kubelet, Networks, Packages,
-    Proxy, Registry, Time, Version, release,
+    Calico, Containerd, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet, Networks,
+    Packages, Proxy, Registry, Time, Version, release,
 };
 use crate::inventory::{Firewall, Selinux};
 use crate::secret::SecretRef;
@@ -62,12 +62,14 @@ pub struct Cluster {
     pub time: Time,
     /// The HTTP proxy of the hosts.
     pub proxy: Proxy,
+    /// Jenkins, where the inventory asks for it.
+    pub jenkins: Option<Jenkins>,
 }
 
 impl Cluster {
     /// The secrets that playbooks and templates need. Those of logins are not among them.
     pub fn secrets(&self) -> Vec<&SecretRef> {
-        Vec::new()
+        self.jenkins.iter().flat_map(Jenkins::secrets).collect()
     }
 
     /// The hosts with the role `control-plane`, the first to be initialised first.

@@ -104,6 +104,68 @@ pub(super) fn image_repository(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// An image with a tag or a digest: without either, what it is would change by itself.
+pub(super) fn image(text: &str) -> Result<String, String> {
+    let (rest, digest) = match text.split_once('@') {
+        Some((rest, digest)) => (rest, Some(digest)),
+        None => (text, None),
+    };
+    if let Some(digest) = digest {
+        let digits = digest
+            .strip_prefix("sha256:")
+            .ok_or("a digest begins with `sha256:`")?;
+        hexadecimal(digits, 64)?;
+    }
+    // The last colon belongs to the registry's port if a slash follows.
+    let (name, tag) = match rest.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
+        _ => (rest, None),
+    };
+    if tag.is_none() && digest.is_none() {
+        return Err("a tag is missing: `name:tag`".to_owned());
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    if tag.is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.bytes().all(plain)) {
+        return Err("only letters, digits, `-`, `.` and `_` in the tag".to_owned());
+    }
+    if !name.contains('/') {
+        return Err("its registry is missing: `docker.io/library/name:tag`".to_owned());
+    }
+    image_repository(name)?;
+    Ok(text.to_owned())
+}
+
+/// An amount of cpu, memory or storage as Kubernetes writes it.
+pub(super) fn quantity(text: &str) -> Result<String, String> {
+    let digits = text
+        .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let units = ["", "m", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti", "Pi"];
+    let positive = number.parse::<f64>().is_ok_and(|number| number > 0.0);
+    if !positive || number.starts_with('.') || number.ends_with('.') || !units.contains(&unit) {
+        return Err("a number and a unit, such as `500m`, `2` or `4Gi`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// An absolute path without surprises.
+pub(super) fn absolute_path(text: &str) -> Result<String, String> {
+    let plain = |letter: char| !letter.is_control() && letter != ':';
+    if !text.starts_with('/') || !text.chars().all(plain) || text.split('/').any(|part| part == "..") {
+        return Err("it must begin with `/`, without `..` and `:`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Text on one line.
+pub(super) fn one_line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err("one line, and not empty, please".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A package or repository name, which becomes part of a file name.
 pub(super) fn file_name(text: &str) -> Result<String, String> {
     name::label(text)
@@ -147,6 +209,37 @@ mod tests {
         }
         for bad in ["https://registry.k8s.io", "a/", "a//b", "a/B", "", "a/b:1"] {
             assert!(image_repository(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn images_are_told_in_full() {
+        let digest = format!("harbor.ci.example:8443/ci/jenkins@sha256:{}", "a".repeat(64));
+        for good in [
+            "docker.io/jenkins/jenkins:2.568.2-jdk21",
+            "10.77.0.1:5000/jenkins/jenkins:1",
+            &digest,
+        ] {
+            assert_eq!(image(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "jenkins:1",
+            "docker.io/jenkins/jenkins",
+            "docker.io/a:b c",
+            "docker.io/a@sha256:1",
+            "h:5000/a",
+        ] {
+            assert!(image(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn quantities_have_units_of_kubernetes() {
+        for good in ["500m", "2", "0.5", "4Gi", "10M"] {
+            assert_eq!(quantity(good), Ok(good.to_owned()));
+        }
+        for bad in ["", "Gi", "4GB", "-1", "0", "1e3x", ".5", "1.Gi"] {
+            assert!(quantity(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,6 +14,7 @@ mod endpoint;
 mod form;
 mod host;
 mod hosts;
+mod jenkins;
 mod name;
 mod network;
 mod packages;
@@ -32,6 +33,10 @@ pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use endpoint::Endpoint;
 pub use host::{Host, Roles, Taint};
+pub use jenkins::{
+    AgentTemplate, Agents, Credential, CredentialSecret, Jenkins, Job, Plugin, Plugins, Resources,
+    Toleration, UpdateSite, Volume,
+};
 pub use name::HostName;
 pub use network::Networks;
 pub use packages::{AptRepository, Key, Packages, RpmRepository};

@@ -149,7 +149,7 @@ fn fingerprint(text: &str) -> Result<String, String> {
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn secret(written: Option<&Spanned<Secret>>, check: &mut Check<'_>) -> Option<Option<SecretRef>> {
+pub(super) fn secret(written: Option<&Spanned<Secret>>, check: &mut Check<'_>) -> Option<Option<SecretRef>> {
     match written {
         None => Some(None),
         Some(written) => reference(written, check).map(Some),

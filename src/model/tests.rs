@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Cluster, validate};
 use crate::diagnostic::{Colour, Source, render};
 use crate::inventory;
+use crate::secret::SecretRef;
 
 const SMALL: &str = "
 apiVersion: ci-bootstrap/v1
@@ -124,6 +125,28 @@ fn the_secret_is_in_no_output() {
     let text = SMALL.replace("user: admin", "user: admin, password: { env: CI_SECRET }");
     let seen = serde_json::to_string(&cluster(&text).unwrap()).unwrap();
     assert!(!seen.contains("CI_SECRET"), "{seen}");
+}
+
+#[test]
+fn jenkins_has_defaults_and_names_its_secrets() {
+    assert!(cluster(SMALL).unwrap().jenkins.is_none());
+    let text = format!(
+        "{SMALL}jenkins:\n  credentials: [{{ id: git, kind: sshKey, username: git, privateKey: {{ env: GIT_KEY }} }}]\n"
+    );
+    let cluster = cluster(&text).unwrap();
+    assert_eq!(cluster.secrets(), [&SecretRef::Env("GIT_KEY".into())]);
+    let seen = serde_json::to_value(&cluster).unwrap();
+    let jenkins = &seen["jenkins"];
+    assert_eq!(jenkins["url"], "http://10.0.0.11:30080/");
+    assert_eq!(jenkins["agents"]["namespace"], "kube-ops-agents");
+    assert_eq!(jenkins["agents"]["templates"][0]["labels"][0], "jnlp");
+    assert_eq!(jenkins["credentials"][0]["kind"], "sshKey");
+    assert_eq!(jenkins["credentials"][0]["privateKey"]["env"], "GIT_KEY");
+    let plain = super::tests::cluster(&text.replace("{ env: GIT_KEY }", "hunter2")).unwrap_err();
+    assert!(
+        plain.contains("inventory::plain-secret") && !plain.contains("hunter2"),
+        "{plain}"
+    );
 }
 
 #[test]

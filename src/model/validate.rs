@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Endpoint, Host, ImageVersions, Version, calico, capacity, code, components, form, hosts, name, network,
-    packages, release, site,
+    Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form, hosts,
+    jenkins, name, network, packages, release, site,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -63,13 +63,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
     let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
-    let hosts = hosts::check(inventory, check);
-    if !check.document.incomplete {
-        hosts::control_planes(inventory, &hosts, check);
-    }
-    if let Some(networks) = &networks {
-        capacity::check(networks, written, &hosts, check);
-    }
+    let hosts = self::hosts(inventory, networks.as_ref(), check);
     let endpoint = hosts::endpoint(written, &hosts, check);
     let packages = packages::check(&inventory.packages, version, check);
     let registries = site::registries(&inventory.registries, check);
@@ -77,6 +71,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let proxy = site::proxy(&inventory.proxy, check);
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
+    let jenkins = jenkins::check(inventory.jenkins.as_ref(), &hosts, check);
     let (networks, endpoint, mut proxy) = (networks?, endpoint?, proxy?);
     proxy.complete(&hosts, &networks, &endpoint.host);
     let (kubeadm, sans) = kubeadm?;
@@ -105,7 +100,24 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         selinux: inventory.selinux,
         time: time?,
         proxy,
+        jenkins: jenkins?,
     })
+}
+
+/// The hosts, and whether they fit each other and the networks.
+fn hosts<'a>(
+    inventory: &'a Inventory,
+    networks: Option<&Networks>,
+    check: &mut Check<'_>,
+) -> Vec<(&'a inventory::Host, Host)> {
+    let hosts = hosts::check(inventory, check);
+    if !check.document.incomplete {
+        hosts::control_planes(inventory, &hosts, check);
+    }
+    if let Some(networks) = networks {
+        capacity::check(networks, &inventory.cluster, &hosts, check);
+    }
+    hosts
 }
 
 fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Version, ImageVersions)> {

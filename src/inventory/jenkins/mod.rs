@@ -1,0 +1,176 @@
+//! The `jenkins` section.
+
+mod agents;
+mod credentials;
+mod plugins;
+
+pub use agents::{AgentKind, AgentTemplate, Agents, Toleration, Volume};
+pub use credentials::{Credential, CredentialKind, Job};
+pub use plugins::{PluginSource, Plugins, UpdateSite};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use crate::yaml::{Entries, Spanned};
+
+/// Jenkins in the cluster, with its agents as pods. Without this section there is none.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Jenkins {
+    /// Namespace of the controller and of everything that only it may read.
+    pub namespace: Spanned<String>,
+    /// Image of the controller, with its tag or digest. Releases from 2.555.1 on need one with Java 21 or 25.
+    pub image: Spanned<String>,
+    /// Where users reach it. Without it: the Ingress, or the first control plane's address and `nodePort`.
+    #[schemars(example = &"https://jenkins.ci.example/")]
+    pub url: Option<Spanned<String>>,
+    /// Port, between 30000 and 32767, on which every node answers for it; `0` opens none. Agents don't need it.
+    pub node_port: Spanned<u16>,
+    /// An Ingress for it. The controller for Ingresses is not installed by this program.
+    pub ingress: Option<Ingress>,
+    /// The volume of its home: jobs, builds, users, plugins.
+    pub storage: HomeVolume,
+    /// What the controller's container asks for and may use.
+    pub resources: Resources,
+    /// Options of the controller's Java machine.
+    pub java_options: Spanned<String>,
+    /// The administrator.
+    pub admin: Administrator,
+    /// Its plugins.
+    pub plugins: Plugins,
+    /// Pods in which builds run.
+    pub agents: Agents,
+    /// Credentials that jobs use by their id. They are kept in a Secret and read from files.
+    pub credentials: Vec<Spanned<Credential>>,
+    /// Pipelines whose Jenkinsfile lies in a repository.
+    pub jobs: Vec<Job>,
+    /// More configuration as code, merged into ours: your keys win, lists replace lists, and `null` takes a key out.
+    #[schemars(example = &serde_json::json!({"jenkins": {"systemMessage": "hello"}}))]
+    pub configuration: Spanned<serde_json::Map<String, serde_json::Value>>,
+    /// Let nothing connect to agents, and only agents to the controller's port for them. Needs a pod network that
+    /// obeys `NetworkPolicies`, as Calico does.
+    pub network_policy: Spanned<bool>,
+}
+
+impl Default for Jenkins {
+    fn default() -> Self {
+        Self {
+            namespace: "kube-ops".into(),
+            image: "docker.io/jenkins/jenkins:2.568.2-jdk21".into(),
+            url: None,
+            node_port: 30080.into(),
+            ingress: None,
+            storage: HomeVolume::default(),
+            resources: Resources::of(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
+            java_options: "-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError".into(),
+            admin: Administrator::default(),
+            plugins: Plugins::default(),
+            agents: Agents::default(),
+            credentials: Vec::new(),
+            jobs: Vec::new(),
+            configuration: Spanned::default(),
+            network_policy: true.into(),
+        }
+    }
+}
+
+impl Jenkins {
+    /// Every secret that it names.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<Secret>> {
+        let credentials = self
+            .credentials
+            .iter()
+            .flat_map(|credential| credential.secrets());
+        self.admin.password.iter().chain(credentials)
+    }
+
+    /// Every file that becomes part of the cluster.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.agents
+            .templates
+            .iter()
+            .filter_map(|template| template.file.as_ref())
+    }
+}
+
+/// An Ingress for Jenkins.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ingress {
+    /// Name under which it is reached.
+    #[schemars(example = &"jenkins.ci.example")]
+    pub host: Spanned<String>,
+    /// Secret of the type `kubernetes.io/tls` in Jenkins' namespace; with it, the address begins with https.
+    pub tls_secret: Option<Spanned<String>>,
+    /// Class of the Ingress. Without it: the cluster's default class.
+    #[schemars(example = &"nginx")]
+    pub class: Option<Spanned<String>>,
+}
+
+/// The volume of Jenkins' home. It is kept when Jenkins is taken out of the cluster.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HomeVolume {
+    /// `StorageClass`. Without it: the one of the section `storage`, or else the cluster's default class.
+    #[schemars(example = &"nfs-client")]
+    pub class: Option<Spanned<String>>,
+    /// Size; NFS does not enforce it.
+    pub size: Spanned<String>,
+}
+
+impl Default for HomeVolume {
+    fn default() -> Self {
+        Self {
+            class: None,
+            size: "50Gi".into(),
+        }
+    }
+}
+
+/// What a container asks for and may use, by `cpu`, `memory` and other resources of Kubernetes.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Resources {
+    /// Kept free for it on its node.
+    pub requests: Entries<Spanned<String>>,
+    /// More than this it does not get.
+    pub limits: Entries<Spanned<String>>,
+}
+
+impl Resources {
+    fn of(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
+        let entries = |pairs: &[(&str, &str)]| {
+            Entries(
+                pairs
+                    .iter()
+                    .map(|(key, value)| ((*key).into(), (*value).into()))
+                    .collect(),
+            )
+        };
+        Self {
+            requests: entries(requests),
+            limits: entries(limits),
+        }
+    }
+}
+
+/// The administrator of Jenkins.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Administrator {
+    /// Login name.
+    pub username: Spanned<String>,
+    /// Password. Without it: one is made up once, and kept in the Secret `jenkins-admin`.
+    #[serde(skip_serializing)]
+    pub password: Option<Spanned<Secret>>,
+}
+
+impl Default for Administrator {
+    fn default() -> Self {
+        Self {
+            username: "admin".into(),
+            password: None,
+        }
+    }
+}

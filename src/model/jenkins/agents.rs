@@ -1,0 +1,298 @@
+//! Pods in which builds run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Resources, Volume, names, resources, volume};
+use crate::diagnostic::Diagnostic;
+use crate::inventory::{self, AgentKind};
+use crate::model::check::Check;
+use crate::model::{code, duration, form, name};
+use crate::yaml::Spanned;
+
+/// Pods in which builds run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agents {
+    /// Namespace of those that need no privileges.
+    pub namespace: String,
+    /// Namespace of the others.
+    pub privileged_namespace: String,
+    /// Most pods at a time in each namespace.
+    pub cap: u32,
+    /// Image of the agent.
+    pub image: String,
+    /// Whether they connect through the controller's HTTP port.
+    pub websocket: bool,
+    /// Kinds of pods, at least one.
+    pub templates: Vec<AgentTemplate>,
+}
+
+/// One kind of pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentTemplate {
+    /// Its name.
+    pub name: String,
+    /// What it brings along; none with a template of the user's own.
+    pub kind: Option<AgentKind>,
+    /// The text of the user's own template.
+    pub text: Option<String>,
+    /// Labels by which builds ask for it.
+    pub labels: Vec<String>,
+    /// Image of the container that it brings along; none is the kind's usual one.
+    pub image: Option<String>,
+    /// `ServiceAccount` of the pod; none is the one that may do nothing.
+    pub service_account: Option<String>,
+    /// What that container asks for and may use.
+    pub resources: Resources,
+    /// Labels that its node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that don't keep it away.
+    pub tolerations: Vec<Toleration>,
+    /// What is mounted.
+    pub volumes: Vec<Volume>,
+    /// Size of the volume that its pods share.
+    pub cache: Option<String>,
+    /// Most pods of it at a time.
+    pub cap: Option<u32>,
+    /// Longest time until the agent is connected, in seconds.
+    pub connect_timeout: u64,
+    /// How long a pod stays after its build, in minutes.
+    pub idle: u64,
+    /// Longest life of a pod, in seconds.
+    pub deadline: Option<u64>,
+    /// Whether it belongs into the namespace for privileged pods.
+    pub privileged: bool,
+}
+
+/// A taint that doesn't keep a pod away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Toleration {
+    /// Key of the taint.
+    pub key: String,
+    /// Its value; none is any.
+    pub value: Option<String>,
+    /// Its effect; none is any.
+    pub effect: Option<String>,
+}
+
+pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Option<Agents> {
+    let written = &jenkins.agents;
+    let usual = |suffix: &str| Spanned::from(format!("{}-{suffix}", jenkins.namespace.value));
+    let agents = written.namespace.clone().unwrap_or_else(|| usual("agents"));
+    let builders = written
+        .privileged_namespace
+        .clone()
+        .unwrap_or_else(|| usual("builders"));
+    apart([&jenkins.namespace, &agents, &builders], check);
+    let mut namespace = |name: &Spanned<String>| check.parse(name, &code::BAD_NAME, "namespace", name::label);
+    let (agents, builders) = (namespace(&agents), namespace(&builders));
+    let image = check.parse(&written.image, &code::BAD_IMAGE, "image", form::image);
+    if written.cap.value == 0 || written.templates.is_empty() {
+        let span = if written.cap.value == 0 {
+            written.cap.span
+        } else {
+            written.templates.span
+        };
+        let problem = Diagnostic::error(
+            &code::OUT_OF_RANGE,
+            "no build could ever run: there would be no agents",
+        );
+        check.report(problem.at(span, "at least one"));
+    }
+    names::unique(
+        "agent templates",
+        written.templates.iter().map(|template| &template.name),
+        check,
+    );
+    let templates: Vec<_> = written
+        .templates
+        .iter()
+        .map(|template| self::template(template, check))
+        .collect();
+    let templates: Option<Vec<_>> = templates.into_iter().collect();
+    Some(Agents {
+        namespace: agents?,
+        privileged_namespace: builders?,
+        cap: written.cap.value,
+        image: image?,
+        websocket: written.websocket.value,
+        templates: templates?,
+    })
+}
+
+/// Whoever may run pods in a namespace may read its Secrets: the three must not meet.
+fn apart(namespaces: [&Spanned<String>; 3], check: &mut Check<'_>) {
+    for (index, one) in namespaces.iter().enumerate() {
+        if let Some(other) = namespaces[..index].iter().find(|other| other.value == one.value) {
+            check.report(
+                Diagnostic::error(
+                    &code::SHARED_NAMESPACE,
+                    format!("the namespace `{}` would be shared", one.value),
+                )
+                .at(one.span, "")
+                .at(other.span, "")
+                .help("builds could read the administrator's password or use privileges: give the controller, agents and privileged agents a namespace each"),
+            );
+        }
+    }
+}
+
+fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option<AgentTemplate> {
+    let name = check.parse(&written.name, &code::BAD_NAME, "name for agents", name::label);
+    let (kind, text) = source(written, check)?;
+    let privileged = match kind {
+        Some(kind) => matches!(
+            kind,
+            AgentKind::Docker | AgentKind::Dind | AgentKind::Kaniko | AgentKind::Buildkit
+        ),
+        None => written.privileged.value,
+    };
+    let labels = check.parse_all(&written.labels, &code::BAD_LABEL, "label", names::identifier);
+    let image = check.parse_some(written.image.as_ref(), &code::BAD_IMAGE, "image", form::image);
+    let account = written.service_account.as_ref();
+    let account = check.parse_some(account, &code::BAD_NAME, "ServiceAccount", name::domain);
+    let resources = resources::check(&written.resources, check);
+    let node_selector = node_selector(written, check);
+    let tolerations: Vec<_> = written
+        .tolerations
+        .iter()
+        .map(|one| toleration(one, check))
+        .collect();
+    let volumes: Vec<_> = written
+        .volumes
+        .iter()
+        .map(|one| volume::check(one, privileged, check))
+        .collect();
+    let cache = check.parse_some(
+        written.cache.as_ref(),
+        &code::BAD_QUANTITY,
+        "size",
+        form::quantity,
+    );
+    let connect_timeout = seconds(written.connect_timeout.as_ref(), check);
+    let (idle, deadline) = (
+        seconds(written.idle.as_ref(), check),
+        seconds(written.deadline.as_ref(), check),
+    );
+    let name = name?;
+    Some(AgentTemplate {
+        labels: Some(labels?)
+            .filter(|labels| !labels.is_empty())
+            .unwrap_or_else(|| vec![name.clone()]),
+        name,
+        kind,
+        text,
+        image: image?,
+        service_account: account?,
+        resources: resources?,
+        node_selector: node_selector?,
+        tolerations: tolerations.into_iter().collect::<Option<_>>()?,
+        volumes: volumes.into_iter().collect::<Option<_>>()?,
+        cache: cache?,
+        cap: written.cap.as_ref().map(|cap| cap.value),
+        connect_timeout: connect_timeout?.unwrap_or(600),
+        idle: idle?.unwrap_or(0).div_ceil(60),
+        deadline: deadline?,
+        privileged,
+    })
+}
+
+/// The kind, or the text of the user's own template.
+fn source(
+    written: &inventory::AgentTemplate,
+    check: &mut Check<'_>,
+) -> Option<(Option<AgentKind>, Option<String>)> {
+    let title = || {
+        format!(
+            "the agents `{}` come from one kind, or from one file",
+            written.name.value
+        )
+    };
+    match (&written.kind, &written.file) {
+        (Some(kind), None) => {
+            if kind.value == AgentKind::Docker {
+                check.report(
+                    Diagnostic::warning(&code::DOCKER_SOCKET, "builds with the node's docker.sock are root on that node")
+                        .at(kind.span, "")
+                        .help("`buildkit` or `kaniko` build images without it; if you need it, set `nodeSelector` to nodes that have a Docker Engine"),
+                );
+            }
+            Some((Some(kind.value), None))
+        }
+        (None, Some(file)) => {
+            let content = form::file(file, check)?;
+            Some((None, Some(String::from_utf8_lossy(&content).into_owned())))
+        }
+        (Some(kind), Some(file)) => {
+            let problem = Diagnostic::error(&code::AGENT_SOURCE, title());
+            check.report(problem.at(file.span, "this file").at(kind.span, "and this kind"));
+            None
+        }
+        (None, None) => {
+            let problem = Diagnostic::error(&code::AGENT_SOURCE, title());
+            check.report(problem.at(written.name.span, "it has neither `kind` nor `file`"));
+            None
+        }
+    }
+}
+
+fn node_selector(
+    written: &inventory::AgentTemplate,
+    check: &mut Check<'_>,
+) -> Option<BTreeMap<String, String>> {
+    let owned = |text: &str| text.to_owned();
+    let labels: Vec<_> = written
+        .node_selector
+        .iter()
+        .map(|(key, value)| {
+            let key = check.parse(key, &code::BAD_LABEL, "label", |text| {
+                name::qualified(text).map(|()| owned(text))
+            });
+            let value = check.parse(value, &code::BAD_LABEL, "value of a label", |text| {
+                name::label_value(text).map(|()| owned(text))
+            });
+            Some((key?, value?))
+        })
+        .collect();
+    labels.into_iter().collect()
+}
+
+fn toleration(written: &inventory::Toleration, check: &mut Check<'_>) -> Option<Toleration> {
+    let owned = |text: &str| text.to_owned();
+    let key = check.parse(&written.key, &code::BAD_TAINT, "key of a taint", |text| {
+        name::qualified(text).map(|()| owned(text))
+    });
+    let value = check.parse_some(
+        written.value.as_ref(),
+        &code::BAD_TAINT,
+        "value of a taint",
+        |text| name::label_value(text).map(|()| owned(text)),
+    );
+    let effect = check.parse_some(
+        written.effect.as_ref(),
+        &code::BAD_TAINT,
+        "effect of a taint",
+        |text| {
+            let known = ["NoSchedule", "PreferNoSchedule", "NoExecute"].contains(&text);
+            known
+                .then(|| owned(text))
+                .ok_or_else(|| "`NoSchedule`, `PreferNoSchedule` or `NoExecute`".to_owned())
+        },
+    );
+    Some(Toleration {
+        key: key?,
+        value: value?,
+        effect: effect?,
+    })
+}
+
+/// Outer `None`: it is wrong, and reported. Inner `None`: it is not given.
+#[expect(clippy::option_option, reason = "both kinds of absence occur")]
+fn seconds(written: Option<&Spanned<String>>, check: &mut Check<'_>) -> Option<Option<u64>> {
+    let parse = |text: &str| duration::parse(text).map(|duration| duration.as_secs());
+    check.parse_some(written, &code::BAD_DURATION, "duration", parse)
+}
