@@ -19,7 +19,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
     ("cluster_api", &["model", "transport", "yaml"]),
-    ("cluster_resource", &["cluster_api", "model", "resource", "yaml"]),
+    (
+        "cluster_resource",
+        &["cluster_api", "jenkins", "model", "resource", "yaml"],
+    ),
     (
         "plan",
         &["cluster_resource", "model", "playbook", "resource", "template"],

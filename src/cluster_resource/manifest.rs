@@ -19,11 +19,27 @@ pub(super) struct Fields {
     objects: Texts,
 }
 
+/// One text with YAML documents, or several.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Texts {
+pub(super) enum Texts {
     One(String),
     Many(Vec<String>),
+}
+
+impl Texts {
+    /// The documents as objects.
+    pub(super) fn parse(self) -> Result<Vec<Object>, ClusterKindError> {
+        let texts = match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        };
+        let mut objects = Vec::new();
+        for text in texts {
+            objects.extend(yaml::manifests(&text)?);
+        }
+        Ok(objects)
+    }
 }
 
 /// Objects that shall be as written.
@@ -34,15 +50,9 @@ pub(super) struct Manifest {
 
 impl Manifest {
     pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
-        let texts = match fields.objects {
-            Texts::One(text) => vec![text],
-            Texts::Many(texts) => texts,
-        };
-        let mut objects = Vec::new();
-        for text in texts {
-            objects.extend(yaml::manifests(&text)?);
-        }
-        Ok(Self { objects })
+        Ok(Self {
+            objects: fields.objects.parse()?,
+        })
     }
 }
 

@@ -7,16 +7,20 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cluster_api::{Api, ApiError, CalicoError, ReleaseError, RolloutError};
+use crate::jenkins::{DiffError, JenkinsError};
 use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
 
 mod calico;
+mod jenkins;
 mod kube_proxy;
 mod manifest;
 mod node_labels;
 mod node_ready;
 mod rollout;
 mod settings;
+
+pub use jenkins::JenkinsPlace;
 
 /// Says what is going on during long work.
 pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
@@ -36,6 +40,31 @@ pub enum Error {
     /// A release manifest can't be had.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// Jenkins refused or could not be asked.
+    #[error(transparent)]
+    Jenkins(#[from] JenkinsError),
+    /// A job of Jenkins that can't be compared.
+    #[error(transparent)]
+    Job(#[from] DiffError),
+    /// Jenkins came up without plugins that it needs.
+    #[error("Jenkins runs without plugins that it needs\n{}", .0.join("\n"))]
+    Plugins(Vec<String>),
+    /// There is no login for Jenkins.
+    #[error("{secret} has no `{key}`, with which to log in to Jenkins")]
+    NoLogin {
+        /// The Secret that should have it.
+        secret: String,
+        /// The entry.
+        key: String,
+    },
+    /// A pod that does not get to see a change of its files.
+    #[error("the node has not brought these files into Jenkins' pod within {limit:?}: {}", files.join(", "))]
+    NotMounted {
+        /// Their paths.
+        files: Vec<String>,
+        /// How long we waited.
+        limit: std::time::Duration,
+    },
 }
 
 /// One kind of thing in the cluster.
@@ -61,6 +90,9 @@ pub enum ClusterKindError {
     /// A kind for one host, in a playbook for the cluster.
     #[error("kind `{0}` belongs into a playbook for hosts")]
     NeedsHost(String),
+    /// A kind for Jenkins, and the inventory has none.
+    #[error("kind `{0}` needs `jenkins` in the inventory: put `when: cluster.jenkins` before it")]
+    NeedsJenkins(String),
     /// Wrong fields.
     #[error("kind `{kind}`: {reason}")]
     Fields {
@@ -74,9 +106,13 @@ pub enum ClusterKindError {
     Manifest(#[from] crate::yaml::Error),
 }
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 11] = [
     "calico",
     "clusterSettings",
+    "jenkinsConfiguration",
+    "jenkinsJobs",
+    "jenkinsPlugins",
+    "jenkinsReady",
     "kubeProxy",
     "manifest",
     "nodeLabels",
@@ -100,12 +136,25 @@ pub fn resource(
     host: Option<&Host>,
 ) -> Result<Box<dyn ClusterResource>, ClusterKindError> {
     let host = || host.ok_or_else(|| ClusterKindError::NeedsHost(kind.to_owned()));
+    let jenkins = || {
+        cluster
+            .jenkins
+            .as_ref()
+            .ok_or_else(|| ClusterKindError::NeedsJenkins(kind.to_owned()))
+    };
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
+        "jenkinsConfiguration" => {
+            let place = JenkinsPlace::of(jenkins()?);
+            Box::new(jenkins::Configuration::of(place, read(kind, fields)?)?)
+        }
+        "jenkinsJobs" => Box::new(jenkins::Jobs::of(jenkins()?)),
+        "jenkinsPlugins" => Box::new(jenkins::Plugins::of(jenkins()?)),
+        "jenkinsReady" => Box::new(jenkins::Ready(JenkinsPlace::of(jenkins()?))),
         "manifest" => Box::new(manifest::Manifest::of(read(kind, fields)?)?),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),

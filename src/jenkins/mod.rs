@@ -22,4 +22,4 @@ pub use error::JenkinsError;
 pub use job_diff::{DiffError, differences};
 pub use overview::Overview;
 pub use pipeline::{GitPipeline, MARK, scripted};
-pub use plugins::{Plugin, missing_plugins};
+pub use plugins::{Plugin, broken_plugins, other_versions};

@@ -1,13 +1,10 @@
 //! Pipeline jobs as Jenkins keeps them: `config.xml`.
 
-use serde::Deserialize;
-
 /// What the description of our jobs begins with: a job without it is somebody else's.
 pub const MARK: &str = "Kept by ci-bootstrap";
 
 /// A Pipeline whose script lies in a Git repository.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitPipeline {
     /// The job's name.
     pub name: String,
@@ -18,7 +15,6 @@ pub struct GitPipeline {
     /// Path of the script in the repository.
     pub jenkinsfile: String,
     /// Identifier of a credential in Jenkins, where the repository wants one.
-    #[serde(default)]
     pub credential: Option<String>,
 }
 

@@ -33,31 +33,38 @@ impl Jenkins {
     }
 }
 
-/// What is wrong with the plugins that are asked for, by name and version: one line each.
-pub fn missing_plugins<'a>(
-    wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
-    found: &[Plugin],
-) -> Vec<String> {
-    let problem = |(name, version): (&str, &str)| {
+/// What is wrong with the plugins of these names: one line each.
+pub fn broken_plugins<'a>(wanted: impl IntoIterator<Item = &'a str>, found: &[Plugin]) -> Vec<String> {
+    let problem = |name: &str| {
         let Some(plugin) = found.iter().find(|plugin| plugin.name == name) else {
-            return Some(format!("{name} {version} is not there"));
+            return Some(format!("the plugin {name} is not there"));
         };
         if !plugin.enabled {
-            Some(format!(
-                "{name} is disabled: enable it in Jenkins, or delete {name}.jpi.disabled in its home"
-            ))
+            Some(format!("the plugin {name} is disabled: enable it in Jenkins"))
         } else if !plugin.active {
-            Some(format!("{name} {} failed to load", plugin.version))
-        } else if plugin.version != version {
-            Some(format!(
-                "{name} is there as {} and not as {version}",
-                plugin.version
-            ))
+            Some(format!("the plugin {name} {} failed to load", plugin.version))
         } else {
             None
         }
     };
     wanted.into_iter().filter_map(problem).collect()
+}
+
+/// Plugins that are there in another version than asked for, by name and version: one line each.
+pub fn other_versions<'a>(
+    wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
+    found: &[Plugin],
+) -> Vec<String> {
+    let other = |(name, version): (&str, &str)| {
+        let plugin = found.iter().find(|plugin| plugin.name == name)?;
+        (plugin.version != version).then(|| {
+            format!(
+                "the plugin {name} is there as {} and not as {version}",
+                plugin.version
+            )
+        })
+    };
+    wanted.into_iter().filter_map(other).collect()
 }
 
 #[cfg(test)]
@@ -77,17 +84,16 @@ mod tests {
             plugin("kubernetes", false, true),
             plugin("mailer", false, false),
         ];
-        let wanted = [
-            ("git", "1"),
-            ("git", "2"),
-            ("kubernetes", "1"),
-            ("mailer", "1"),
-            ("timestamper", "3"),
-        ];
-        let lines = missing_plugins(wanted, &found);
-        assert_eq!(lines[0], "git is there as 1 and not as 2");
-        assert_eq!(lines[1], "kubernetes 1 failed to load");
-        assert!(lines[2].starts_with("mailer is disabled"), "{lines:?}");
-        assert_eq!(lines[3], "timestamper 3 is not there");
+        let lines = broken_plugins(["git", "kubernetes", "mailer", "timestamper"], &found);
+        assert_eq!(
+            lines,
+            [
+                "the plugin kubernetes 1 failed to load",
+                "the plugin mailer is disabled: enable it in Jenkins",
+                "the plugin timestamper is not there"
+            ]
+        );
+        let lines = other_versions([("git", "2"), ("kubernetes", "1"), ("timestamper", "3")], &found);
+        assert_eq!(lines, ["the plugin git is there as 1 and not as 2"]);
     }
 }

@@ -1,0 +1,80 @@
+//! Plugins that must be there and work.
+
+use futures::future::BoxFuture;
+
+use super::{JenkinsPlace, if_up};
+use crate::cluster_api::Api;
+use crate::cluster_resource::{ClusterResource, Error, Say};
+use crate::jenkins::broken_plugins;
+use crate::model;
+use crate::resource::{Change, Verdict};
+
+/// Lines of the controller's log among which it tells why a plugin does not load.
+const LINES: usize = 5000;
+/// Most of them that are shown.
+const SHOWN: usize = 10;
+
+/// The plugins of the inventory.
+#[derive(Debug)]
+pub(in crate::cluster_resource) struct Plugins {
+    place: JenkinsPlace,
+    names: Vec<String>,
+}
+
+impl Plugins {
+    pub(in crate::cluster_resource) fn of(jenkins: &model::Jenkins) -> Self {
+        let names = jenkins.plugins.list.iter().map(|plugin| plugin.name.clone());
+        Self {
+            place: JenkinsPlace::of(jenkins),
+            names: names.collect(),
+        }
+    }
+
+    async fn problems(&self, api: &Api) -> Result<Vec<String>, Error> {
+        let found = self.place.client(api).await?.plugins().await?;
+        Ok(broken_plugins(self.names.iter().map(String::as_str), &found))
+    }
+
+    /// What Jenkins said about plugins when it started.
+    async fn log(&self, api: &Api) -> Vec<String> {
+        let container = self.place.container();
+        // Without the log the problems alone have to do.
+        let log = api.log(&container, LINES).await.unwrap_or_default();
+        let lines = log.lines().map(str::trim);
+        let about = lines.filter(|line| {
+            line.contains("Failed Loading plugin")
+                || line.starts_with("- Plugin is missing")
+                || line.starts_with("- Update required")
+                || line.starts_with("- Failed to load")
+        });
+        about.take(SHOWN).map(|line| format!("log: {line}")).collect()
+    }
+}
+
+impl ClusterResource for Plugins {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            Ok(match if_up(self.problems(api).await)? {
+                None => Verdict::Differs(Change::new("Jenkins does not answer yet")),
+                Some(problems) if problems.is_empty() => Verdict::InSync,
+                Some(problems) => Verdict::Differs(Change::new(problems.join(", "))),
+            })
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            // What Jenkins did not load when it started it does not load later.
+            let mut problems = self.problems(api).await?;
+            if problems.is_empty() {
+                return Ok(());
+            }
+            problems.extend(self.log(api).await);
+            Err(Error::Plugins(problems))
+        })
+    }
+
+    fn only_waits(&self) -> bool {
+        true
+    }
+}
