@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 pub enum Event {
     /// A run begins.
     Started {
-        /// `apply` or `plan`.
+        /// `apply`, `plan` or `verify`.
         command: String,
         /// The cluster's name.
         cluster: String,
@@ -103,6 +103,26 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// A check of the verification begins.
+    CheckStarted {
+        /// Where.
+        place: String,
+        /// The check.
+        check: String,
+    },
+    /// A check of the verification is at its end.
+    Checked {
+        /// Where.
+        place: String,
+        /// The check.
+        check: String,
+        /// What came of it.
+        #[serde(flatten)]
+        result: CheckResult,
+        /// How long it took, in seconds.
+        #[serde(serialize_with = "seconds")]
+        took: Duration,
+    },
     /// The run is over.
     Finished {
         /// Places at their end without failure.
@@ -133,9 +153,32 @@ impl Event {
             | Self::PlaceDone { place, .. }
             | Self::PlaceFailed { place, .. }
             | Self::Script { place, .. }
+            | Self::CheckStarted { place, .. }
+            | Self::Checked { place, .. }
             | Self::Note { place, .. } => Some(place),
         }
     }
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "camelCase")]
+pub enum CheckResult {
+    /// It works.
+    Passed {
+        /// What was seen.
+        detail: String,
+    },
+    /// It doesn't work.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Nothing can be said.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A place and how much there is to look at.

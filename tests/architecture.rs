@@ -42,6 +42,10 @@ const MODULES: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
+    (
+        "verify",
+        &["apply", "cluster_api", "event", "fleet", "model", "transport"],
+    ),
     ("report", &["event"]),
     ("cli", EVERYTHING_BEFORE),
     ("main", &[]),

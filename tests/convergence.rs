@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use cluster::{drift, membership};
+use cluster::{drift, membership, verification};
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::Lab;
@@ -13,6 +13,7 @@ use support::snapshot::Snapshot;
 mod cluster {
     pub(crate) mod drift;
     pub(crate) mod membership;
+    pub(crate) mod verification;
 }
 
 mod support {
@@ -34,6 +35,14 @@ fn hosts_converge() {
     cases.case("pods reach each other by name", pods_talk);
     cases.case("nothing secret stays or shows", no_secret_stays);
     cases.case("a second apply changes nothing", second_apply);
+    cases.case(
+        "verify passes, and changes nothing",
+        verification::of_a_cluster_that_works,
+    );
+    cases.case(
+        "verify names what is broken",
+        verification::of_a_cluster_that_is_broken,
+    );
     cases.case("drift of five kinds on three hosts", drift::of_five_kinds);
     cases.case("drift of the container runtime", drift::of_the_container_runtime);
     cases.case("labels go on, come back and go", drift::of_labels);
@@ -92,6 +101,11 @@ fn from_bare_hosts(lab: &Lab) {
         "in a command line"
     );
     assert_eq!(secret_in(&apply.stdout), None, "in the events");
+    assert_eq!(
+        verification::results(&apply),
+        verification::all_passed(&HOSTS),
+        "at the end of an apply"
+    );
     let log = fs_err::read_to_string(log).unwrap();
     assert!(log.contains("kubeadm join"), "a log without the scripts");
     assert_eq!(secret_in(&log), None, "in the debug log");
@@ -132,6 +146,10 @@ fn second_apply(lab: &Lab) {
     let before = Snapshot::of(lab, &HOSTS, true);
     let apply = lab.apply(&inventory, &[]).ended(0);
     assert_eq!((apply.changes(), apply.steps().len()), (0, 0));
+    assert!(
+        verification::results(&apply).is_empty(),
+        "a run without changes verifies nothing"
+    );
     assert_eq!(lab.plan(&inventory, &[]).ended(0).changes(), 0);
     before.assert_same(&Snapshot::of(lab, &HOSTS, true), "a run without changes");
 }

@@ -16,7 +16,8 @@ Examples:
   ci-bootstrap apply inventory.yaml --yes --json > run.jsonl
 
 On a terminal the changes are shown first and made when you agree. A run that was interrupted,
-killed or cut off is finished by the next one. Exit codes are listed in `ci-bootstrap --help`.")]
+killed or cut off is finished by the next one. A run that has changed something ends with the
+checks of `verify`. Exit codes are listed in `ci-bootstrap --help`.")]
 pub(super) struct Args {
     #[command(flatten)]
     run: RunArgs,
@@ -37,7 +38,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 return Ok(Exit::Done);
             }
         }
-        Ok(prepared.run(Mode::Apply).await?.exit_code())
+        let report = prepared.run(Mode::Apply).await?;
+        if report.exit_code() != Exit::Done || report.changes == 0 || !prepared.has_checks() {
+            return Ok(report.exit_code());
+        }
+        Ok(prepared.verify().await?.exit_code())
     })
 }
 

@@ -22,6 +22,7 @@ mod session;
 mod status;
 mod table;
 mod trust;
+mod verify;
 
 pub use exit::{Exit, Failure, OrExit};
 pub use inventory_file::load;
@@ -52,6 +53,7 @@ enum Command {
     Trust(trust::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Verify(verify::Args),
     Status(status::Args),
     Kubeconfig(kubeconfig::Args),
     Export(export::Args),
@@ -110,6 +112,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Kubeconfig(args) => kubeconfig::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -1,14 +1,17 @@
 //! One run over the cluster, shown as it goes: what `plan` and `apply` have in common.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::apply::{self, Mode};
 use crate::event::{Event, Events};
+use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::report::{self, Report};
 use crate::secret::Secrets;
+use crate::verify::Site;
 
 use super::output::OutputArgs;
 use super::session::{self, CatalogArgs};
@@ -67,10 +70,7 @@ impl<'a> Prepared<'a> {
         let shown = report::start(receiver, self.args.output.report(&self.secrets));
         let teller = events.clone();
         let interrupt = async move {
-            // Without a handler there is no way to interrupt: then there is nothing to wait for.
-            if tokio::signal::ctrl_c().await.is_err() {
-                return std::future::pending::<()>().await;
-            }
+            interrupted().await;
             stop.store(true, Ordering::Relaxed);
             let text =
                 "stopping: steps that run are let finish, none is started; once more ends at once".to_owned();
@@ -89,6 +89,54 @@ impl<'a> Prepared<'a> {
             }
         }
         Ok(shown.await?)
+    }
+
+    /// Tries out what the run has changed, within its limit.
+    pub(super) async fn verify(&self) -> Result<Report, Failure> {
+        // New connections: the run may have restarted what the old ones went through.
+        let fleet = session::fleet(&self.cluster, &self.secrets).await;
+        let fleet = fleet.or_exit(Exit::Usage)?;
+        verify(
+            &self.cluster,
+            fleet,
+            &self.args.output,
+            &self.secrets,
+            &self.args.limit,
+        )
+        .await
+    }
+
+    /// Whether there is a cluster that could work.
+    pub(super) fn has_checks(&self) -> bool {
+        crate::verify::has_checks(&self.cluster)
+    }
+}
+
+/// All checks of the verification, shown as they go. Ctrl-C ends it at once: there is nothing to finish.
+pub(super) async fn verify(
+    cluster: &Cluster,
+    fleet: Arc<Fleet>,
+    output: &OutputArgs,
+    secrets: &Secrets,
+    limit: &[String],
+) -> Result<Report, Failure> {
+    let (events, receiver) = Events::channel();
+    let shown = report::start(receiver, output.report(secrets));
+    let site = Arc::new(Site::new(Arc::new(cluster.clone()), fleet));
+    tokio::select! {
+        () = crate::verify::run(site, events, limit) => Ok(shown.await?),
+        () = interrupted() => {
+            let _ = tokio::time::timeout(LAST_WORDS, shown).await;
+            Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted)
+        }
+    }
+}
+
+/// Returns when a person interrupts the program.
+async fn interrupted() {
+    // Without a handler there is no way to interrupt: then there is nothing to wait for.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Makes events fit to be shown: secrets masked, and nothing in them that could steer a terminal.
 
-use crate::event::{Event, Failure};
+use crate::event::{CheckResult, Event, Failure};
 
 use super::Redact;
 
@@ -14,21 +14,27 @@ pub(super) fn event(mut event: Event, redact: &Redact) -> Event {
             detail.iter_mut().for_each(clean);
         }
         Event::Output { line, .. } => clean(line),
-        Event::PlaceFailed {
-            failure:
-                Failure {
-                    message,
-                    output,
-                    help,
-                    ..
-                },
+        Event::PlaceFailed { failure, .. }
+        | Event::Checked {
+            result: CheckResult::Failed { failure },
             ..
         } => {
+            let Failure {
+                message,
+                output,
+                help,
+                ..
+            } = failure;
             clean(message);
             output.iter_mut().for_each(clean);
             help.iter_mut().for_each(clean);
         }
-        Event::Script { text, .. } | Event::Note { text, .. } => clean(text),
+        Event::Checked {
+            result: CheckResult::Passed { detail: text } | CheckResult::Skipped { reason: text },
+            ..
+        }
+        | Event::Script { text, .. }
+        | Event::Note { text, .. } => clean(text),
         _ => {}
     }
     event

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs_err::os::unix::fs::OpenOptionsExt;
 
-use crate::event::{Event, Failure};
+use crate::event::{CheckResult, Event, Failure, PlaceSize};
 
 use super::output::Output;
 use super::run::Run;
@@ -95,17 +96,7 @@ fn text(event: &Event) -> String {
             command,
             cluster,
             places,
-        } => {
-            let places: Vec<_> = places
-                .iter()
-                .map(|size| format!("{} {}", size.place, size.steps))
-                .collect();
-            let version = env!("CARGO_PKG_VERSION");
-            format!(
-                "ci-bootstrap {version}: {command} {cluster}, steps: {}",
-                places.join(", ")
-            )
-        }
+        } => started(command, cluster, places),
         Event::Connecting { place } => format!("[{place}] connecting"),
         Event::Observed {
             place,
@@ -137,6 +128,13 @@ fn text(event: &Event) -> String {
         Event::PlaceFailed { place, step, failure } => failed(place, step.as_deref().unwrap_or("-"), failure),
         Event::Script { place, text } => indented(format!("[{place}] script:"), "    $ ", text.lines()),
         Event::Note { place, text } => format!("[{place}] note: {text}"),
+        Event::CheckStarted { place, check } => format!("[{place}] {check}: checking"),
+        Event::Checked {
+            place,
+            check,
+            result,
+            took,
+        } => checked(place, check, result, *took),
         Event::Finished {
             done,
             failed,
@@ -148,6 +146,26 @@ fn text(event: &Event) -> String {
                 "finished in {took:.3?}: {done} done, {failed} failed, {blocked} blocked, {changes} changes"
             )
         }
+    }
+}
+
+fn started(command: &str, cluster: &str, places: &[PlaceSize]) -> String {
+    let places: Vec<_> = places
+        .iter()
+        .map(|size| format!("{} {}", size.place, size.steps))
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "ci-bootstrap {version}: {command} {cluster}, steps: {}",
+        places.join(", ")
+    )
+}
+
+fn checked(place: &str, check: &str, result: &CheckResult, took: Duration) -> String {
+    match result {
+        CheckResult::Passed { detail } => format!("[{place}] {check}: passed in {took:.3?}: {detail}"),
+        CheckResult::Skipped { reason } => format!("[{place}] {check}: skipped: {reason}"),
+        CheckResult::Failed { failure } => failed(place, check, failure),
     }
 }
 

@@ -25,6 +25,7 @@ struct Line<'a, T> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "report", rename_all = "camelCase")]
 struct Closing<'a> {
+    command: &'a str,
     exit_code: u8,
     changes: usize,
     log_file: Option<&'a std::path::Path>,
@@ -60,6 +61,7 @@ impl View for Json {
         if run.has_begun() {
             let exit_code = exit::of(run) as u8;
             let closing = Closing {
+                command: &run.command,
                 exit_code,
                 changes: run.changes(),
                 log_file: run.log.as_deref(),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::event::{Class, Event, Failure, PlaceSize};
+use crate::event::{CheckResult, Class, Event, Failure, PlaceSize};
 
 use super::output::Output;
 use super::run::Run;
@@ -206,5 +206,48 @@ pub(super) fn troubled_apply() -> Vec<Event> {
             "waits for node w2, which has failed",
         ),
         finished(2, 3, 1, 2),
+    ]
+}
+
+/// A verification in which a registry fails at two hosts alike, and one check has no sense without it.
+pub(super) fn troubled_verification() -> Vec<Event> {
+    let checked = |place: &str, check: &str, result: CheckResult| Event::Checked {
+        place: place.into(),
+        check: check.into(),
+        result,
+        took: Duration::from_millis(1_200),
+    };
+    let passed = |detail: &str| CheckResult::Passed {
+        detail: detail.into(),
+    };
+    let refused = || CheckResult::Failed {
+        failure: Failure {
+            class: Class::VerificationFailed,
+            message: "r.example refuses the node's user and password".into(),
+            origin: None,
+            output: vec!["401 Unauthorized".into()],
+            help: Some("correct `credentials`".into()),
+        },
+    };
+    vec![
+        started("verify", &["cluster", "w1", "w2"]),
+        Event::CheckStarted {
+            place: "w1".into(),
+            check: "registry r.example".into(),
+        },
+        checked("cluster", "nodes ready", passed("2 of 2")),
+        checked("w1", "cluster DNS", passed("kubernetes is 10.96.0.1")),
+        checked("w2", "cluster DNS", passed("kubernetes is 10.96.0.1")),
+        checked("w1", "registry r.example", refused()),
+        checked("w2", "registry r.example", refused()),
+        checked(
+            "cluster",
+            "builds",
+            CheckResult::Skipped {
+                reason: "registry r.example did not pass at w1".into(),
+            },
+        ),
+        done("w1", 0),
+        finished(1, 2, 0, 0),
     ]
 }

@@ -1,5 +1,6 @@
 //! What a person or a machine sees of a run: consumers of the event stream, and the only place that prints.
 
+mod checks;
 mod clean;
 mod debug_log;
 mod exit;

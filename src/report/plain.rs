@@ -63,7 +63,7 @@ fn lines(event: &Event, run: &Run, palette: &Palette, verbosity: u8) -> Vec<Stri
                 "{}: {}, {}",
                 run.title(),
                 words::places(names),
-                words::count(steps, "step")
+                words::count(steps, if run.is_verification() { "check" } else { "step" })
             )
         });
         return says.into_iter().collect();

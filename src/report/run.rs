@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::event::{Class, Event, Failure};
+use crate::event::{CheckResult, Class, Event, Failure};
 
 /// Everything known about a run.
 #[derive(Debug, Default)]
@@ -30,6 +30,15 @@ pub(super) struct Track {
     pub(super) said: Option<String>,
     pub(super) changes: Vec<Change>,
     pub(super) notes: Vec<String>,
+    pub(super) checks: Vec<Checked>,
+}
+
+/// A check that is at its end.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) check: String,
+    pub(super) result: CheckResult,
+    pub(super) took: Duration,
 }
 
 /// What a track is doing.
@@ -107,6 +116,11 @@ impl Run {
         self.command == "plan"
     }
 
+    /// Whether it looks at what works, and changes nothing.
+    pub(super) fn is_verification(&self) -> bool {
+        self.command == "verify"
+    }
+
     /// `apply ci`: what a person called the run.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.command, self.cluster).trim().to_owned()
@@ -123,10 +137,7 @@ impl Run {
     }
 
     pub(super) fn failures(&self) -> impl Iterator<Item = (&Track, Option<&str>, &Failure)> {
-        self.tracks.iter().filter_map(|track| match &track.state {
-            State::Failed { step, failure } => Some((track, step.as_deref(), failure)),
-            _ => None,
-        })
+        self.tracks.iter().flat_map(Track::failures)
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -173,6 +184,7 @@ impl Track {
             said: None,
             changes: Vec::new(),
             notes: Vec::new(),
+            checks: Vec::new(),
         }
     }
 
@@ -203,6 +215,20 @@ impl Track {
                 return self.begin(step, summary, detail, is_plan, now);
             }
             Event::StepDone { step, .. } => return self.finish(step, now),
+            Event::CheckStarted { check, .. } => State::Working {
+                step: check.clone(),
+                summary: "checking".to_owned(),
+            },
+            Event::Checked {
+                check, result, took, ..
+            } => {
+                self.checks.push(Checked {
+                    check: check.clone(),
+                    result: result.clone(),
+                    took: *took,
+                });
+                return;
+            }
             Event::Output { line, .. } if !line.trim().is_empty() => {
                 self.said = Some(line.trim().to_owned());
                 return;
@@ -210,6 +236,22 @@ impl Track {
             _ => return,
         };
         self.enter(state, now);
+    }
+
+    /// What went wrong at this place, with the step or the check.
+    fn failures(&self) -> impl Iterator<Item = (&Self, Option<&str>, &Failure)> {
+        let ended = match &self.state {
+            State::Failed { step, failure } => Some((self, step.as_deref(), failure)),
+            _ => None,
+        };
+        let checks = self
+            .checks
+            .iter()
+            .filter_map(move |checked| match &checked.result {
+                CheckResult::Failed { failure } => Some((self, Some(checked.check.as_str()), failure)),
+                _ => None,
+            });
+        ended.into_iter().chain(checks)
     }
 
     fn enter(&mut self, state: State, now: Duration) {

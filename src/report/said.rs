@@ -4,7 +4,7 @@ use crate::event::Event;
 
 use super::palette::Palette;
 use super::run::Run;
-use super::{summary, words};
+use super::{checks, summary, words};
 
 /// An event's place and what is said about it, if anything is at this verbosity.
 pub(super) fn about<'a>(
@@ -13,7 +13,9 @@ pub(super) fn about<'a>(
     palette: &Palette,
     verbosity: u8,
 ) -> Option<(&'a str, Vec<String>)> {
-    if verbosity < needed(event) || run.is_plan() && is_of_the_plan(event) {
+    let is_told_otherwise = run.is_plan() && is_of_the_plan(event)
+        || run.is_verification() && matches!(event, Event::PlaceDone { .. });
+    if verbosity < needed(event) || is_told_otherwise {
         return None;
     }
     let quiet = |text: String| palette.quiet.apply_to(text).to_string();
@@ -63,6 +65,10 @@ fn sentence(event: &Event, palette: &Palette) -> String {
             format!("{word}: {step}{}", failure.message)
         }
         Event::Note { text, .. } => format!("note: {text}"),
+        Event::CheckStarted { check, .. } => format!("{check}: checking"),
+        Event::Checked {
+            check, result, took, ..
+        } => checks::sentence(check, result, *took, palette),
         _ => String::new(),
     }
 }
@@ -79,7 +85,10 @@ fn done(changed: usize, unchanged: usize) -> String {
 fn needed(event: &Event) -> u8 {
     match event {
         Event::Script { .. } => 2,
-        Event::Output { .. } | Event::Connecting { .. } | Event::Observed { .. } => 1,
+        Event::Output { .. }
+        | Event::Connecting { .. }
+        | Event::Observed { .. }
+        | Event::CheckStarted { .. } => 1,
         _ => 0,
     }
 }

@@ -6,7 +6,7 @@ use crate::event::{Class, Failure};
 
 use super::palette::Palette;
 use super::run::{Run, State, Track};
-use super::{plan_text, words};
+use super::{checks, plan_text, words};
 
 /// Most names in a list of places about which there is nothing more to say.
 const NAMED: usize = 10;
@@ -32,6 +32,8 @@ pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<Stri
     let mut lines = vec![String::new()];
     if run.is_plan() {
         lines.extend(plan_text::lines(run, palette));
+    } else if run.is_verification() {
+        lines.extend(checks::table(run, palette));
     } else {
         lines.extend(results(run, palette));
     }
@@ -107,18 +109,25 @@ fn failures(run: &Run, palette: &Palette) -> Vec<String> {
         }
     }
     groups.sort_by_key(|(_, _, failure)| failure.class == Class::Blocked);
+    let kind = if run.is_verification() { "check" } else { "step" };
     groups
         .iter()
-        .flat_map(|(places, step, failure)| described(places, *step, failure, palette))
+        .flat_map(|(places, step, failure)| described(places, kind, *step, failure, palette))
         .collect()
 }
 
-fn described(places: &[String], step: Option<&str>, failure: &Failure, palette: &Palette) -> Vec<String> {
+fn described(
+    places: &[String],
+    kind: &str,
+    step: Option<&str>,
+    failure: &Failure,
+    palette: &Palette,
+) -> Vec<String> {
     let head = format!("{} {}", word(failure.class), places.join(", "));
     let mut lines = vec![format!("{}: {}", palette.bad.apply_to(head), failure.message)];
     match (step, &failure.origin) {
         (Some(step), Some(origin)) => lines.push(format!("  step: {step} ({origin})")),
-        (Some(step), None) => lines.push(format!("  step: {step}")),
+        (Some(step), None) => lines.push(format!("  {kind}: {step}")),
         (None, Some(origin)) => lines.push(format!("  from: {origin}")),
         (None, None) => {}
     }
@@ -150,6 +159,9 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
     if run.is_plan() {
         return plan_text::closing(run, palette);
     }
+    if run.is_verification() {
+        return checks::closing(run, palette, took);
+    }
     let counts = run.counts();
     let changes = words::count(run.changes(), "change");
     if !has_failed {
@@ -174,7 +186,8 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
 /// What to do about an apply that isn't complete.
 fn next(run: &Run) -> Option<String> {
     let is_complete = run.is_finished() && run.failures().next().is_none();
-    (!run.is_plan() && !is_complete).then(|| "What is done stays done: run it again to continue.".to_owned())
+    (!run.is_plan() && !run.is_verification() && !is_complete)
+        .then(|| "What is done stays done: run it again to continue.".to_owned())
 }
 
 /// Where to read on, for those who have a reason to.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::event::Event;
+use crate::event::{CheckResult, Event};
 
 use super::output::Output;
 use super::palette::Palette;
@@ -77,8 +77,14 @@ impl Tty {
             Event::Connecting { .. }
             | Event::Observed { .. }
             | Event::Waiting { .. }
-            | Event::StepStarted { .. } => Vec::new(),
-            Event::StepDone { .. } | Event::PlaceDone { changed: 0, .. } if is_many => Vec::new(),
+            | Event::StepStarted { .. }
+            | Event::CheckStarted { .. } => Vec::new(),
+            Event::StepDone { .. }
+            | Event::PlaceDone { changed: 0, .. }
+            | Event::Checked {
+                result: CheckResult::Passed { .. },
+                ..
+            } if is_many => Vec::new(),
             Event::StepDone { .. } if run.is_plan() => Vec::new(),
             Event::StepDone { place, step, took } => self.made(run, place, step, *took),
             _ => said::about(event, run, &self.palette, self.verbosity)

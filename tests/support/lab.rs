@@ -242,16 +242,18 @@ impl Ran {
             .collect()
     }
 
-    /// Changes that the last line counts.
+    /// Changes that the run's last line counts; the verification after it has a last line of its own.
     pub(crate) fn changes(&self) -> usize {
-        let report = self.events.iter().rfind(|event| event["event"] == "report");
+        let is_report = |event: &&Value| event["event"] == "report" && event["command"] != "verify";
+        let report = self.events.iter().rfind(is_report);
         let report = report.unwrap_or_else(|| panic!("no report: {}\n{}", self.stdout, self.stderr));
         usize::try_from(report["changes"].as_u64().unwrap()).unwrap()
     }
 
     /// What a person would ask for after a failure: what was done and what went wrong.
     fn told(&self) -> String {
-        let failed = self.events.iter().filter(|event| event["event"] == "placeFailed");
+        let is_failure = |event: &&Value| event["event"] == "placeFailed" || event["result"] == "failed";
+        let failed = self.events.iter().filter(is_failure);
         let failed: String = failed.map(|event| format!("{event}\n")).collect();
         format!("{failed}of {:?}", self.steps())
     }

@@ -9,7 +9,8 @@ use insta::assert_snapshot;
 use crate::event::{Class, Event};
 
 use crate::report::made_up::{
-    Capture, done, failed, finished, moment, output, play, reporter, started, step, step_done, troubled_apply,
+    Capture, done, failed, finished, moment, output, play, reporter, started, step, step_done,
+    troubled_apply, troubled_verification,
 };
 use crate::report::palette::Palette;
 use crate::report::{Exit, json::Json, plain::Plain};
@@ -46,6 +47,16 @@ fn json_has_an_object_for_each_event_and_says_the_exit_code() {
             "{line}"
         );
     }
+}
+
+#[test]
+fn a_verification_ends_in_a_table() {
+    let (text, report) = plain(troubled_verification(), 0);
+    assert_snapshot!("verification", text);
+    assert_eq!(report.exit_code(), Exit::VerificationFailed);
+    let capture = Capture::default();
+    play(Box::new(Json::new(capture.output(), 0)), troubled_verification());
+    assert_snapshot!("verification_json", capture.text());
 }
 
 #[test]

@@ -1,0 +1,144 @@
+//! Cluster DNS: every node resolves a Service through the cluster's DNS address.
+//!
+//! The question goes out from the node itself, over UDP to the Service's address: through kube-proxy's rules of this node and
+//! the pod network to `CoreDNS`, as the questions of pods go. That needs no image and leaves nothing behind, as a pod would, and
+//! bash, which every supported system has, can send it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use super::Site;
+use super::check::{Check, Problem};
+use super::dns_message::{answer, question};
+use crate::cluster_api::{ObjectId, RolloutKind, RolloutTarget};
+use crate::model::Cluster;
+
+/// A pod of CoreDNS that has just moved is found within this time, in seconds.
+const PATIENCE: u32 = 20;
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
+    if cluster.first_control_plane().is_none() {
+        return Vec::new();
+    }
+    let check = |host: &crate::model::Host| {
+        Box::new(Dns {
+            host: host.name.to_string(),
+        }) as Box<dyn Check>
+    };
+    cluster.nodes().map(check).collect()
+}
+
+/// The question from one node.
+struct Dns {
+    host: String,
+}
+
+impl Check for Dns {
+    fn name(&self) -> String {
+        "cluster DNS".to_owned()
+    }
+
+    fn place(&self) -> &str {
+        &self.host
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT
+    }
+
+    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+        Box::pin(async move {
+            let networks = &site.cluster.networks;
+            let (server, wanted) = (networks.dns, networks.api_server);
+            let name = format!("kubernetes.default.svc.{}", networks.domain);
+            let script = script(&server.to_string(), &question(&name, server.is_ipv6()));
+            let output = site.exec(&self.host, script, LIMIT).await?;
+            let reason = match hex(&output.stdout).as_deref().map(answer) {
+                Some(Ok(address)) if address == wanted => return Ok(format!("{name} is {address}")),
+                Some(Ok(address)) => format!("{name} is {address} there, and should be {wanted}"),
+                Some(Err(reason)) => reason,
+                None => format!("no answer within {PATIENCE} seconds"),
+            };
+            Err(self
+                .explained(
+                    site,
+                    &format!("{server} on UDP port 53, asked for {name}: {reason}"),
+                )
+                .await)
+        })
+    }
+}
+
+impl Dns {
+    /// The problem, with what the API server knows about the DNS server.
+    async fn explained(&self, site: &Site, message: &str) -> Problem {
+        let problem = Problem::failed(message);
+        let coredns = RolloutTarget::new(RolloutKind::Deployment, "kube-system", "coredns");
+        let Ok(api) = site.api().await else {
+            return problem;
+        };
+        let id = ObjectId {
+            api_version: "apps/v1".to_owned(),
+            kind: "Deployment".to_owned(),
+            namespace: Some("kube-system".to_owned()),
+            name: "coredns".to_owned(),
+        };
+        let has_pods = match api.read(&id).await {
+            Ok(Some(live)) => live["status"]["availableReplicas"].as_u64().unwrap_or(0) > 0,
+            _ => false,
+        };
+        match api.explain(&coredns).await {
+            Ok(_) if has_pods => problem.with_help(
+                "CoreDNS is ready, so the way to it is broken: a firewall between the nodes (UDP 4789 for VXLAN, see `firewall`), \
+                 or kube-proxy or calico-node on this one (`kubectl -n kube-system get pods -o wide`)",
+            ),
+            Ok(explanation) => problem
+                .with_output(&explanation.to_string())
+                .with_help("`kubectl -n kube-system describe deployment coredns` tells more"),
+            Err(_) => problem,
+        }
+    }
+}
+
+/// A script that asks until something answers, and prints the answer in hexadecimal.
+fn script(server: &str, question: &[u8]) -> String {
+    let octal = question.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "\\{byte:03o}");
+        text
+    });
+    // `<>` opens the socket once: the answer comes back to where the question left from. A datagram is one write, which
+    // bash by itself would end at a byte that is a newline (the length of `kubernetes`): so dd writes.
+    format!(
+        "end=$(($(date +%s) + {PATIENCE}))\n\
+         ask='exec 3<>/dev/udp/{server}/53 && printf \"$1\" | dd bs=4096 iflag=fullblock >&3 && exec dd bs=4096 count=1 <&3'\n\
+         while :; do\n  \
+           answer=$(timeout 2 bash -c \"$ask\" ask '{octal}' 2>/dev/null | od -An -v -tx1 | tr -d ' \\n')\n  \
+           [ -z \"$answer\" ] || break\n  \
+           [ \"$(date +%s)\" -lt \"$end\" ] || break\n  \
+           sleep 0.5\n\
+         done\n\
+         echo \"$answer\"\n"
+    )
+}
+
+/// Bytes from hexadecimal; `None` for an empty or broken text.
+fn hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = text.trim_ascii();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<_>> = digits.chunks(2).map(byte).collect();
+    bytes.filter(|bytes| !bytes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_is_read() {
+        assert_eq!(hex(b"6369ff\n"), Some(vec![0x63, 0x69, 0xff]));
+        assert_eq!((hex(b"\n"), hex(b"zz")), (None, None));
+    }
+}
