@@ -41,6 +41,10 @@ lint: ## does clippy agree, with every warning an error?
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
 	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) faults),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
 
+.PHONY: schemas
+schemas: ## the schemas of Kubernetes against which the unit tests hold manifests; without them that test is skipped
+	python3 -m venv target/schemas && target/schemas/bin/pip install --quiet kubernetes-validate==1.37.0
+
 .PHONY: lab lab-tests
 lab: deps ## fill the lab's cache: programs, hosts, packages, images
 	$(AS_ROOT) $(LAB) prepare

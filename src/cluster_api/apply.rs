@@ -51,7 +51,7 @@ impl Api {
         let applied = async {
             let path = self.path(id).await?;
             let call = Call::apply(
-                format!("{path}?fieldManager={MANAGER}&force=true"),
+                format!("{path}?fieldManager={MANAGER}&force=true&fieldValidation=Strict"),
                 &normalised(object),
             );
             self.text(call).await

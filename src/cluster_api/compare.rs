@@ -81,7 +81,7 @@ impl Api {
         }
         tracing::debug!(%id, "in doubt: asking for a dry run");
         let call = Call::apply(
-            format!("{path}?fieldManager={MANAGER}&force=true&dryRun=All"),
+            format!("{path}?fieldManager={MANAGER}&force=true&fieldValidation=Strict&dryRun=All"),
             wanted,
         );
         let after = self.json(call).await?;

@@ -14,6 +14,7 @@ mod covers;
 mod diff;
 mod error;
 mod kinds;
+mod made_up;
 mod node;
 mod node_settings;
 mod object;

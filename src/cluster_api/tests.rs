@@ -58,7 +58,7 @@ async fn a_difference_is_applied_as_ours() {
     let diff = "data.k\n-   \"1\"\n+   \"2\"\n".to_owned();
     assert_eq!(found[0].kind, DifferenceKind::Changed { diff });
     assert!(
-        patches(&log)[1].ends_with("?fieldManager=ci-bootstrap&force=true"),
+        patches(&log)[1].ends_with("?fieldManager=ci-bootstrap&force=true&fieldValidation=Strict"),
         "{log:?}"
     );
 }

@@ -101,7 +101,7 @@ fn decoded(secret: &Value, key: &str) -> String {
 }
 
 /// Random characters of the token alphabet.
-fn random(length: usize) -> Result<String, ApiError> {
+pub(super) fn random(length: usize) -> Result<String, ApiError> {
     let mut text = String::with_capacity(length);
     while text.len() < length {
         let mut byte = [0];

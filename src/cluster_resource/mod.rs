@@ -12,6 +12,7 @@ use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
 
 mod calico;
+mod generated_secret;
 mod jenkins;
 mod kube_proxy;
 mod manifest;
@@ -106,9 +107,10 @@ pub enum ClusterKindError {
     Manifest(#[from] crate::yaml::Error),
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "calico",
     "clusterSettings",
+    "generatedSecret",
     "jenkinsConfiguration",
     "jenkinsJobs",
     "jenkinsPlugins",
@@ -144,6 +146,7 @@ pub fn resource(
     };
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
+        "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),

@@ -34,8 +34,8 @@ pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, K
 pub use endpoint::Endpoint;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Credential, CredentialSecret, Jenkins, Job, Plugin, Plugins, Resources,
-    Toleration, UpdateSite, Volume,
+    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Jenkins, Job, Mount, Plugin, Plugins,
+    PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
 pub use name::HostName;
 pub use network::Networks;

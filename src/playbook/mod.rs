@@ -25,6 +25,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
     ("60-network.yaml", include_str!("../../playbooks/60-network.yaml")),
     ("70-nodes.yaml", include_str!("../../playbooks/70-nodes.yaml")),
+    (
+        "81-namespaces.yaml",
+        include_str!("../../playbooks/81-namespaces.yaml"),
+    ),
+    ("85-jenkins.yaml", include_str!("../../playbooks/85-jenkins.yaml")),
 ];
 
 /// A playbook that can't be used.

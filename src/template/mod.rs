@@ -13,12 +13,37 @@ use serde_json::Value;
 
 use crate::secret::{Known, SecretRef};
 
+mod filters;
 mod values;
 
 pub use values::Values;
 
 /// The built-in templates: name and text. A test compares this table with the folder.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    (
+        "agent-buildkit.yaml.j2",
+        include_str!("../../templates/agent-buildkit.yaml.j2"),
+    ),
+    (
+        "agent-dind.yaml.j2",
+        include_str!("../../templates/agent-dind.yaml.j2"),
+    ),
+    (
+        "agent-docker.yaml.j2",
+        include_str!("../../templates/agent-docker.yaml.j2"),
+    ),
+    (
+        "agent-jnlp.yaml.j2",
+        include_str!("../../templates/agent-jnlp.yaml.j2"),
+    ),
+    (
+        "agent-kaniko.yaml.j2",
+        include_str!("../../templates/agent-kaniko.yaml.j2"),
+    ),
+    (
+        "agent-maven.yaml.j2",
+        include_str!("../../templates/agent-maven.yaml.j2"),
+    ),
     (
         "cloud-init.cfg.j2",
         include_str!("../../templates/cloud-init.cfg.j2"),
@@ -46,6 +71,39 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("hosts.j2", include_str!("../../templates/hosts.j2")),
     ("hosts.toml.j2", include_str!("../../templates/hosts.toml.j2")),
+    (
+        "jenkins-access.yaml.j2",
+        include_str!("../../templates/jenkins-access.yaml.j2"),
+    ),
+    (
+        "jenkins-configuration.yaml.j2",
+        include_str!("../../templates/jenkins-configuration.yaml.j2"),
+    ),
+    (
+        "jenkins-controller.yaml.j2",
+        include_str!("../../templates/jenkins-controller.yaml.j2"),
+    ),
+    (
+        "jenkins-namespaces.yaml.j2",
+        include_str!("../../templates/jenkins-namespaces.yaml.j2"),
+    ),
+    (
+        "jenkins-plugins.sh.j2",
+        include_str!("../../templates/jenkins-plugins.sh.j2"),
+    ),
+    (
+        "jenkins-secrets.yaml.j2",
+        include_str!("../../templates/jenkins-secrets.yaml.j2"),
+    ),
+    (
+        "jenkins-services.yaml.j2",
+        include_str!("../../templates/jenkins-services.yaml.j2"),
+    ),
+    (
+        "jenkins-volumes.yaml.j2",
+        include_str!("../../templates/jenkins-volumes.yaml.j2"),
+    ),
+    ("jenkins.yaml.j2", include_str!("../../templates/jenkins.yaml.j2")),
     (
         "kubeadm-init.yaml.j2",
         include_str!("../../templates/kubeadm-init.yaml.j2"),
@@ -140,6 +198,7 @@ impl Templates {
             .keep_trailing_newline(true)
             .build();
         environment.set_syntax(syntax.map_err(|error| TemplateError::new("syntax", &error))?);
+        filters::add(&mut environment);
         for (name, text) in texts {
             environment
                 .add_template_owned(name.clone(), text)

@@ -6,6 +6,8 @@ set -euo pipefail
 data=$LAB_ROOT/registry layers=$LAB_ROOT/layers
 version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 calico=v3.32.1
+default_of() { sed -n "s|.*docker.io/jenkins/$1:\([^\"]*\)\".*|\1|p" "$LAB_HERE"/../../src/inventory/jenkins/*.rs; }
+jenkins=$(default_of jenkins) agent=$(default_of inbound-agent)
 
 pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf "$layers/$2.tar" .; rm -rf "$1"; }
 layer() { # name "program=path ..." "link=target ..."
@@ -13,6 +15,17 @@ layer() { # name "program=path ..." "link=target ..."
   for item in $2; do install -D -m755 "${item%%=*}" "$dir/${item#*=}"; done
   for item in ${3:-}; do mkdir -p "$(dirname "$dir/${item%%=*}")"; ln -s "${item#*=}" "$dir/${item%%=*}"; done
   pack "$dir" "$1"
+}
+
+jenkins_layer() { # the multi-call stand-in, and what else Jenkins' image has that ci-bootstrap calls
+  local dir name src=$LAB_HERE/src/jenkins-standin/image; dir=$(mktemp -d "$layers/tree.XXXX"); chmod 755 "$dir"
+  mkdir -p "$dir"/{bin,etc,usr/local/bin,usr/share/jenkins/ref,var/jenkins_home,home/jenkins/agent}; mkdir -m1777 "$dir/tmp"
+  install -m755 "$(command -v busybox)" "$dir/bin/busybox"
+  for name in $(busybox --list); do [ "$name" = busybox ] || ln -s busybox "$dir/bin/$name"; done
+  install -m755 "$BIN/jenkins-standin" "$BIN/probe" "$src/curl" "$src/jenkins-plugin-cli" "$dir/usr/local/bin"
+  for name in jenkins.sh jenkins-agent java; do ln -s jenkins-standin "$dir/usr/local/bin/$name"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\njenkins:x:1000:1000::/var/jenkins_home:/bin/sh\n' > "$dir/etc/passwd"
+  pack "$dir" jenkins
 }
 
 network_tools_layer() { # what kube-proxy and calico/node call: nft, iptables, conntrack
@@ -41,6 +54,7 @@ all_layers() {
   layer calico "$BIN/calico-standin=usr/bin/calico-standin" "$links"
   links=; for name in host-local loopback portmap; do links+="$BIN/cni-$name=opt/cni/bin/$name "; done
   layer plugins "$links"
+  jenkins_layer
   network_tools_layer
 }
 
@@ -63,6 +77,8 @@ push_images() {
   image busybox:2 "" busybox
   image "calico/cni:$calico" "$standin --cmd /opt/cni/bin/install" calico plugins
   image "calico/node:$calico" "$standin --cmd start_runit" tools calico
+  image "jenkins/jenkins:$jenkins" "$standin --entrypoint /usr/local/bin/jenkins.sh --user jenkins --env JENKINS_HOME=/var/jenkins_home" jenkins
+  image "jenkins/inbound-agent:$agent" "$standin --entrypoint /usr/local/bin/jenkins-agent --user jenkins --workdir /home/jenkins --env AGENT_WORKDIR=/home/jenkins/agent" jenkins
   image "calico/kube-controllers:$calico" "$standin --entrypoint /usr/bin/kube-controllers --user 999" calico   # runAsNonRoot wants a number
 }
 
@@ -75,7 +91,7 @@ start_registry() {
 }
 
 if [ "${1:-}" = push ]; then start_registry; push_images; exit 0; fi
-stamp=$( { cat "$0" "$BIN"/.versions/*; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$BIN"/.versions/*; echo "$jenkins $agent"; } | hash_of)
 [ -d "$data" ] && is_done images "$stamp" && exit 0
 t0=$(now); mkdir -p "$layers"; rm -rf "$data.new" "$layers"/tree.*
 all_layers

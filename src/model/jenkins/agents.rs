@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Resources, Volume, names, resources, volume};
+use super::volume::{Cache, Mount, PodVolume};
+use super::{Resources, names, resources, volume};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, AgentKind};
 use crate::model::check::Check;
@@ -51,10 +52,12 @@ pub struct AgentTemplate {
     pub node_selector: BTreeMap<String, String>,
     /// Taints that don't keep it away.
     pub tolerations: Vec<Toleration>,
-    /// What is mounted.
-    pub volumes: Vec<Volume>,
-    /// Size of the volume that its pods share.
-    pub cache: Option<String>,
+    /// What is mounted into its containers, as Kubernetes writes it.
+    pub mounts: Vec<Mount>,
+    /// What these mounts show, as Kubernetes writes it.
+    pub volumes: Vec<PodVolume>,
+    /// The volume that its pods share.
+    pub cache: Option<Cache>,
     /// Most pods of it at a time.
     pub cap: Option<u32>,
     /// Longest time until the agent is connected, in seconds.
@@ -67,15 +70,19 @@ pub struct AgentTemplate {
     pub privileged: bool,
 }
 
-/// A taint that doesn't keep a pod away.
+/// A taint that doesn't keep a pod away, as Kubernetes writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
     /// Key of the taint.
     pub key: String,
-    /// Its value; none is any.
+    /// `Equal`, or `Exists` for any value.
+    pub operator: &'static str,
+    /// Its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Its effect; none is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
 }
 
@@ -162,11 +169,6 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
         .iter()
         .map(|one| toleration(one, check))
         .collect();
-    let volumes: Vec<_> = written
-        .volumes
-        .iter()
-        .map(|one| volume::check(one, privileged, check))
-        .collect();
     let cache = check.parse_some(
         written.cache.as_ref(),
         &code::BAD_QUANTITY,
@@ -179,6 +181,11 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
         seconds(written.deadline.as_ref(), check),
     );
     let name = name?;
+    let cache = cache?.map(|size| Cache {
+        claim: format!("agent-{name}-cache"),
+        size,
+    });
+    let (mounts, volumes) = volume::check(&written.volumes, cache.as_ref(), privileged, check)?;
     Some(AgentTemplate {
         labels: Some(labels?)
             .filter(|labels| !labels.is_empty())
@@ -191,8 +198,9 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
         resources: resources?,
         node_selector: node_selector?,
         tolerations: tolerations.into_iter().collect::<Option<_>>()?,
-        volumes: volumes.into_iter().collect::<Option<_>>()?,
-        cache: cache?,
+        mounts,
+        volumes,
+        cache,
         cap: written.cap.as_ref().map(|cap| cap.value),
         connect_timeout: connect_timeout?.unwrap_or(600),
         idle: idle?.unwrap_or(0).div_ceil(60),
@@ -285,6 +293,11 @@ fn toleration(written: &inventory::Toleration, check: &mut Check<'_>) -> Option<
     );
     Some(Toleration {
         key: key?,
+        operator: if written.value.is_some() {
+            "Equal"
+        } else {
+            "Exists"
+        },
         value: value?,
         effect: effect?,
     })

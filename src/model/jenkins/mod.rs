@@ -20,7 +20,7 @@ pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
-pub use volume::Volume;
+pub use volume::{Cache, Mount, PodVolume, VolumeSource};
 
 /// Jenkins in the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -8,25 +8,102 @@ use crate::model::check::Check;
 use crate::model::{code, form, name};
 use crate::yaml::Spanned;
 
-/// Something that is mounted.
+/// A mount in each container of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Volume {
-    /// Where.
-    pub path: String,
-    /// What: `claim`, `configMap`, `secret` or `hostPath`.
-    pub kind: &'static str,
-    /// Its name, or the path on the node.
+pub struct Mount {
+    /// Name of the pod's volume.
     pub name: String,
+    /// Where it is mounted.
+    pub mount_path: String,
     /// Whether it can only be read.
     pub read_only: bool,
 }
 
+/// A volume of an agent's pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodVolume {
+    /// Its name in the pod.
+    pub name: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub source: VolumeSource,
+}
+
+/// What a volume is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum VolumeSource {
+    /// A claim in the pod's namespace.
+    PersistentVolumeClaim {
+        /// Its name.
+        claim_name: String,
+    },
+    /// A `ConfigMap` in the pod's namespace.
+    ConfigMap {
+        /// Its name.
+        name: String,
+    },
+    /// A Secret in the pod's namespace.
+    Secret {
+        /// Its name.
+        secret_name: String,
+    },
+    /// A path on the node.
+    HostPath {
+        /// The path.
+        path: String,
+    },
+}
+
+/// A volume that all pods of a template share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cache {
+    /// Name of its claim.
+    pub claim: String,
+    /// Its size.
+    pub size: String,
+}
+
+/// The mounts of a template and the volumes that they show.
 pub(super) fn check(
+    written: &[Spanned<inventory::Volume>],
+    cache: Option<&Cache>,
+    privileged: bool,
+    check: &mut Check<'_>,
+) -> Option<(Vec<Mount>, Vec<PodVolume>)> {
+    let found: Vec<_> = written.iter().map(|one| volume(one, privileged, check)).collect();
+    let found: Option<Vec<_>> = found.into_iter().collect();
+    let cache = cache.map(|cache| {
+        let claim_name = cache.claim.clone();
+        (
+            "/cache".to_owned(),
+            false,
+            VolumeSource::PersistentVolumeClaim { claim_name },
+        )
+    });
+    let both = found?
+        .into_iter()
+        .chain(cache)
+        .enumerate()
+        .map(|(index, (mount_path, read_only, source))| {
+            let name = format!("volume-{index}");
+            let mount = Mount {
+                name: name.clone(),
+                mount_path,
+                read_only,
+            };
+            (mount, PodVolume { name, source })
+        });
+    Some(both.unzip())
+}
+
+fn volume(
     written: &Spanned<inventory::Volume>,
     privileged: bool,
     check: &mut Check<'_>,
-) -> Option<Volume> {
+) -> Option<(String, bool, VolumeSource)> {
     let path = check.parse(&written.path, &code::BAD_PATH, "path", form::absolute_path);
     let sources = [
         ("claim", &written.claim),
@@ -61,10 +138,12 @@ pub(super) fn check(
     } else {
         check.parse(name, &code::BAD_NAME, "name", name::domain)
     };
-    Some(Volume {
-        path: path?,
-        kind,
-        name: name?,
-        read_only: written.read_only.value,
-    })
+    let (path, name) = (path?, name?);
+    let source = match kind {
+        "claim" => VolumeSource::PersistentVolumeClaim { claim_name: name },
+        "configMap" => VolumeSource::ConfigMap { name },
+        "secret" => VolumeSource::Secret { secret_name: name },
+        _ => VolumeSource::HostPath { path: name },
+    };
+    Some((path, written.read_only.value, source))
 }

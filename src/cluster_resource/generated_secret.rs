@@ -1,0 +1,53 @@
+//! A Secret whose text is made up once and kept: nobody has to know it, and no run may change it.
+
+use futures::future::BoxFuture;
+use serde::Deserialize;
+
+use super::{ClusterResource, Error, Say};
+use crate::cluster_api::{Api, ObjectId};
+use crate::resource::{Change, Verdict};
+
+/// What a playbook gives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GeneratedSecret {
+    namespace: String,
+    name: String,
+    /// Under which key the text stands.
+    key: String,
+}
+
+impl GeneratedSecret {
+    fn id(&self) -> ObjectId {
+        ObjectId {
+            api_version: "v1".to_owned(),
+            kind: "Secret".to_owned(),
+            namespace: Some(self.namespace.clone()),
+            name: self.name.clone(),
+        }
+    }
+}
+
+impl ClusterResource for GeneratedSecret {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let id = self.id();
+            let Some(live) = api.read(&id).await? else {
+                return Ok(Verdict::Differs(Change::new(format!("make up {id}"))));
+            };
+            if live["data"][&self.key].is_string() {
+                return Ok(Verdict::InSync);
+            }
+            // It may hold something that somebody needs.
+            let help = "delete it, and a new one is made up; or put a text of your own under that key";
+            Ok(Verdict::Refused(format!(
+                "{id} has no key `{}`\n{help}",
+                self.key
+            )))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { Ok(api.make_up_secret(&self.id(), &self.key).await?) })
+    }
+}

@@ -1,0 +1,104 @@
+//! Filters of templates: YAML in a value, and templates that users bring along.
+
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, State, Value, context};
+
+use crate::yaml;
+
+/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)` and `text | rendered`.
+pub(super) fn add(environment: &mut Environment<'static>) {
+    environment.add_filter("fromyaml", from_yaml);
+    environment.add_filter("toyaml", to_yaml);
+    environment.add_filter("merged", merged);
+    environment.add_filter("rendered", rendered);
+}
+
+fn refused(reason: &impl ToString) -> Error {
+    Error::new(ErrorKind::InvalidOperation, reason.to_string())
+}
+
+/// The first document of a YAML text.
+fn from_yaml(text: &str) -> Result<Value, Error> {
+    let documents = yaml::manifests(text).map_err(|error| refused(&error))?;
+    let first = documents.into_iter().next();
+    Ok(Value::from(Serde(first.unwrap_or_default())))
+}
+
+fn to_yaml(value: &Value) -> Result<String, Error> {
+    yaml::emit(&json(value)?).map_err(|error| refused(&error))
+}
+
+/// A value changed by a merge patch (RFC 7396): mappings are merged, `null` takes a key out, everything else is replaced.
+fn merged(value: &Value, patch: &Value) -> Result<Value, Error> {
+    let mut value = json(value)?;
+    merge(&mut value, json(patch)?);
+    Ok(Value::from(Serde(value)))
+}
+
+fn json(value: &Value) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(value).map_err(|error| refused(&error))
+}
+
+fn merge(value: &mut serde_json::Value, patch: serde_json::Value) {
+    let serde_json::Value::Object(patch) = patch else {
+        *value = patch;
+        return;
+    };
+    if !value.is_object() {
+        *value = serde_json::Value::Object(serde_json::Map::new());
+    }
+    let Some(fields) = value.as_object_mut() else {
+        return;
+    };
+    for (key, patch) in patch {
+        if patch.is_null() {
+            fields.shift_remove(&key);
+        } else {
+            merge(fields.entry(key).or_insert(serde_json::Value::Null), patch);
+        }
+    }
+}
+
+/// A text of the user's as a template, which sees what the built-in template in its place would see.
+fn rendered(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
+    let agent = state.lookup("agent").unwrap_or_default();
+    let name = agent
+        .get_attr("name")
+        .map(|name| name.to_string())
+        .unwrap_or_default();
+    let cluster = state.lookup("cluster").unwrap_or_default();
+    let values = context! { agent, cluster };
+    state
+        .env()
+        .render_named_str(&format!("template of the agents {name}"), text, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_merges_replaces_and_takes_out() {
+        let mut value = json!({"a": {"b": 1, "c": 2}, "list": [1, 2], "gone": {"x": 1}});
+        merge(
+            &mut value,
+            json!({"a": {"c": 3, "d": {"e": null}}, "list": [3], "gone": null}),
+        );
+        assert_eq!(value, json!({"a": {"b": 1, "c": 3, "d": {}}, "list": [3]}));
+    }
+
+    #[test]
+    fn templates_of_users_see_the_agent_and_extend_ours() {
+        let mut environment = Environment::new();
+        add(&mut environment);
+        let base = "image: {% block image %}a{% endblock %}";
+        assert!(environment.add_template("base", base).is_ok());
+        let own = "{% extends 'base' %}{% block image %}{{ agent.image }}{% endblock %}";
+        let made = environment.render_str(
+            "{{ (text | rendered | fromyaml).image }}",
+            context! { text => own, agent => context! { image => "mine" }, cluster => 1 },
+        );
+        assert_eq!(made.unwrap_or_else(|error| error.to_string()), "mine");
+    }
+}
