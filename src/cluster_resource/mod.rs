@@ -12,6 +12,7 @@ use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
 
 mod calico;
+mod csi_driver;
 mod generated_secret;
 mod jenkins;
 mod kube_proxy;
@@ -20,6 +21,7 @@ mod node_labels;
 mod node_ready;
 mod rollout;
 mod settings;
+mod storage_class;
 
 pub use jenkins::JenkinsPlace;
 
@@ -105,11 +107,15 @@ pub enum ClusterKindError {
     /// A text that is no manifest.
     #[error("its objects can't be read: {0}")]
     Manifest(#[from] crate::yaml::Error),
+    /// A text that is no object of Kubernetes.
+    #[error("{0}")]
+    Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 14] = [
     "calico",
     "clusterSettings",
+    "csiDriver",
     "generatedSecret",
     "jenkinsConfiguration",
     "jenkinsJobs",
@@ -120,6 +126,7 @@ const KINDS: [&str; 12] = [
     "nodeLabels",
     "nodeReady",
     "rollout",
+    "storageClass",
 ];
 
 /// Whether a playbook's word names a kind of this module.
@@ -146,6 +153,7 @@ pub fn resource(
     };
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
+        "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
@@ -160,6 +168,7 @@ pub fn resource(
         "jenkinsReady" => Box::new(jenkins::Ready(JenkinsPlace::of(jenkins()?))),
         "manifest" => Box::new(manifest::Manifest::of(read(kind, fields)?)?),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
+        "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })
 }

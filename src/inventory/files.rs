@@ -92,9 +92,14 @@ fn public(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
         .filter_map(|registry| registry.ca.as_ref());
     let manifest = inventory.cluster.calico.manifest.path.as_ref();
     let templates = inventory.jenkins.iter().flat_map(Jenkins::files);
+    let storage = inventory
+        .storage
+        .iter()
+        .flat_map(|storage| &storage.class.manifests);
     keys.chain(authorities.map(|ca| &ca.file))
         .chain(manifest)
         .chain(templates)
+        .chain(storage.filter_map(|manifest| manifest.path.as_ref()))
 }
 
 fn private_keys(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {

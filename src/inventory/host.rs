@@ -14,7 +14,7 @@ pub enum Role {
     ControlPlane,
     /// Runs pods.
     Worker,
-    /// Will export directories for the cluster's storage. Nothing is done for it yet.
+    /// Exports the share of the section `storage`.
     Nfs,
 }
 

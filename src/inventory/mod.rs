@@ -13,6 +13,7 @@ mod read;
 mod schema;
 mod site;
 mod ssh;
+mod storage;
 
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
@@ -29,6 +30,7 @@ pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
 pub use site::{Ca, Firewall, Proxy, Registry, Selinux, Time};
 pub use ssh::{Jump, Secret, Ssh, Sudo};
+pub use storage::{Export, Nfs, Provisioner, Storage, StorageClass};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,8 @@ pub struct Inventory {
     /// Container registries that need something special on the hosts: a private CA, a mirror.
     #[serde(default)]
     pub registries: Vec<Registry>,
+    /// Storage of the cluster: an NFS share and a StorageClass. Without it, the cluster has none.
+    pub storage: Option<Spanned<Storage>>,
     /// What to do about the firewall of the hosts.
     #[serde(default)]
     pub firewall: Firewall,

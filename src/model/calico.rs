@@ -1,34 +1,13 @@
 //! The pod network.
 
-use std::path::PathBuf;
-
 use ipnet::IpNet;
 use serde::Serialize;
 
 use super::check::Check;
+use super::manifest::{self, Manifest};
 use super::{KubeProxyMode, Version, code, form, release};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Dataplane, Encapsulation};
-
-/// Where a manifest comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ManifestSource {
-    /// Fetched from a URL by the controller.
-    Url(String),
-    /// Read from a file.
-    Path(PathBuf),
-}
-
-/// An upstream manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Manifest {
-    /// Where it comes from.
-    pub source: ManifestSource,
-    /// Its SHA-256, lower-case hexadecimal.
-    pub sha256: String,
-}
 
 /// The pod network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -141,35 +120,17 @@ fn manifest(
 ) -> Option<Manifest> {
     let given = &written.manifest;
     let name = if bgp { "calico.yaml" } else { "calico-vxlan.yaml" };
-    let source = match (&given.url, &given.path) {
-        (Some(url), Some(path)) => {
-            check.report(
-                Diagnostic::error(&code::MANIFEST_SOURCE, "the manifest has two sources")
-                    .at(path.span, "this file")
-                    .at(url.span, "and this address")
-                    .help("keep one of them"),
-            );
-            None
-        }
-        (Some(url), None) => check
-            .parse(url, &code::BAD_URL, "address", form::url)
-            .map(ManifestSource::Url),
-        (None, Some(path)) => Some(ManifestSource::Path(check.document.files.path(path))),
-        (None, None) => Some(ManifestSource::Url(format!(
-            "https://raw.githubusercontent.com/projectcalico/calico/v{version}/manifests/{name}"
-        ))),
-    };
+    let usual = format!("https://raw.githubusercontent.com/projectcalico/calico/v{version}/manifests/{name}");
+    let source = manifest::source(given, Some(usual), check);
     let sha256 = match &given.sha256 {
-        Some(sha256) => check.parse(sha256, &code::BAD_CHECKSUM, "SHA-256", |text| {
-            form::hexadecimal(text, 64)
-        }),
+        Some(_) => manifest::sha256(given, check),
         None => known_checksum(written, version, bgp, check),
     };
     let manifest = Manifest {
         source: source?,
         sha256: sha256?,
     };
-    content_matches(given, &manifest.sha256, check).then_some(manifest)
+    manifest::content_matches(given, &manifest.sha256, check).then_some(manifest)
 }
 
 fn known_checksum(
@@ -190,32 +151,4 @@ fn known_checksum(
         );
     }
     known.map(str::to_owned)
-}
-
-/// A manifest in a file can be checked right now.
-fn content_matches(given: &inventory::Manifest, sha256: &str, check: &mut Check<'_>) -> bool {
-    use sha2::{Digest, Sha256};
-    let Some(path) = &given.path else { return true };
-    let Some(content) = form::file(path, check) else {
-        return false;
-    };
-    let found = form::hex(&Sha256::digest(content));
-    if found != sha256 {
-        let expected = given
-            .sha256
-            .as_ref()
-            .map_or_else(Default::default, |written| written.span);
-        check.report(
-            Diagnostic::error(
-                &code::MANIFEST_CHECKSUM,
-                format!("the checksum of `{}` is another", path.value),
-            )
-            .at(path.span, format!("it has {found}"))
-            .at(expected, "expected")
-            .help(format!(
-                "expected was {sha256}: the file is damaged, or of another release"
-            )),
-        );
-    }
-    found == sha256
 }

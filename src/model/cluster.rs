@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::{
     Calico, Containerd, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet, Networks,
-    Packages, Proxy, Registry, Time, Version, release,
+    Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Selinux};
 use crate::secret::SecretRef;
@@ -54,6 +54,8 @@ pub struct Cluster {
     pub packages: Packages,
     /// Registries that need something special on the hosts.
     pub registries: Vec<Registry>,
+    /// Storage, where the inventory has any.
+    pub storage: Option<Storage>,
     /// What to do about firewalls.
     pub firewall: Firewall,
     /// What to do about SELinux.

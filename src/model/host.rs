@@ -18,7 +18,7 @@ pub struct Roles {
     pub control_plane: bool,
     /// Runs pods.
     pub worker: bool,
-    /// Will export directories for the cluster's storage. Nothing is done for it yet.
+    /// Exports the share of the cluster's storage.
     pub nfs: bool,
 }
 

@@ -15,20 +15,22 @@ mod form;
 mod host;
 mod hosts;
 mod jenkins;
+mod manifest;
 mod name;
 mod network;
 mod packages;
 mod release;
 mod site;
 mod ssh;
+mod storage;
 mod validate;
 mod version;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::inventory::{Dataplane, Encapsulation};
-pub use calico::{Calico, Manifest, ManifestSource};
+pub use crate::inventory::{Dataplane, Encapsulation, Provisioner};
+pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use endpoint::Endpoint;
@@ -37,11 +39,13 @@ pub use jenkins::{
     AgentTemplate, Agents, Cache, Credential, CredentialSecret, Jenkins, Job, Mount, Plugin, Plugins,
     PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
+pub use manifest::{Manifest, ManifestSource};
 pub use name::HostName;
 pub use network::Networks;
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use release::ImageVersions;
 pub use site::{Proxy, Registry, Time};
 pub use ssh::{SshAccess, Sudo};
+pub use storage::{Export, Nfs, Storage, StorageClass};
 pub use validate::{Validated, validate};
 pub use version::Version;

@@ -4,7 +4,7 @@ use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
     Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form, hosts,
-    jenkins, name, network, packages, release, site,
+    jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -67,6 +67,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let endpoint = hosts::endpoint(written, &hosts, check);
     let packages = packages::check(&inventory.packages, version, check);
     let registries = site::registries(&inventory.registries, check);
+    let storage = storage::check(inventory, &hosts, check);
     let time = site::time(&inventory.time, check);
     let proxy = site::proxy(&inventory.proxy, check);
 
@@ -96,6 +97,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         hosts,
         packages: packages?,
         registries: registries?,
+        storage: storage?,
         firewall: inventory.firewall,
         selinux: inventory.selinux,
         time: time?,

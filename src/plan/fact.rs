@@ -11,6 +11,10 @@ pub enum Fact {
     Network,
     /// The API server knows the host as a node.
     Node(String),
+    /// The host with the role `nfs` exports the share.
+    Export,
+    /// A node has used the NFS share.
+    Share,
 }
 
 impl Fact {
@@ -19,6 +23,8 @@ impl Fact {
         match (word, host) {
             ("api-server", _) => Some(Self::ApiServer),
             ("network", _) => Some(Self::Network),
+            ("export", _) => Some(Self::Export),
+            ("share", _) => Some(Self::Share),
             ("node", Some(host)) => Some(Self::Node(host.to_owned())),
             _ => None,
         }
@@ -30,6 +36,8 @@ impl fmt::Display for Fact {
         match self {
             Self::ApiServer => f.write_str("the API server"),
             Self::Network => f.write_str("the pod network"),
+            Self::Export => f.write_str("the NFS export"),
+            Self::Share => f.write_str("a node that can use the NFS share"),
             Self::Node(host) => write!(f, "node {host}"),
         }
     }

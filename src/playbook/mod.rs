@@ -11,6 +11,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("00-values.yaml", include_str!("../../playbooks/00-values.yaml")),
     ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
     (
+        "15-nfs-server.yaml",
+        include_str!("../../playbooks/15-nfs-server.yaml"),
+    ),
+    (
         "20-packages.yaml",
         include_str!("../../playbooks/20-packages.yaml"),
     ),
@@ -23,8 +27,13 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../playbooks/40-control-plane.yaml"),
     ),
     ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
+    (
+        "55-nfs-share.yaml",
+        include_str!("../../playbooks/55-nfs-share.yaml"),
+    ),
     ("60-network.yaml", include_str!("../../playbooks/60-network.yaml")),
     ("70-nodes.yaml", include_str!("../../playbooks/70-nodes.yaml")),
+    ("80-storage.yaml", include_str!("../../playbooks/80-storage.yaml")),
     (
         "81-namespaces.yaml",
         include_str!("../../playbooks/81-namespaces.yaml"),

@@ -14,9 +14,20 @@ pub(crate) struct Directory {
     /// Octal mode.
     #[serde(default = "default_mode")]
     pub mode: String,
-    /// `user:group`.
+    /// `user:group`, by name or by number.
     #[serde(default = "default_owner")]
     pub owner: String,
+}
+
+impl Directory {
+    /// Whether the owner is given in numbers, which need not have names on the host.
+    fn owner_by_number(&self) -> bool {
+        self.owner.starts_with(|first: char| first.is_ascii_digit())
+    }
+
+    fn key(&self) -> String {
+        format!("owner {}", self.path)
+    }
 }
 
 fn default_mode() -> String {
@@ -30,6 +41,10 @@ fn default_owner() -> String {
 impl Resource for Directory {
     fn probe(&self, ask: &mut Probe) {
         ask.path(&self.path, None);
+        if self.owner_by_number() {
+            let path = sh::quote(&self.path);
+            ask.script(&self.key(), &format!("stat -c %u:%g -- {path} 2>/dev/null"));
+        }
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
@@ -49,11 +64,13 @@ impl Resource for Directory {
         if !same_mode(&state.mode, &self.mode) {
             lines.extend([format!("-mode {}", state.mode), format!("+mode {}", self.mode)]);
         }
-        if state.owner != self.owner {
-            lines.extend([
-                format!("-owner {}", state.owner),
-                format!("+owner {}", self.owner),
-            ]);
+        let owner = if self.owner_by_number() {
+            seen.section(&self.key()).trim()
+        } else {
+            &state.owner
+        };
+        if owner != self.owner {
+            lines.extend([format!("-owner {owner}"), format!("+owner {}", self.owner)]);
         }
         Ok(Verdict::from_lines(
             format!("change directory {}", self.path),
@@ -76,5 +93,28 @@ impl Resource for Directory {
 
     fn rests_on(&self) -> Vec<Topic> {
         vec![Topic::Path(self.path.clone()), Topic::Packages]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_in_numbers_is_compared_by_numbers() {
+        let directory = |owner: &str| Directory {
+            path: "/srv/d".into(),
+            mode: "0755".into(),
+            owner: owner.into(),
+        };
+        let seen = Seen::parse(
+            "\x1epaths\ndirectory|755|UNKNOWN:root|1.0|/srv/d\n\x1eowner /srv/d\n1000:0\n\x1eend\n",
+        )
+        .unwrap_or_default();
+        assert_eq!(directory("1000:0").compare(&seen), Ok(Verdict::InSync));
+        let Ok(Verdict::Differs(change)) = directory("1000:1000").compare(&seen) else {
+            unreachable!()
+        };
+        assert_eq!(change.detail, ["-owner 1000:0", "+owner 1000:1000"]);
     }
 }

@@ -13,6 +13,8 @@ use super::gate::Gate;
 use super::hostname::Hostname;
 use super::images::Images;
 use super::kernel_modules::KernelModules;
+use super::nfs_export::NfsExport;
+use super::nfs_share::NfsShare;
 use super::packages::Packages;
 use super::repository::Repository;
 use super::selinux::Selinux;
@@ -53,7 +55,7 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 19] = [
     Kind {
         name: "block",
         make: make::<Block>,
@@ -85,6 +87,14 @@ const KINDS: [Kind; 17] = [
     Kind {
         name: "kernelModules",
         make: make::<KernelModules>,
+    },
+    Kind {
+        name: "nfsExport",
+        make: make::<NfsExport>,
+    },
+    Kind {
+        name: "nfsShare",
+        make: make::<NfsShare>,
     },
     Kind {
         name: "packages",

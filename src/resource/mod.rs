@@ -17,6 +17,8 @@ mod images;
 mod kernel_modules;
 mod kind;
 mod kubeadm;
+mod nfs_export;
+mod nfs_share;
 mod packages;
 mod probe;
 mod repository;

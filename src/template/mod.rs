@@ -120,7 +120,17 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "networkmanager.conf.j2",
         include_str!("../../templates/networkmanager.conf.j2"),
     ),
+    (
+        "nfs-provisioner.yaml.j2",
+        include_str!("../../templates/nfs-provisioner.yaml.j2"),
+    ),
+    ("nfs.conf.j2", include_str!("../../templates/nfs.conf.j2")),
+    ("nfs.exports.j2", include_str!("../../templates/nfs.exports.j2")),
     ("proxy.conf.j2", include_str!("../../templates/proxy.conf.j2")),
+    (
+        "storage-class.yaml.j2",
+        include_str!("../../templates/storage-class.yaml.j2"),
+    ),
     ("sysctl.conf.j2", include_str!("../../templates/sysctl.conf.j2")),
 ];
 

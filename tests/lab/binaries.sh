@@ -47,6 +47,7 @@ from_source() { # name version folder package
   [ -d "$dir" ] || return 1
   say "building $1 $2 from source"
   if [ "$package" = c ]; then command -v gcc >/dev/null || return 1; gcc -Os -static -s -o "$BIN/.new" "$dir/$1.c"; return; fi
+  if [ "$package" = build.sh ]; then "$dir/build.sh" "$BIN/.new" >"$LAB_ROOT/build.log" 2>&1 || { say "the build of $1 failed: $(tail -3 "$LAB_ROOT/build.log")"; return 1; }; return; fi
   command -v go >/dev/null || return 1
   [ "$package" != - ] || package=.
   [ "$3" != containerd ] || tags="no_btrfs no_devmapper no_zfs no_aufs"

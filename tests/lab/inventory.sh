@@ -1,12 +1,19 @@
 #!/bin/bash
-# inventory.sh [--control-planes K] [N]   An inventory for ci-bootstrap: the first K of N hosts are control planes.
+# inventory.sh [--control-planes K] [--storage] [N]   An inventory for ci-bootstrap: the first K of N hosts are control planes.
+# With --storage, the first VM of the lab (`lab vm up`) becomes its NFS server.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-control_planes=1
-if [ "${1:-}" = --control-planes ]; then control_planes=${2:-}; shift 2 || die "--control-planes wants a number"; fi
+control_planes=1 storage=
+while :; do
+  case ${1:-} in
+    --control-planes) control_planes=${2:-}; shift 2 || die "--control-planes wants a number" ;;
+    --storage) storage=yes; shift ;;
+    *) break ;;
+  esac
+done
 count=${1:-$(find "$RUN" -maxdepth 1 -name 'host*' -type d | wc -l)}
 [[ $control_planes =~ ^[1-9][0-9]*$ ]] && [[ $count =~ ^[1-9][0-9]*$ ]] && [ "$control_planes" -le "$count" ] \
-  || die "usage: lab inventory [--control-planes K] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
+  || die "usage: lab inventory [--control-planes K] [--storage] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
 version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 manifest_sha() { awk '$2 == "calico-vxlan.yaml" {print $1}' "$LAB_HERE/manifests.sha256"; }
 
@@ -16,6 +23,15 @@ host_lines() {
     if [ "$i" -le "$control_planes" ]; then echo "  - { name: cp$i, address: $(node_ip "$i"), roles: [control-plane] }"
     else echo "  - { name: w$((i - control_planes)), address: $(node_ip "$i"), roles: [worker] }"; fi
   done
+}
+
+nfs_server_line() {
+  local vm; vm=$(find "$RUN" -maxdepth 1 -name 'vm*' -type d -printf '%f\n' | sort | head -1)
+  [ -n "$vm" ] || die "no VM that could be the NFS server: start one with '$LAB_HERE/lab vm up 50'"
+  echo "  - { name: nfs1, address: $(node_ip "${vm#vm}"), roles: [nfs] }"
+}
+storage_section() { # the container hosts' client in user space speaks NFSv3
+  echo 'storage: { class: { mountOptions: [nfsvers=3, hard] } }'
 }
 
 cat <<Y
@@ -40,13 +56,16 @@ cluster:
     imageRegistry: $REGISTRY
 ssh: { user: admin, identities: [$KEY], knownHosts: [$RUN/known_hosts] }
 hosts:
-$(host_lines)
+$(host_lines)${storage:+
+$(nfs_server_line)}
 packages:
   apt:
     kubernetes: { url: $HTTP/kubernetes/, suite: /, key: { file: $KEYS/lab.asc } }
     containerd: { url: $HTTP/containerd/, suite: /, key: { file: $KEYS/lab.asc } }
 registries:
-  - { name: "$REGISTRY", ca: { file: $RUN/ca.crt } }
+  - { name: "$REGISTRY", ca: { file: $RUN/ca.crt } }${storage:+
+  - { name: registry.k8s.io, mirrors: [\"https://$REGISTRY\"], ca: { file: $RUN/ca.crt \} \}
+$(storage_section)}
 firewall: off
 time: { manage: false }
 Y

@@ -5,7 +5,7 @@ set -euo pipefail
 dst=$ROOTFS/$LAB_SUITE new=$ROOTFS/$LAB_SUITE.new
 packages=systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,kmod,procps,util-linux,mount,netbase,iputils-ping,ca-certificates,python3-minimal
 
-stamp=$( { cat "$0" "$LAB_HERE"/host/*; echo "$packages"; cat "$KEY.pub"; uname -r; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE"/host/*; echo "$packages"; cat "$KEY.pub" "$BIN/.versions/mount.nfs"; uname -r; } | hash_of)
 [ -d "$dst" ] && is_done rootfs "$stamp" && exit 0
 
 bootstrap() {
@@ -57,6 +57,11 @@ fresh_installation() { # nobody named it, swap is on, no module is loaded at boo
 F
 }
 
+nfs_client() { # this kernel may have no NFS: the lab's own client in user space stands where nfs-common will put its own
+  chroot "$new" dpkg-divert --quiet --local --no-rename --divert /sbin/mount.nfs.debian --add /sbin/mount.nfs
+  install -m755 "$BIN/mount.nfs" "$new/sbin/mount.nfs"
+}
+
 kernel_modules() { # modprobe shall tell the truth about what this kernel has built in, and fail for the rest
   local dir entry config; dir=$new/lib/modules/$(uname -r); mkdir -p "$dir"; : > "$dir/modules.builtin"; : > "$dir/modules.order"
   [ -r /proc/config.gz ] || { say "no /proc/config.gz: modprobe will fail in the hosts"; return 0; }
@@ -69,6 +74,6 @@ kernel_modules() { # modprobe shall tell the truth about what this kernel has bu
 }
 
 t0=$(now); mkdir -p "$ROOTFS"; rm -rf "$new"
-bootstrap; units; users; fresh_installation; kernel_modules
+bootstrap; units; users; fresh_installation; nfs_client; kernel_modules
 retire "$dst"; mv "$new" "$dst"
 mark_done rootfs "$stamp"; say "bare host: $(since "$t0"), $(du -sm "$dst" | cut -f1) MiB"

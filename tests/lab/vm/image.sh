@@ -8,11 +8,11 @@ rootfs_stamp=rootfs; [ "$kind" = "$LAB_SUITE" ] || rootfs_stamp=rhel-rootfs
 stamp=$( { cat "$LAB_HERE"/vm/{image.sh,firstboot,firstboot.service,lab.cil}; cat "$LAB_ROOT/stamps/$rootfs_stamp"; } | hash_of)
 [ -f "$dst/$kind.raw" ] && is_done "vm-$kind" "$stamp" && exit 0
 
-debian_kernel() { # the initrd gets only what it takes to mount a virtio disk
+debian_kernel() { # the initrd gets only what it takes to mount a virtio disk; nfs-common takes minutes to install in emulation
   mkdir -p "$root/etc/initramfs-tools/conf.d"
   printf 'MODULES=list\nCOMPRESS=lz4\nCOMPRESSLEVEL=1\n' > "$root/etc/initramfs-tools/conf.d/lab"
   printf '%s\n' virtio_pci virtio_blk virtio_net ext4 > "$root/etc/initramfs-tools/modules"
-  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$kind" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs
+  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$kind" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs nfs-common
   # --force-confold: the two files above are there before their package.
   chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /debs/*.deb' > "$work/log" 2>&1 \
     || die "installing the kernel failed: $(tail -3 "$work/log")"
@@ -42,6 +42,9 @@ selinux() { # the policy under RHEL's name of it, and every file labelled, as an
 }
 
 machine() { # a machine needs none of the container hosts' crutches, and configures its own network
+  if [ -e "$root/sbin/mount.nfs" ]; then
+    rm "$root/sbin/mount.nfs"; chroot "$root" dpkg-divert --quiet --local --rename --remove /sbin/mount.nfs
+  fi
   chroot "$root" systemctl -q disable lab-boot
   rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/system/chronyd.service.d \
     "$root"/etc/systemd/{journald.conf,system.conf,system/user@.service}.d/lab.conf "$root/lib/modules/$(uname -r)"
