@@ -273,6 +273,21 @@ fn the_document_has_the_same_table() {
 }
 
 #[test]
+fn all_playbooks_and_templates_are_built_in() {
+    for (folder, table) in [
+        ("playbooks", ci_bootstrap::playbook::BUILT_IN),
+        ("templates", ci_bootstrap::template::BUILT_IN),
+    ] {
+        let entries = fs_err::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, table.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+}
+
+#[test]
 fn lists_of_names_are_read() {
     let code = "use crate::{plan::{Fact, Place}, ssh,\n  playbook};\nuse crate::event::Event;";
     let expected = ["event", "plan", "playbook", "ssh"].map(str::to_owned);

@@ -14,39 +14,10 @@ use ci_bootstrap::cluster_api::{
     RolloutTarget, Taint, ca_hashes, customise,
 };
 use ci_bootstrap::model::{Calico, Dataplane, Encapsulation, Manifest, ManifestSource};
-use ci_bootstrap::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
-use futures::future::BoxFuture;
+use ci_bootstrap::transport::direct::Direct;
 use ipnet::IpNet;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-
-/// A host that is this machine: streams are plain TCP connections, and nothing else is needed here.
-struct Direct;
-
-impl Transport for Direct {
-    fn exec(&self, _: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
-        unimplemented!("the API layer runs no commands")
-    }
-
-    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
-        unimplemented!("the API layer holds no locks")
-    }
-
-    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
-        let address = format!("{address}:{port}");
-        Box::pin(async move {
-            let stream =
-                tokio::net::TcpStream::connect(&address)
-                    .await
-                    .map_err(|e| TransportError::Unreachable {
-                        host: "direct".into(),
-                        address,
-                        reason: e.to_string(),
-                    })?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
-    }
-}
 
 fn kubeconfig() -> String {
     let path = std::env::var("CIB_TEST_KUBECONFIG").unwrap_or_default();

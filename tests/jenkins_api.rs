@@ -17,8 +17,8 @@ use std::time::Duration;
 use ci_bootstrap::jenkins::{
     GitPipeline, Jenkins, JenkinsError, boot_failure, broken_plugins, differences, scripted,
 };
-use ci_bootstrap::transport::{Exec, Hold, HttpClient, Output, Stream, Transport, TransportError};
-use futures::future::BoxFuture;
+use ci_bootstrap::transport::HttpClient;
+use ci_bootstrap::transport::direct::Direct;
 
 const PASSWORD: &str = "correct horse";
 const CONFIGURATION: &str = "jenkins:
@@ -120,40 +120,6 @@ fn program() -> Option<PathBuf> {
         path.display()
     );
     None
-}
-
-/// A host that is this machine.
-struct Direct;
-
-impl Transport for Direct {
-    fn exec(&self, _: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
-        Box::pin(async { Err(lost()) })
-    }
-
-    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
-        Box::pin(async { Err(lost()) })
-    }
-
-    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
-        let address = format!("{address}:{port}");
-        Box::pin(async move {
-            match tokio::net::TcpStream::connect(&address).await {
-                Ok(stream) => Ok(Box::new(stream) as Box<dyn Stream>),
-                Err(error) => Err(TransportError::Unreachable {
-                    host: "direct".to_owned(),
-                    address,
-                    reason: error.to_string(),
-                }),
-            }
-        })
-    }
-}
-
-fn lost() -> TransportError {
-    TransportError::Lost {
-        host: "direct".to_owned(),
-        reason: "it runs no commands".to_owned(),
-    }
 }
 
 #[tokio::test]

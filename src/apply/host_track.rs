@@ -117,6 +117,10 @@ impl HostTrack<'_> {
     async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
         self.under_lock = self.run.lock.is_held();
         let probe = observe::script(&self.steps[from..]);
+        // Later looks ask a part of the same, and would only fill the log.
+        if from == 0 {
+            self.tell_script(&probe);
+        }
         let output = self
             .exec(format!("{}{probe}", batch::list_unfinished()), PROBE)
             .await?;
@@ -165,6 +169,13 @@ impl HostTrack<'_> {
             .exec(Exec::new(script, limit))
             .await
             .map_err(|error| (None, failure::transport(&error)))
+    }
+
+    fn tell_script(&self, script: &str) {
+        self.run.events.send(Event::Script {
+            place: self.name.to_owned(),
+            text: batch::without_contents(script),
+        });
     }
 
     fn compare(&self, from: usize, seen: &Seen) -> Result<Vec<Found>, Stopped> {
@@ -352,11 +363,7 @@ impl HostTrack<'_> {
         found: &[Found],
     ) -> Result<Output, Stopped> {
         for (_, action) in actions {
-            let text = batch::without_contents(&action.script);
-            self.run.events.send(Event::Script {
-                place: self.name.to_owned(),
-                text,
-            });
+            self.tell_script(&action.script);
         }
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
         let (live, lines) = mpsc::unbounded_channel();

@@ -3,15 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::Api;
-use crate::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
+use crate::transport::direct::Direct;
 
 /// What the stand-in does with a request.
 pub(super) enum Reply {
@@ -43,7 +41,7 @@ pub(super) async fn connect(answer: impl Fn(&str, usize) -> Reply + Send + Sync 
             tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen)));
         }
     });
-    let api = Api::connect(Arc::new(Loopback), &kubeconfig).await.unwrap();
+    let api = Api::connect(Arc::new(Direct), &kubeconfig).await.unwrap();
     log.lock().unwrap().clear();
     (api, log)
 }
@@ -109,21 +107,4 @@ fn known(request: &str) -> Option<Reply> {
         _ => return None,
     };
     Some(Reply::Json(200, body))
-}
-
-struct Loopback;
-
-impl Transport for Loopback {
-    fn exec(&self, _: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
-        unimplemented!("the API layer runs no commands")
-    }
-
-    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
-        unimplemented!("the API layer holds no locks")
-    }
-
-    fn connect(&self, address: &str, port: u16) -> BoxFuture<'_, Result<Box<dyn Stream>, TransportError>> {
-        let address = format!("{address}:{port}");
-        Box::pin(async move { Ok(Box::new(TcpStream::connect(address).await.unwrap()) as Box<dyn Stream>) })
-    }
 }

@@ -275,16 +275,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_playbook_in_the_folder_is_built_in() {
-        let folder = fs_err::read_dir("playbooks").into_iter().flatten().flatten();
-        let mut names: Vec<_> = folder
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        assert_eq!(names, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-    }
-
-    #[test]
     fn what_is_done_through_the_api_server_waits_for_it() {
         let playbooks = load(None).unwrap_or_default();
         let steps = playbooks

@@ -37,7 +37,7 @@ if ! grep -qs kubelet-client-current.pem kubelet.conf || [ ! -e admin.conf ]; th
   if [ -e manifests/kube-apiserver.yaml ] || [ -e manifests/etcd.yaml ] || [ -e admin.conf ] || [ -e pki/ca.key ]; then echo half; else echo absent; fi
   exit 0
 fi
-api() { timeout 20 kubectl --kubeconfig admin.conf --server https://@ADDRESS@:6443 --request-timeout=10s \"$@\" 2>&1; }
+api() { timeout 20 kubectl --cache-dir /dev/null --kubeconfig admin.conf --server https://@ADDRESS@:6443 --request-timeout=10s \"$@\" 2>&1; }
 answer=$(api get -n kube-system -o name configmap/kubeadm-config daemonset/kube-proxy deployment/coredns node/@NODE@) && { echo member; exit 0; }
 case $answer in *'daemonsets.apps \"kube-proxy\" not found'*|*'deployments.apps \"coredns\" not found'*) echo addons ;;
 *'nodes \"@NODE@\" not found'*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; *) echo silent ;; esac
@@ -146,15 +146,11 @@ impl Resource for ControlPlane {
     }
 
     fn touches(&self) -> Vec<Topic> {
-        vec![Topic::Membership, Topic::Unit("kubelet.service".to_owned())]
+        kubeadm::touches()
     }
 
     fn rests_on(&self) -> Vec<Topic> {
-        vec![
-            Topic::Packages,
-            Topic::Membership,
-            Topic::Unit("containerd.service".to_owned()),
-        ]
+        kubeadm::rests_on()
     }
 
     fn wants(&self) -> Wants {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::file::same_mode;
+use super::file::access_diff;
 use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
 
 /// A directory.
@@ -60,21 +60,14 @@ impl Resource for Directory {
                 self.path, state.kind
             )));
         }
-        let mut lines = Vec::new();
-        if !same_mode(&state.mode, &self.mode) {
-            lines.extend([format!("-mode {}", state.mode), format!("+mode {}", self.mode)]);
-        }
         let owner = if self.owner_by_number() {
             seen.section(&self.key()).trim()
         } else {
             &state.owner
         };
-        if owner != self.owner {
-            lines.extend([format!("-owner {owner}"), format!("+owner {}", self.owner)]);
-        }
         Ok(Verdict::from_lines(
             format!("change directory {}", self.path),
-            lines,
+            access_diff([&state.mode, owner], [&self.mode, &self.owner]),
         ))
     }
 

@@ -44,9 +44,16 @@ pub(super) fn sha256(text: &str) -> String {
         .collect()
 }
 
-/// Whether two octal modes are the same, whatever their leading zeros.
-pub(super) fn same_mode(one: &str, other: &str) -> bool {
-    one.trim_start_matches('0') == other.trim_start_matches('0')
+/// How mode and owner of a path differ: as they are, and as they are wanted. Leading zeros of a mode mean nothing.
+pub(super) fn access_diff([mode, owner]: [&str; 2], [wanted_mode, wanted_owner]: [&str; 2]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if mode.trim_start_matches('0') != wanted_mode.trim_start_matches('0') {
+        lines.extend([format!("-mode {mode}"), format!("+mode {wanted_mode}")]);
+    }
+    if owner != wanted_owner {
+        lines.extend([format!("-owner {owner}"), format!("+owner {wanted_owner}")]);
+    }
+    lines
 }
 
 impl File {
@@ -68,15 +75,10 @@ impl File {
                 None => lines.push(format!("-{}", state.kind)),
             }
         }
-        if !same_mode(&state.mode, &self.mode) {
-            lines.extend([format!("-mode {}", state.mode), format!("+mode {}", self.mode)]);
-        }
-        if state.owner != self.owner {
-            lines.extend([
-                format!("-owner {}", state.owner),
-                format!("+owner {}", self.owner),
-            ]);
-        }
+        lines.extend(access_diff(
+            [&state.mode, &state.owner],
+            [&self.mode, &self.owner],
+        ));
         Ok((format!("change {}", self.path), lines))
     }
 }

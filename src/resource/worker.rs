@@ -72,15 +72,11 @@ impl Resource for Worker {
     }
 
     fn touches(&self) -> Vec<Topic> {
-        vec![Topic::Membership, Topic::Unit("kubelet.service".to_owned())]
+        kubeadm::touches()
     }
 
     fn rests_on(&self) -> Vec<Topic> {
-        vec![
-            Topic::Packages,
-            Topic::Membership,
-            Topic::Unit("containerd.service".to_owned()),
-        ]
+        kubeadm::rests_on()
     }
 
     fn wants(&self) -> Wants {

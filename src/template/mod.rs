@@ -308,16 +308,6 @@ mod tests {
     }
 
     #[test]
-    fn every_template_in_the_folder_is_built_in() {
-        let folder = fs_err::read_dir("templates").into_iter().flatten().flatten();
-        let mut names: Vec<_> = folder
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect();
-        names.sort();
-        assert_eq!(names, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
-    }
-
-    #[test]
     fn a_lone_expression_keeps_its_type() {
         let values = Values::default()
             .with("n", &3)

@@ -1,6 +1,6 @@
 //! What the program needs from a host: run a script, hold a lock, open a stream.
 //!
-//! Owns the trait and its values; `ssh` implements it for real hosts, [`memory`] for tests.
+//! Owns the trait and its values; `ssh` implements it for real hosts, [`memory`] and [`direct`] for tests.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 mod connector;
+pub mod direct;
 mod http;
 pub mod memory;
 

@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 n=$1
-kubectl() { lab_ssh "$n" kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=20s "$(printf '%q ' "$@")"; }
+kubectl() { lab_ssh "$n" kubectl --cache-dir /dev/null --kubeconfig /etc/kubernetes/admin.conf --request-timeout=20s "$(printf '%q ' "$@")"; }
 show() { kubectl -n lab-smoke get pods,services,events -o wide >&2 || true; }
 fail() { show; die "smoke test on host $n: $*"; }
 

@@ -11,11 +11,11 @@ pub(crate) struct Snapshot(BTreeSet<String>);
 /// Lines of a difference that a failure shows.
 const SHOWN: usize = 60;
 
-/// What the node's own programs write all the time is left out, and the marks that sudo and kubectl leave in home directories.
+/// What the node's own programs write all the time is left out, and the mark that sudo leaves in home directories.
 const HOST: &str = r#"
 find /etc /usr /opt /srv /boot /root /home /var/tmp /var/spool /var/lib /run/ci-bootstrap \
     \( -path /var/lib/containerd -o -path /var/lib/etcd -o -path /var/lib/calico -o -path /var/lib/cni -o -path /var/lib/systemd \
-       -o -path /var/lib/sudo -o -path /var/lib/nfs -o -path '/var/lib/kubelet/*' -o -name .sudo_as_admin_successful -o -name .kube \) -prune \
+       -o -path /var/lib/sudo -o -path /var/lib/nfs -o -path '/var/lib/kubelet/*' -o -name .sudo_as_admin_successful \) -prune \
     -o \( ! -path /home/admin ! -path /root -printf 'path %p %y %m %u:%g %s %T@ %l\n' \) 2>/dev/null || true
 find /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env /var/lib/kubelet/pki -printf 'path %p %y %m %u:%g %s %T@ %l\n' 2>/dev/null || true
 systemctl show '*.service' '*.socket' '*.timer' -p Id,ActiveState,UnitFileState,ExecMainStartTimestamp --timestamp=us |
@@ -30,7 +30,7 @@ sed 's/^/swap /' /proc/swaps; echo "hostname $(hostname)"
 /// Every object of every kind by its version. What runs changes its status by itself, and its version with it: of that, what
 /// is asked of it is taken. Kinds that only tell what happens now are left out.
 const CLUSTER: &str = r#"
-export KUBECONFIG=/etc/kubernetes/admin.conf
+kubectl() { command kubectl --cache-dir /dev/null --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 running=pods,daemonsets.apps,deployments.apps,replicasets.apps
 kinds=$(kubectl api-resources --verbs=list -o name |
     grep -vE '^(events|leases|nodes|componentstatuses|endpoints|endpointslices|pods|daemonsets|deployments|replicasets)([.]|$)' | paste -sd,)
