@@ -35,12 +35,9 @@ fn faults_are_survived_and_explained() {
         return;
     };
     let mut cases = Cases::of("faults", &lab);
-    // On the way of one host: each gets a little further than the one before.
-    cases.case("a wrong repository key", explanations::of_a_wrong_key);
-    cases.case("a version that doesn't exist", explanations::of_a_missing_version);
-    cases.case("a registry with an unknown CA", explanations::of_a_missing_ca);
-    cases.case("a broken template", explanations::of_a_broken_template);
-    cases.case("images that don't exist", explanations::of_missing_images);
+    for mistake in &explanations::MISTAKES {
+        cases.case(mistake.name, |lab| mistake.is_explained(lab));
+    }
     cases.case(
         "a manifest with another checksum",
         explanations::of_a_wrong_checksum,

@@ -4,102 +4,94 @@ use serde_json::Value;
 
 use crate::support::lab::{Lab, Ran};
 
-/// What a failure has to say.
-struct Explained {
-    place: &'static str,
+/// A mistake that shows at a step of the control plane's host, and what its failure has to say.
+pub(crate) struct Mistake {
+    pub(crate) name: &'static str,
+    run: fn(&Lab) -> Ran,
+    /// How the step's name begins.
     step: &'static str,
-    /// The file of the playbook; a line number has to follow.
+    /// How the name of the playbook ends; a line number has to follow.
     playbook: &'static str,
     /// Words of message, output and help.
     words: &'static [&'static str],
 }
 
-/// Repositories signed with a key that is not the inventory's.
-pub(crate) fn of_a_wrong_key(lab: &Lab) {
-    let inventory = edited(lab, "/lab.asc", "/wrong.asc");
-    explains(
-        &lab.apply(&inventory, &[]).ended(4),
-        &Explained {
-            place: "cp1",
-            step: "container runtime and Kubernetes",
-            playbook: "20-packages.yaml:",
-            words: &["NO_PUBKEY", "signed with another key"],
+/// On the way of one host: each gets a little further than the one before.
+pub(crate) const MISTAKES: [Mistake; 5] = [
+    Mistake {
+        name: "a wrong repository key",
+        run: |lab| lab.apply(&edited(lab, "/lab.asc", "/wrong.asc"), &[]),
+        step: "container runtime and Kubernetes",
+        playbook: "20-packages.yaml:",
+        words: &["NO_PUBKEY", "signed with another key"],
+    },
+    Mistake {
+        name: "a version that doesn't exist",
+        run: |lab| {
+            let (right, wrong) = ("containerd: { version: 2.3.7", "containerd: { version: 2.3.99");
+            lab.apply(&edited(lab, right, wrong), &[])
         },
-    );
-}
+        step: "container runtime and Kubernetes",
+        playbook: "20-packages.yaml:",
+        words: &["containerd.io", "2.3.99", "was not found", "help"],
+    },
+    Mistake {
+        name: "a registry with an unknown CA",
+        run: |lab| {
+            let ca = line_with(lab, "ca: { file:");
+            lab.apply(&edited(lab, &format!("registries:\n{ca}\n"), ""), &[])
+        },
+        step: "",
+        playbook: ".yaml:",
+        words: &["x509", "registries[].ca"],
+    },
+    Mistake {
+        name: "a broken template",
+        run: with_a_broken_template,
+        step: "contain",
+        playbook: "30-containerd.yaml:",
+        words: &["toml"],
+    },
+    Mistake {
+        name: "images that don't exist",
+        run: |lab| {
+            let repository = line_with(lab, "imageRepository:");
+            lab.apply(&edited(lab, &repository, &format!("{repository}/nowhere")), &[])
+        },
+        step: "",
+        playbook: ".yaml:",
+        words: &["/nowhere/", "not found"],
+    },
+];
 
-/// A release that the repository does not have.
-pub(crate) fn of_a_missing_version(lab: &Lab) {
-    let inventory = edited(
-        lab,
-        "containerd: { version: 2.3.7",
-        "containerd: { version: 2.3.99",
-    );
-    explains(
-        &lab.apply(&inventory, &[]).ended(4),
-        &Explained {
-            place: "cp1",
-            step: "container runtime and Kubernetes",
-            playbook: "20-packages.yaml:",
-            words: &["containerd.io", "2.3.99", "was not found", "help"],
-        },
-    );
+impl Mistake {
+    /// Makes it, and fails unless it is explained.
+    pub(crate) fn is_explained(&self, lab: &Lab) {
+        let ran = (self.run)(lab).ended(4);
+        let told = the_failure_of(&ran, "stepFailed");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        assert_eq!(told["place"], "cp1", "{told}");
+        assert!(text(&told["step"]).starts_with(self.step), "{told}");
+        let origin = text(&told["failure"]["origin"]);
+        let line = origin.split_once(self.playbook).map(|(_, line)| line);
+        assert!(
+            line.is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit())),
+            "no line: {told}"
+        );
+        let failure = told["failure"].to_string();
+        for word in self.words {
+            assert!(failure.contains(word), "no {word:?} in {told:#}");
+        }
+    }
 }
 
 /// A configuration of containerd that the site's own template spoilt.
-pub(crate) fn of_a_broken_template(lab: &Lab) {
+fn with_a_broken_template(lab: &Lab) -> Ran {
     let site = lab.path("site");
     fs_err::create_dir_all(&site).unwrap();
     fs_err::write(site.join("containerd.toml.j2"), "version = 3\n[plugins\n").unwrap();
     let site = site.display().to_string();
-    let apply = lab.apply(&lab.inventory(1), &["--templates", &site]).ended(4);
-    explains(
-        &apply,
-        &Explained {
-            place: "cp1",
-            step: "contain",
-            playbook: "30-containerd.yaml:",
-            words: &["toml"],
-        },
-    );
-}
-
-/// A registry whose CA the inventory doesn't name.
-pub(crate) fn of_a_missing_ca(lab: &Lab) {
-    let inventory = lab.inventory(1);
-    let ca = inventory
-        .lines()
-        .find(|line| line.contains("ca: { file:"))
-        .unwrap();
-    let inventory = inventory.replace(&format!("registries:\n{ca}\n"), "");
-    explains(
-        &lab.apply(&inventory, &[]).ended(4),
-        &Explained {
-            place: "cp1",
-            step: "",
-            playbook: ".yaml:",
-            words: &["x509", "registries[].ca"],
-        },
-    );
-}
-
-/// A place in the registry where no images are.
-pub(crate) fn of_missing_images(lab: &Lab) {
-    let inventory = lab.inventory(1);
-    let line = inventory
-        .lines()
-        .find(|line| line.contains("imageRepository:"))
-        .unwrap();
-    let inventory = inventory.replacen(line, &format!("{line}/nowhere"), 1);
-    explains(
-        &lab.apply(&inventory, &[]).ended(4),
-        &Explained {
-            place: "cp1",
-            step: "",
-            playbook: ".yaml:",
-            words: &["/nowhere/", "not found"],
-        },
-    );
+    lab.apply(&lab.inventory(1), &["--templates", &site])
 }
 
 /// A manifest that is not what the inventory says it is.
@@ -131,24 +123,6 @@ pub(crate) fn the_failure_of<'a>(ran: &'a Ran, class: &str) -> &'a Value {
         .unwrap_or_else(|| panic!("nothing failed as {class}:\n{}\n{}", ran.stdout, ran.stderr))
 }
 
-#[track_caller]
-fn explains(ran: &Ran, wanted: &Explained) {
-    let told = the_failure_of(ran, "stepFailed");
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    assert_eq!(told["place"], wanted.place, "{told}");
-    assert!(text(&told["step"]).contains(wanted.step), "{told}");
-    let origin = text(&told["failure"]["origin"]);
-    let line = origin.split_once(wanted.playbook).map(|(_, line)| line);
-    assert!(
-        line.is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit())),
-        "no line: {told}"
-    );
-    let failure = told["failure"].to_string();
-    for word in wanted.words {
-        assert!(failure.contains(word), "no {word:?} in {told:#}");
-    }
-}
-
 /// What is known before or when the cluster is reached: where it is told depends on when it is.
 #[track_caller]
 fn refused(ran: &Ran, words: &[&str]) {
@@ -172,4 +146,12 @@ fn edited(lab: &Lab, right: &str, wrong: &str) -> String {
     let inventory = lab.inventory(1);
     assert!(inventory.contains(right), "no {right} in {inventory}");
     inventory.replace(right, wrong)
+}
+
+/// The first line of the control plane's inventory that holds these words.
+fn line_with(lab: &Lab, words: &str) -> String {
+    let inventory = lab.inventory(1);
+    let line = inventory.lines().find(|line| line.contains(words));
+    line.unwrap_or_else(|| panic!("no {words} in {inventory}"))
+        .to_owned()
 }

@@ -1,6 +1,6 @@
 //! Runs that meet each other, lose their host or their connection, or are stopped by a person.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::explanations::the_failure_of;
 use super::kills::nothing_is_left;
@@ -63,16 +63,14 @@ pub(crate) fn by_ctrl_c(lab: &Lab) {
     with_a_bare_host(lab);
     let mut run = Running::apply(lab, "ended", &inventory);
     run.until_step("w2", INSTALLATION, PATIENCE);
+    until_at_work(lab);
     run.signal("INT");
-    std::thread::sleep(Duration::from_millis(500));
-    let second = Instant::now();
+    run.until("it stops", PATIENCE, |event| {
+        event["event"] == "note" && event["text"].to_string().contains("stopping")
+    });
     run.signal("INT");
     run.end().ended(130);
-    assert!(
-        second.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        second.elapsed()
-    );
+    assert!(is_at_work(lab), "the second Ctrl-C waited for the installation");
     lab.apply(&inventory, &[]).ended(0);
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
@@ -82,16 +80,13 @@ pub(crate) fn by_a_lost_connection(lab: &Lab) {
     let inventory = with_a_bare_host(lab);
     let mut run = Running::apply(lab, "lost", &inventory);
     run.until_step("w2", INSTALLATION, PATIENCE);
-    lab.ssh(
-        "w2",
-        "until ls /run/ci-bootstrap/*.sh >/dev/null 2>&1; do sleep 0.05; done; pkill -KILL -f '^sshd: admin'",
-    );
+    until_at_work(lab);
+    lab.ssh("w2", "pkill -KILL -f '^sshd: admin'");
     let lost = run.end();
     assert!([3, 4].contains(&lost.code), "{}\n{}", lost.code, lost.stdout);
     let told = the_failure_of(&lost, "unreachable");
     assert_eq!(told["place"], "w2", "{told}");
-    let unit = lab.ssh("w2", "systemctl list-units --no-legend 'ci-bootstrap-*'");
-    assert!(unit.contains("running"), "the work did not go on: {unit:?}");
+    assert!(is_at_work(lab), "the work did not go on");
     lab.apply(&inventory, &[]).ended(0);
     assert_eq!(lab.unready(), [""; 0]);
     nothing_is_left(lab);
@@ -128,6 +123,19 @@ fn with_a_bare_host(lab: &Lab) -> String {
     lab.host("up", "w2");
     lab.host("wait", "w2");
     lab.inventory(crate::HOSTS.len())
+}
+
+/// What lists the units of ours that run.
+const AT_WORK: &str = "systemctl list-units --no-legend --state running 'ci-bootstrap-*'";
+
+/// Whether a unit of ours runs on the host that is installed.
+fn is_at_work(lab: &Lab) -> bool {
+    !lab.ssh("w2", AT_WORK).is_empty()
+}
+
+/// A step is told before its unit has started, and what has not started ends with the connection.
+fn until_at_work(lab: &Lab) {
+    lab.ssh("w2", &format!("until {AT_WORK} | grep -q .; do sleep 0.1; done"));
 }
 
 fn count(events: &[serde_json::Value], kind: &str) -> usize {

@@ -61,12 +61,20 @@ impl Running {
     /// Waits until it tells that a step begins whose name starts with `step`.
     #[track_caller]
     pub(crate) fn until_step(&mut self, place: &str, step: &str, limit: Duration) {
+        self.until(&format!("{place}: {step}"), limit, |event| {
+            starts(event, place, step)
+        });
+    }
+
+    /// Waits until it tells of `what`, which is an event that `is_it` knows.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, limit: Duration, is_it: impl Fn(&Value) -> bool) {
         let began = Instant::now();
-        while !self.events().iter().any(|event| starts(event, place, step)) {
+        while !self.events().iter().any(&is_it) {
             let over = self.child.try_wait().unwrap().is_some() || began.elapsed() > limit;
             assert!(
                 !over,
-                "{place}: {step} never began: {:?}\n{}",
+                "never told: {what}; but {:?}\n{}",
                 self.events(),
                 self.said()
             );
