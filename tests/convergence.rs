@@ -19,6 +19,7 @@ mod cluster {
 mod support {
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
     pub(crate) mod snapshot;
 }

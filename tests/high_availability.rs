@@ -13,6 +13,7 @@ use support::lab::{Lab, Ran};
 mod support {
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
 }
 

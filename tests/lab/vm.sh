@@ -5,30 +5,36 @@ set -euo pipefail
 kind=${LAB_VM_KIND:-$LAB_SUITE}
 
 usage() { cat <<U
+A VM is a host of the lab like the others for 'lab ssh N', 'lab run' and 'lab down'.
+
+lab vm doctor             what this machine lacks to run one
 lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare'; rocky9: after 'lab rhel prepare')
-lab vm up N...            boot machine N (address $LAB_NET.(10+N)), without waiting for it
+lab vm up [--kind KIND] N...   boot machine N (address $LAB_NET.(10+N)), without waiting for it
 lab vm wait N [SECONDS]   until ssh answers (300)
-lab vm ssh N [COMMAND]    as root
 lab vm reboot N           from inside, and wait until it is back
 lab vm down [N...]        pull the plug and forget the disk; without a number: all
 lab vm list               which there are
 lab vm inventory-host N   its line for \`hosts:\` of an inventory
 
-Environment: LAB_VM_KIND   what 'prepare' and 'up' make: bookworm (default), or rocky9, which has SELinux
+Environment: LAB_VM_KIND   what 'prepare' and 'up' make unless told otherwise: bookworm (default), or rocky9, which has SELinux
              LAB_VM_MEMORY (2048), LAB_VM_CPUS (2), LAB_VM_ACCEL (tcg; kvm where the machine has it for guests)
 
-Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab vm ssh 50 modprobe ip_vs
+Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab ssh 50 modprobe ip_vs
 U
 }
 
 alive() { grep -qs 'populated 1' "/sys/fs/cgroup/unified/$LAB_CG-vm$1/cgroup.events"; }
 need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}' in the lab '$LAB_NAME': start it with '$LAB_HERE/lab vm up ${1:-50}'"; }
 
-prepare() {
-  local image
-  [ -d "$ROOTFS/$kind" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
+doctor() {
   command -v mke2fs >/dev/null || die "mke2fs is missing: apt-get install e2fsprogs"
   [ -e /dev/net/tun ] || die "no /dev/net/tun, which connects a VM to the lab's network: modprobe tun, or mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
+}
+
+prepare() {
+  local image
+  doctor
+  [ -d "$ROOTFS/$kind" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
   "$LAB_HERE/vm/qemu.sh"
   # The first image's initrd serves the other too.
   for image in $(printf '%s\n' "$LAB_SUITE" "$kind" | sort -u); do "$LAB_HERE/vm/image.sh" "$image"; done
@@ -86,13 +92,14 @@ list() {
 }
 
 command=${1:-help}; shift || true
+[ "${1:-}" != --kind ] || { kind=${2:-}; shift 2 || die "--kind wants bookworm or rocky9"; }
 case $command in
+  doctor) doctor ;;
   prepare) prepare ;;
-  up) need_lab; [ $# -gt 0 ] || die "usage: lab vm up N..."
+  up) need_lab; [ $# -gt 0 ] || die "usage: lab vm up [--kind KIND] N..."
       [ -f "$LAB_ROOT/vm/$kind.raw" ] && [ -x "$LAB_ROOT/qemu/run" ] || die "no VM image of the kind '$kind' yet: run '$LAB_HERE/lab vm prepare'"
       for n in "$@"; do up "$n"; done ;;
   wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-300}" ;;
-  ssh) need_vm "${1:-}"; lab_ssh "$@" ;;
   reboot) need_vm "${1:-}"; reboot "$1" ;;
   down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;
   list) list ;;

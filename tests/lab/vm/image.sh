@@ -8,15 +8,17 @@ rootfs_stamp=rootfs; [ "$kind" = "$LAB_SUITE" ] || rootfs_stamp=rhel-rootfs
 stamp=$( { cat "$LAB_HERE"/vm/{image.sh,firstboot,firstboot.service,lab.cil}; cat "$LAB_ROOT/stamps/$rootfs_stamp"; } | hash_of)
 [ -f "$dst/$kind.raw" ] && is_done "vm-$kind" "$stamp" && exit 0
 
-debian_kernel() { # the initrd gets only what it takes to mount a virtio disk; nfs-common takes minutes to install in emulation
+# With it the generator of swap in compressed memory, and nfs-common, which takes minutes to install in emulation.
+debian_kernel() { # the initrd gets only what it takes to mount a virtio disk
   mkdir -p "$root/etc/initramfs-tools/conf.d"
   printf 'MODULES=list\nCOMPRESS=lz4\nCOMPRESSLEVEL=1\n' > "$root/etc/initramfs-tools/conf.d/lab"
   printf '%s\n' virtio_pci virtio_blk virtio_net ext4 > "$root/etc/initramfs-tools/modules"
-  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$kind" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs nfs-common
+  "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$kind" "$root/debs" linux-image-cloud-amd64 initramfs-tools lz4 udev e2fsprogs systemd-zram-generator nfs-common
   # --force-confold: the two files above are there before their package.
   chroot "$root" sh -c 'DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /debs/*.deb' > "$work/log" 2>&1 \
     || die "installing the kernel failed: $(tail -3 "$work/log")"
   rm -rf "$root/debs"
+  printf '%s\n' '[zram0]' 'zram-size = 64' > "$root/etc/systemd/zram-generator.conf"
   cp "$root"/boot/vmlinuz-* "$dst/$kind.vmlinuz"; cp "$root"/boot/initrd.img-* "$dst/$kind.initrd"
 }
 

@@ -22,4 +22,6 @@ network=(-netdev "tap,id=net,ifname=$tap,script=no,downscript=no"
 
 in_ns ip tuntap add "$tap" mode tap; in_ns ip link set "$tap" master "$LAB_BR" up
 enter_cgroup "vm$n"
+# It emulates its processors some ten times slower: with the share of a container host it starves beside others, until its boot gives up.
+[ ! -e "/sys/fs/cgroup/cpu/$LAB_CG-vm$n/cpu.shares" ] || echo 10240 > "/sys/fs/cgroup/cpu/$LAB_CG-vm$n/cpu.shares"
 exec ip netns exec "$LAB_NS" "$LAB_ROOT/qemu/run" qemu-system-x86_64 "${machine[@]}" "${disks[@]}" "${network[@]}" -daemonize
