@@ -44,7 +44,17 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "verify",
-        &["apply", "cluster_api", "event", "fleet", "model", "transport"],
+        &[
+            "apply",
+            "cluster_api",
+            "cluster_resource",
+            "event",
+            "fleet",
+            "jenkins",
+            "model",
+            "transport",
+            "yaml",
+        ],
     ),
     ("report", &["event"]),
     ("cli", EVERYTHING_BEFORE),

@@ -42,7 +42,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         if report.exit_code() != Exit::Done || report.changes == 0 || !prepared.has_checks() {
             return Ok(report.exit_code());
         }
-        Ok(prepared.verify().await?.exit_code())
+        let exit = prepared.verify().await?.exit_code();
+        if exit == Exit::Done {
+            prepared.welcome()?;
+        }
+        Ok(exit)
     })
 }
 

@@ -13,6 +13,7 @@ mod exit;
 mod export;
 mod init;
 mod inventory_file;
+mod jenkins;
 mod kubeconfig;
 mod output;
 mod plan;

@@ -1,5 +1,6 @@
 //! One run over the cluster, shown as it goes: what `plan` and `apply` have in common.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -104,6 +105,19 @@ impl<'a> Prepared<'a> {
             &self.args.limit,
         )
         .await
+    }
+
+    /// Tells a person what there is now. A program reads the inventory.
+    pub(super) fn welcome(&self) -> Result<(), Failure> {
+        if let Some(jenkins) = self.cluster.jenkins.as_ref().filter(|_| !self.args.output.json) {
+            let inventory = self.args.file.display().to_string();
+            write!(
+                anstream::stderr(),
+                "{}",
+                super::jenkins::welcome(jenkins, &inventory)
+            )?;
+        }
+        Ok(())
     }
 
     /// Whether there is a cluster that could work.

@@ -17,6 +17,7 @@ use crate::model::Cluster;
 use crate::secret::Secrets;
 use crate::transport::Exec;
 
+use super::jenkins::JenkinsStatus;
 use super::run::{SECRET_LIMIT, block_on};
 use super::session::{self, CatalogArgs};
 use super::table::Table;
@@ -57,6 +58,7 @@ struct Status {
     /// What is not healthy.
     problems: Vec<String>,
     certificates: Vec<Certificate>,
+    jenkins: Option<JenkinsStatus>,
     /// Changes that an apply would make, by place.
     drift: BTreeMap<String, Vec<String>>,
 }
@@ -89,12 +91,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let plan = args.catalog.plan(&cluster, &secrets).await;
         let plan = plan.or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        let (drift, certificates, api) = futures::join!(
+        let (drift, certificates, (api, jenkins)) = futures::join!(
             drift(plan, &fleet, &cluster),
             certificates(&fleet, &cluster),
             ask(&fleet, &cluster)
         );
-        Ok(Status::new(&cluster, drift, certificates, api))
+        Ok(Status::new(&cluster, drift, certificates, api, jenkins))
     })?;
     if args.json {
         writeln!(anstream::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
@@ -128,15 +130,19 @@ async fn drift(
 }
 
 /// The cluster's own word, through the first control plane that gives one.
-async fn ask(fleet: &Fleet, cluster: &Cluster) -> Result<ClusterStatus, String> {
+async fn ask(fleet: &Fleet, cluster: &Cluster) -> (Result<ClusterStatus, String>, Option<JenkinsStatus>) {
     let mut reason = "the inventory has no control plane".to_owned();
     for host in cluster.control_planes() {
         match Access::open(fleet, host.name.as_str()).await {
-            Ok(access) => return access.api.status().await.map_err(|error| error.to_string()),
+            Ok(access) => {
+                let (status, jenkins) =
+                    futures::join!(access.api.status(), JenkinsStatus::ask(cluster, &access.api));
+                return (status.map_err(|error| error.to_string()), jenkins);
+            }
             Err(error) => reason = error.to_string(),
         }
     }
-    Err(reason)
+    (Err(reason), None)
 }
 
 /// What kubeadm says about the certificates of each control plane.
@@ -195,6 +201,7 @@ impl Status {
         drift: BTreeMap<String, Vec<String>>,
         certificates: Vec<Certificate>,
         api: Result<ClusterStatus, String>,
+        jenkins: Option<JenkinsStatus>,
     ) -> Self {
         let mut status = Self {
             cluster: cluster.name.clone(),
@@ -203,12 +210,18 @@ impl Status {
             nodes: Vec::new(),
             problems: Vec::new(),
             certificates,
+            jenkins,
             drift,
         };
         match api {
             Ok(api) => status.take(api),
             Err(reason) => status.problems.push(reason),
         }
+        let asked = status
+            .jenkins
+            .as_ref()
+            .and_then(|jenkins| jenkins.problem.clone());
+        status.problems.extend(asked);
         let soon = status
             .certificates
             .iter()
@@ -290,6 +303,9 @@ impl Status {
                 "\ncertificates: the first to end is {} on {}, in {} days\n",
                 first.name, first.host, first.days_left
             );
+        }
+        if let Some(jenkins) = &self.jenkins {
+            text += &jenkins.text();
         }
         let list = |title: &str, lines: Vec<String>| match lines.as_slice() {
             [] => format!("{title}: none\n"),

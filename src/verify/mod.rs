@@ -15,6 +15,7 @@ use crate::model::Cluster;
 mod check;
 mod dns;
 mod dns_message;
+mod jenkins;
 mod nodes;
 mod pull_failure;
 mod registry;
@@ -32,6 +33,7 @@ fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     let mut checks = nodes::checks(cluster);
     checks.extend(dns::checks(cluster));
     checks.extend(registry::checks(cluster));
+    checks.extend(jenkins::checks(cluster));
     checks
 }
 

@@ -8,6 +8,7 @@ mod event;
 mod explanation;
 mod node_causes;
 mod pod_causes;
+mod pods;
 mod scene;
 mod state;
 #[cfg(test)]

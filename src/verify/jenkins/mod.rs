@@ -1,0 +1,32 @@
+//! Jenkins: that it answers with the configuration that is meant, and that a build passes.
+
+use super::check::{Check, Problem};
+use crate::cluster_resource;
+use crate::model::Cluster;
+
+mod controller;
+mod smoke;
+mod smoke_build;
+
+/// The first needs ready nodes, the second the first.
+pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
+    match &cluster.jenkins {
+        Some(jenkins) => vec![
+            Box::new(controller::Controller::of(jenkins)),
+            Box::new(smoke::Smoke::of(cluster, jenkins)),
+        ],
+        None => Vec::new(),
+    }
+}
+
+impl From<cluster_resource::Error> for Problem {
+    fn from(error: cluster_resource::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::jenkins::JenkinsError> for Problem {
+    fn from(error: crate::jenkins::JenkinsError) -> Self {
+        Self::failed(error.to_string())
+    }
+}

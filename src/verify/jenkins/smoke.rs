@@ -1,0 +1,136 @@
+//! A build: an agent pod comes for it, works, and goes away.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::future::BoxFuture;
+
+use super::controller;
+use super::smoke_build::SmokeBuild;
+use crate::cluster_resource::JenkinsPlace;
+use crate::jenkins::{Jenkins, scripted};
+use crate::model::{self, Cluster};
+use crate::verify::check::{Check, Problem};
+use crate::verify::{CLUSTER, Site};
+
+/// What the names of our jobs begin with; the time in seconds follows, by which what was left behind is known.
+const PREFIX: &str = "ci-bootstrap-verify-";
+/// The first agent's image may have to be pulled over a slow line.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A build on the agents that take builds without a wish.
+pub(super) struct Smoke {
+    place: JenkinsPlace,
+    /// Namespace and name of the agents, and a label by which a build asks for them.
+    namespace: String,
+    agent: String,
+    label: String,
+    /// Nodes on which builds may run.
+    workers: Vec<String>,
+}
+
+impl Smoke {
+    pub(super) fn of(cluster: &Cluster, jenkins: &model::Jenkins) -> Self {
+        let agents = &jenkins.agents;
+        let template = agents
+            .templates
+            .iter()
+            .find(|template| !template.privileged)
+            .or(agents.templates.first());
+        let name = template.map(|template| template.name.clone()).unwrap_or_default();
+        let privileged = template.is_some_and(|template| template.privileged);
+        let workers = cluster.hosts.iter().filter(|host| host.roles.worker);
+        Self {
+            place: JenkinsPlace::of(jenkins),
+            namespace: if privileged {
+                &agents.privileged_namespace
+            } else {
+                &agents.namespace
+            }
+            .clone(),
+            label: template
+                .and_then(|template| template.labels.first().cloned())
+                .unwrap_or_else(|| name.clone()),
+            agent: name,
+            workers: workers.map(|host| host.name.to_string()).collect(),
+        }
+    }
+
+    /// What the job does: says something, writes into its workspace and reads it back. The mark is put together by the
+    /// agent's shell, so that it stands in the log only when that shell has read the file.
+    fn script(&self, mark: &str) -> String {
+        format!(
+            "node('{}') {{\n  sh 'hostname; id'\n  writeFile file: 'probe.txt', text: '{mark}'\n  sh 'echo \"read back: $(cat probe.txt)\"'\n}}\n",
+            self.label
+        )
+    }
+
+    async fn run(&self, site: &Site) -> Result<String, Problem> {
+        let api = site.api().await?;
+        let jenkins = self.place.client(api).await?;
+        let now = now();
+        remove_leftovers(&jenkins, now).await?;
+        let job = format!("{PREFIX}{now}");
+        let xml = scripted(
+            "Made by `ci-bootstrap verify`, which deletes it again.",
+            &self.script(&job),
+        );
+        jenkins.create_job(&job, &xml).await?;
+        let build = SmokeBuild {
+            api,
+            jenkins: &jenkins,
+            controller: self.place.container(),
+            job: &job,
+            namespace: &self.namespace,
+            agent: &self.agent,
+        };
+        let result = build.run(&self.workers).await;
+        // Also after a failure, which has told the log by now.
+        let deleted = jenkins.delete_job(&job).await;
+        let text = result?;
+        deleted?;
+        Ok(text)
+    }
+}
+
+/// Jobs of verifications that were killed. Those of others that are under way stay.
+async fn remove_leftovers(jenkins: &Jenkins, now: u64) -> Result<(), Problem> {
+    for name in jenkins.job_names().await? {
+        let made = name
+            .strip_prefix(PREFIX)
+            .and_then(|time| time.parse::<u64>().ok());
+        if made.is_some_and(|made| now.saturating_sub(made) > LIMIT.as_secs()) {
+            jenkins.delete_job(&name).await?;
+        }
+    }
+    Ok(())
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+impl Check for Smoke {
+    fn name(&self) -> String {
+        "smoke build".to_owned()
+    }
+
+    fn place(&self) -> &str {
+        CLUSTER
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[controller::NAME]
+    }
+
+    fn limit(&self) -> Duration {
+        // A little more than its own limits, so that these tell what is wrong.
+        LIMIT + Duration::from_secs(180)
+    }
+
+    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+        Box::pin(self.run(site))
+    }
+}
