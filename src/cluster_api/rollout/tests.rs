@@ -199,3 +199,22 @@ fn a_pod_without_a_node_shows_what_is_wrong_with_the_nodes() {
     );
     assert!(found[1].hint.is_some_and(|hint| hint.contains("space")));
 }
+
+#[test]
+fn a_claim_that_nobody_binds_is_the_cause_and_ends_the_wait() {
+    let pod = json!({"metadata": {"namespace": "ci", "name": "jenkins-0"},
+        "spec": {"volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}, {"name": "tmp", "emptyDir": {}}]},
+        "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."}]}});
+    let event = json!({"involvedObject": {"kind": "PersistentVolumeClaim", "name": "home"}, "type": "Warning",
+        "reason": "ProvisioningFailed", "message": "storageclass \"fast\" not found", "lastTimestamp": "2026-11-21T09:59:50Z"});
+    let target = RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins");
+    let found = causes(&scene(target, vec![pod], vec![ready_node("w1")], vec![event]));
+    assert_eq!(found[0].place, "PersistentVolumeClaim ci/home");
+    assert!(
+        found[0].problem.ends_with("storageclass \"fast\" not found"),
+        "{found:?}"
+    );
+    assert!(hopeless(&found, |_| Duration::from_secs(90)).is_some());
+    assert!(hopeless(&found, |_| Duration::from_secs(60)).is_none());
+}
