@@ -10,7 +10,7 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Lab tests, one after the other: each has the machine's two processors for itself.
-LAB_TESTS := $(notdir $(basename $(wildcard tests/convergence.rs tests/high_availability.rs tests/faults.rs tests/fleet.rs tests/vm.rs)))
+LAB_TESTS := $(notdir $(basename $(wildcard tests/convergence.rs tests/high_availability.rs tests/faults.rs tests/fleet.rs tests/registry.rs tests/vm.rs)))
 
 .PHONY: help
 help: ## list what can be made

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Secret;
 use crate::yaml::Spanned;
 
 /// A container registry that needs something special on the hosts.
@@ -21,6 +22,23 @@ pub struct Registry {
     /// Do not check the registry's certificate.
     #[serde(default)]
     pub insecure: Spanned<bool>,
+    /// The login with which nodes and agents pull from it, and agents push to it.
+    pub credentials: Option<Login>,
+    /// An image in it that `verify` pulls on every node. Without it: one that the cluster is made of, where the registry has it.
+    #[schemars(example = &"harbor.ci.example/ci/base:1.0")]
+    pub image: Option<Spanned<String>>,
+}
+
+/// A user and a password.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Login {
+    /// Login name.
+    #[schemars(example = &"robot$ci")]
+    pub username: Spanned<String>,
+    /// Password or token.
+    #[serde(skip_serializing)]
+    pub password: Spanned<Secret>,
 }
 
 /// A certificate authority.

@@ -71,7 +71,13 @@ pub struct Cluster {
 impl Cluster {
     /// The secrets that playbooks and templates need. Those of logins are not among them.
     pub fn secrets(&self) -> Vec<&SecretRef> {
-        self.jenkins.iter().flat_map(Jenkins::secrets).collect()
+        let registries = self
+            .registries
+            .iter()
+            .filter_map(|registry| registry.credentials.as_ref());
+        let registries = registries.map(|login| &login.password);
+        let jenkins = self.jenkins.iter().flat_map(Jenkins::secrets);
+        registries.chain(jenkins).collect()
     }
 
     /// The hosts with the role `control-plane`, the first to be initialised first.

@@ -72,6 +72,14 @@ pub(super) fn word(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A login name for HTTP, which ends it at a colon (RFC 7617).
+pub(super) fn login_name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(':') || text.chars().any(char::is_control) {
+        return Err("a name without `:`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A registry as it stands in image names.
 pub(super) fn registry_name(text: &str) -> Result<String, String> {
     if text.contains('/') {

@@ -44,7 +44,7 @@ pub use name::HostName;
 pub use network::Networks;
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use release::ImageVersions;
-pub use site::{Proxy, Registry, Time};
+pub use site::{Login, Proxy, Registry, Time};
 pub use ssh::{SshAccess, Sudo};
 pub use storage::{Export, Nfs, Storage, StorageClass};
 pub use validate::{Validated, validate};

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::check::Check;
-use super::{Host, Networks, code, endpoint, form};
+use super::{Host, Networks, code, endpoint, form, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
+use crate::secret::SecretRef;
 use crate::yaml::Spanned;
 
 /// A container registry that needs something special on the hosts.
@@ -20,6 +21,20 @@ pub struct Registry {
     pub ca: Option<String>,
     /// Whether the certificate is not checked.
     pub insecure: bool,
+    /// The login for it.
+    pub credentials: Option<Login>,
+    /// An image in it to try it with.
+    pub image: Option<String>,
+}
+
+/// A user and a password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    /// Login name.
+    pub username: String,
+    /// Password or token.
+    pub password: SecretRef,
 }
 
 /// Time synchronisation.
@@ -86,7 +101,14 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
             .help("with the CA, `insecure` is not needed"),
         );
     }
+    let credentials = match &written.credentials {
+        Some(written) => login(written, check).map(Some),
+        None => Some(None),
+    };
+    let image = image(written, check);
     Some(Registry {
+        credentials: credentials?,
+        image: image?,
         name: name?,
         mirrors: mirrors?,
         ca: match ca {
@@ -95,6 +117,33 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
         },
         insecure: written.insecure.value,
     })
+}
+
+fn login(written: &inventory::Login, check: &mut Check<'_>) -> Option<Login> {
+    let username = check.parse(&written.username, &code::BAD_WORD, "login name", form::login_name);
+    let password = ssh::reference(&written.password, check);
+    Some(Login {
+        username: username?,
+        password: password?,
+    })
+}
+
+/// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
+#[expect(clippy::option_option, reason = "both kinds of absence occur")]
+fn image(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Option<String>> {
+    let Some(image) = &written.image else {
+        return Some(None);
+    };
+    let reference = check.parse(image, &code::BAD_IMAGE, "image", form::image)?;
+    if reference.split('/').next() != Some(written.name.value.as_str()) {
+        let title = format!("`{reference}` is not in the registry `{}`", written.name.value);
+        let problem = Diagnostic::error(&code::BAD_IMAGE, title)
+            .at(image.span, "another registry")
+            .at(written.name.span, "this registry");
+        check.report(problem.help(format!("it begins with `{}/`", written.name.value)));
+        return None;
+    }
+    Some(Some(reference))
 }
 
 fn certificate(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {

@@ -156,7 +156,8 @@ pub(super) fn secret(written: Option<&Spanned<Secret>>, check: &mut Check<'_>) -
     }
 }
 
-fn reference(written: &Spanned<Secret>, check: &mut Check<'_>) -> Option<SecretRef> {
+/// The source of a secret, unless it is the secret itself or no source.
+pub(super) fn reference(written: &Spanned<Secret>, check: &mut Check<'_>) -> Option<SecretRef> {
     let reference = match &written.value {
         Secret::Reference(reference) => reference,
         Secret::PlainText => {

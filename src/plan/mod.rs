@@ -3,6 +3,8 @@
 mod build;
 mod fact;
 mod order;
+#[cfg(test)]
+mod registry_tests;
 mod step;
 mod values;
 

@@ -22,6 +22,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "30-containerd.yaml",
         include_str!("../../playbooks/30-containerd.yaml"),
     ),
+    ("35-docker.yaml", include_str!("../../playbooks/35-docker.yaml")),
     (
         "40-control-plane.yaml",
         include_str!("../../playbooks/40-control-plane.yaml"),
@@ -37,6 +38,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     (
         "81-namespaces.yaml",
         include_str!("../../playbooks/81-namespaces.yaml"),
+    ),
+    (
+        "82-registry.yaml",
+        include_str!("../../playbooks/82-registry.yaml"),
     ),
     ("85-jenkins.yaml", include_str!("../../playbooks/85-jenkins.yaml")),
 ];

@@ -12,6 +12,7 @@ use super::firewall::Ufw;
 use super::gate::Gate;
 use super::hostname::Hostname;
 use super::images::Images;
+use super::json::Json;
 use super::kernel_modules::KernelModules;
 use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
@@ -55,7 +56,7 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 19] = [
+const KINDS: [Kind; 20] = [
     Kind {
         name: "block",
         make: make::<Block>,
@@ -83,6 +84,10 @@ const KINDS: [Kind; 19] = [
     Kind {
         name: "images",
         make: make::<Images>,
+    },
+    Kind {
+        name: "json",
+        make: make::<Json>,
     },
     Kind {
         name: "kernelModules",

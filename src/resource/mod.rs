@@ -14,6 +14,7 @@ mod firewall;
 mod gate;
 mod hostname;
 mod images;
+mod json;
 mod kernel_modules;
 mod kind;
 mod kubeadm;

@@ -54,6 +54,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("crictl.yaml.j2", include_str!("../../templates/crictl.yaml.j2")),
     (
+        "docker-daemon.json.j2",
+        include_str!("../../templates/docker-daemon.json.j2"),
+    ),
+    (
         "firewalld-nodes.xml.j2",
         include_str!("../../templates/firewalld-nodes.xml.j2"),
     ),
@@ -127,6 +131,14 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("nfs.conf.j2", include_str!("../../templates/nfs.conf.j2")),
     ("nfs.exports.j2", include_str!("../../templates/nfs.exports.j2")),
     ("proxy.conf.j2", include_str!("../../templates/proxy.conf.j2")),
+    (
+        "registry-ca.yaml.j2",
+        include_str!("../../templates/registry-ca.yaml.j2"),
+    ),
+    (
+        "registry-credentials.yaml.j2",
+        include_str!("../../templates/registry-credentials.yaml.j2"),
+    ),
     (
         "storage-class.yaml.j2",
         include_str!("../../templates/storage-class.yaml.j2"),

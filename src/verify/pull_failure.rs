@@ -87,36 +87,39 @@ impl PullFailure {
     }
 
     /// What to do about it.
-    pub(super) fn help(self, registry: &str, host: &str) -> String {
+    pub(super) fn help(self, registry: &str) -> String {
         let entry = format!("`registries` in the inventory, at {registry}");
         match self {
             UnknownCa => format!(
                 "give the CA's certificate as `ca: {{ file: … }}` ({entry}); if one is there, the registry has got another"
             ),
-            Expired => format!(
-                "renew the registry's certificate; if it is fine, look at the clock of {host} (`timedatectl`)"
-            ),
+            Expired => {
+                "renew the registry's certificate; if it is fine, look at the node's clock (`timedatectl`)"
+                    .to_owned()
+            }
             OtherName => format!(
                 "use a name that the certificate has, or make one with this name in `subjectAltName` ({entry})"
             ),
-            PlainHttp => format!("set `insecure: http` ({entry}), or give the registry a certificate"),
-            Refused => format!(
-                "correct `credentials` ({entry}) and apply; try them with `docker login {registry}`. A registry that takes tokens only \
-                 lets nodes pull with the pull secret of a pod, not by themselves"
+            PlainHttp => format!(
+                "give the registry a certificate, or name it among its own `mirrors` with http:// ({entry})"
             ),
+            Refused => {
+                format!("correct `credentials` ({entry}) and apply; `docker login {registry}` tries them")
+            }
             Forbidden => {
                 "give the user the right to pull (Harbor: a member of the project, or a robot account of it)"
                     .to_owned()
             }
             NotFound => "push it there, or mirror it; look at its name and tag".to_owned(),
             UnknownName => {
-                format!("see `resolvectl query` or `getent hosts` on {host}, or add the name to its DNS")
+                "see `resolvectl query` or `getent hosts` on the node, or add the name to its DNS".to_owned()
             }
-            Unreachable => format!(
-                "see whether the registry runs, and what is between it and {host}: firewall, route, `proxy`"
-            ),
+            Unreachable => {
+                "see whether the registry runs, and what is between it and the node: firewall, route, `proxy`"
+                    .to_owned()
+            }
             Broken => "look at the registry's own log".to_owned(),
-            Other => format!("`crictl pull` on {host} says the same"),
+            Other => "`crictl pull` on the node says the same".to_owned(),
         }
     }
 }
@@ -158,7 +161,7 @@ mod tests {
         for (said, expected) in all {
             let failure = PullFailure::of(&format!("{head}{said}"));
             assert_eq!(failure, expected, "{said}");
-            assert!(!failure.message("r", "r/a:1").is_empty() && !failure.help("r", "w1").is_empty());
+            assert!(!failure.message("r", "r/a:1").is_empty() && !failure.help("r").is_empty());
         }
     }
 }

@@ -26,8 +26,11 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     cluster.registries.iter().flat_map(of_registry).collect()
 }
 
-/// An image that is known to be in the registry: one that the cluster is made of.
+/// An image that is known to be in the registry: the inventory's, or one that the cluster is made of.
 fn image(cluster: &Cluster, registry: &Registry) -> Option<String> {
+    if registry.image.is_some() {
+        return registry.image.clone();
+    }
     let prefix = format!("{}/", registry.name);
     let mut images = cluster.images.references().into_iter().map(|(_, image)| image);
     // The pause image is the smallest and on every node.
@@ -59,7 +62,9 @@ impl Check for Pull {
     fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
         Box::pin(async move {
             let Some(image) = &self.image else {
-                return Err(Problem::Skipped("no image is known to be in it".to_owned()));
+                return Err(Problem::Skipped(
+                    "no image in it is known; name one with `image`".to_owned(),
+                ));
             };
             let output = site.exec(&self.host, script(image), LIMIT).await?;
             let stdout = String::from_utf8_lossy(&output.stdout);
@@ -71,7 +76,7 @@ impl Check for Pull {
             Err(Problem::failed(failure.message(&self.registry, image))
                 // crictl says it twice, in its log's form first.
                 .with_output(said.trim().lines().next_back().unwrap_or_default())
-                .with_help(failure.help(&self.registry, &self.host)))
+                .with_help(failure.help(&self.registry)))
         })
     }
 }

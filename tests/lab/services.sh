@@ -2,6 +2,7 @@
 # services.sh up|down   The lab's network with what serves in it: an image registry (TLS by a private CA) and package repositories (http).
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
+. "$LAB_HERE/serve.sh"
 
 network() {
   lab_is_up && return
@@ -21,15 +22,6 @@ certificate() { # the CA is the lab's own; tests hand $RUN/ca.crt to the hosts
     | openssl x509 -req -CA "$pki/ca.crt" -CAkey "$pki/ca.key" -CAcreateserial -days 3650 -out "$pki/tls.crt" \
       -extfile <(echo "subjectAltName=IP:$GATEWAY,IP:127.0.0.1") 2>/dev/null
   install -m644 "$pki/ca.crt" "$RUN/ca.crt"
-}
-
-answers() { in_ns curl -sf --max-time 3 --cacert "$RUN/ca.crt" "$1" >/dev/null 2>&1; }
-serve() { # name url command...: runs in the lab's network, in a cgroup by which `down` finds it
-  local name=$1 url=$2; shift 2
-  answers "$url" && return
-  setsid bash -c '. "$0/lib.sh"; enter_cgroup services; exec ip netns exec "$LAB_NS" "$@"' "$LAB_HERE" "$@" </dev/null >"$RUN/$name.log" 2>&1 &
-  local _; for _ in $(seq 100); do answers "$url" && return; sleep 0.05; done
-  die "$name does not answer at $url: $(tail -3 "$RUN/$name.log")"
 }
 
 registry() {

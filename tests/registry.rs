@@ -1,0 +1,257 @@
+//! Registries with logins and private CAs on real hosts: what nodes are given, and how `verify` tells apart what can go wrong.
+//!
+//! `cargo test --test registry`; `KEEP_LAB=1` leaves the lab for a look afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use support::cases::Cases;
+use support::eavesdropper::Eavesdropper;
+use support::lab::{Lab, Ran};
+
+mod support {
+    pub(crate) mod cases;
+    pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "other tests ask more of it")]
+    pub(crate) mod lab;
+}
+
+const HOSTS: [&str; 2] = ["cp1", "w1"];
+/// The login of the lab's second registry (tests/lab/registries.sh).
+const USER: &str = "ci";
+const PASSWORD: &str = "lab-registry-password";
+/// Where the inventory finds the password.
+const VARIABLE: &str = "LAB_REGISTRY_PASSWORD";
+
+#[test]
+fn nodes_pull_with_logins() {
+    let Some(lab) = Lab::up("registry", 1, HOSTS.len()) else {
+        return;
+    };
+    lab.lab(&["registries"]);
+    let mut cases = Cases::of("registry", &lab);
+    cases.foundation(
+        "every node pulls with the login, which nobody sees",
+        pulls_with_a_login,
+    );
+    cases.case("a second apply changes nothing", second_apply);
+    cases.case("a wrong password", wrong_password);
+    cases.case("a CA that nobody was told of", unknown_ca);
+    cases.case("an expired certificate", expired_certificate);
+    cases.case("an image that is not there", missing_image);
+    cases.case("Docker's configuration is merged", beside_docker);
+    cases.end();
+}
+
+/// The registry at a port of the lab's address.
+fn registry(lab: &Lab, port: u16) -> String {
+    let inventory = lab.inventory(HOSTS.len());
+    let line = inventory
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("imageRepository: "));
+    let (address, _) = line.unwrap().rsplit_once(':').unwrap();
+    format!("{address}:{port}")
+}
+
+/// The lab's inventory with one registry more: at `port`, with an image `tag` of pause, and these keys.
+fn inventory(lab: &Lab, port: u16, tag: &str, keys: &str) -> String {
+    let name = registry(lab, port);
+    let entry = format!("  - {{ name: \"{name}\", image: \"{name}/pause:{tag}\"{keys} }}\n");
+    let text = lab.inventory(HOSTS.len());
+    let (before, after) = text.split_once("firewall:").unwrap();
+    format!("{before}{entry}firewall:{after}")
+}
+
+/// The key `ca` of the lab's own registry.
+fn ca(lab: &Lab) -> String {
+    let text = lab.inventory(HOSTS.len());
+    let (_, after) = text.split_once(", ca: ").unwrap();
+    format!(", ca: {}", after.split(" }\n").next().unwrap())
+}
+
+fn login() -> String {
+    format!(", credentials: {{ username: {USER}, password: {{ env: {VARIABLE} }} }}")
+}
+
+/// The pause image's tag, which every Kubernetes release has.
+fn tag(lab: &Lab) -> String {
+    let config = lab.ssh("cp1", "grep -o 'pause:[0-9.]*' /etc/containerd/config.toml");
+    config.trim().trim_start_matches("pause:").to_owned()
+}
+
+fn with_login(lab: &Lab) -> String {
+    inventory(lab, 5001, &tag(lab), &format!("{}{}", ca(lab), login()))
+}
+
+fn run(lab: &Lab, arguments: &[&str], inventory: &str, password: &str) -> Ran {
+    let output = lab.program(arguments, inventory).env(VARIABLE, password).output();
+    Ran::of(&output.unwrap())
+}
+
+fn apply(lab: &Lab, inventory: &str, password: &str) -> Ran {
+    run(lab, &["apply", "--yes", "--json"], inventory, password)
+}
+
+/// The failures of a verification, by place, as their first line and their remedy.
+fn failures(ran: &Ran) -> Vec<(String, String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let failed = ran.events.iter().filter(|event| event["result"] == "failed");
+    let mut failures: Vec<_> = failed
+        .map(|event| {
+            let failure = &event["failure"];
+            (
+                text(&event["place"]),
+                text(&failure["message"]),
+                text(&failure["help"]),
+            )
+        })
+        .collect();
+    failures.sort();
+    failures
+}
+
+/// Asserts that the registry fails on every host, for this cause and with this remedy, and ends the program with 5.
+#[track_caller]
+fn assert_refused(ran: Ran, cause: &str, remedy: &str) {
+    let ran = ran.ended(5);
+    let failures = failures(&ran);
+    let places: Vec<_> = failures.iter().map(|(place, ..)| place.as_str()).collect();
+    assert_eq!(places, HOSTS, "{failures:?}");
+    for (_, message, help) in &failures {
+        assert!(
+            message.contains(cause) && help.contains(remedy),
+            "{message}\n{help}"
+        );
+    }
+}
+
+/// The forms in which the password would be one.
+fn secrets() -> [String; 2] {
+    [PASSWORD.to_owned(), STANDARD.encode(format!("{USER}:{PASSWORD}"))]
+}
+
+#[track_caller]
+fn assert_hidden(text: &str, where_from: &str) {
+    for secret in secrets() {
+        let line = text.lines().find(|line| line.contains(&secret));
+        assert_eq!(line, None, "in {where_from}");
+    }
+}
+
+fn pulls_with_a_login(lab: &Lab) {
+    // The tag is only known once containerd is configured: the cluster comes first.
+    lab.apply(&lab.inventory(HOSTS.len()), &[]).ended(0);
+    let inventory = with_login(lab);
+    let (log, log_flag) = (lab.path("apply.log"), lab.path("apply.log").display().to_string());
+    let plan = run(lab, &["plan", "--plain", "-vv"], &inventory, PASSWORD).ended(0);
+    assert_hidden(&plan.stdout, "the plan");
+    let ear = Eavesdropper::on(lab.name());
+    let applied = run(
+        lab,
+        &["apply", "--yes", "--json", "-vv", "--log-file", &log_flag],
+        &inventory,
+        PASSWORD,
+    );
+    let heard = ear.heard();
+    let applied = applied.ended(0);
+    let pulled: Vec<_> = applied
+        .events
+        .iter()
+        .filter(|event| {
+            event["event"] == "checked" && event["check"] == format!("registry {}", registry(lab, 5001))
+        })
+        .collect();
+    assert_eq!(pulled.len(), HOSTS.len());
+    for event in pulled {
+        assert_eq!(event["result"], "passed", "{event}");
+        assert!(
+            event["detail"].as_str().unwrap().contains("/pause@sha256:"),
+            "{event}"
+        );
+    }
+    assert!(
+        heard.iter().any(|line| line.contains("crictl")),
+        "the eavesdropper is deaf"
+    );
+    for line in &heard {
+        assert_hidden(line, "a command line");
+    }
+    assert_hidden(&applied.stdout, "the events");
+    let log = fs_err::read_to_string(log).unwrap();
+    assert!(log.contains("Authorization"), "a log without the scripts");
+    assert_hidden(&log, "the debug log");
+    for host in HOSTS {
+        let modes = lab.ssh(
+            host,
+            "stat -c '%a %U' /etc/containerd/certs.d/*/hosts.toml | sort -u",
+        );
+        assert_eq!(modes, "600 root\n", "{host}");
+    }
+}
+
+fn second_apply(lab: &Lab) {
+    let applied = apply(lab, &with_login(lab), PASSWORD).ended(0);
+    assert_eq!(applied.changes(), 0, "{:?}", applied.steps());
+}
+
+fn wrong_password(lab: &Lab) {
+    let inventory = with_login(lab);
+    assert_refused(
+        apply(lab, &inventory, "another"),
+        "refuses the node's user and password",
+        "correct `credentials`",
+    );
+    apply(lab, &inventory, PASSWORD).ended(0);
+}
+
+fn unknown_ca(lab: &Lab) {
+    let inventory = inventory(lab, 5001, &tag(lab), &login());
+    assert_refused(
+        apply(lab, &inventory, PASSWORD),
+        "a CA that the node doesn't trust",
+        "give the CA's certificate",
+    );
+    apply(lab, &with_login(lab), PASSWORD).ended(0);
+}
+
+fn expired_certificate(lab: &Lab) {
+    let inventory = inventory(lab, 5002, &tag(lab), &ca(lab));
+    assert_refused(
+        apply(lab, &inventory, PASSWORD),
+        "has expired",
+        "renew the registry's certificate",
+    );
+}
+
+fn missing_image(lab: &Lab) {
+    let inventory = inventory(lab, 5001, "of-nobody", &format!("{}{}", ca(lab), login()));
+    let verified = run(lab, &["verify", "--json"], &inventory, PASSWORD);
+    assert_refused(verified, "has no image", "push it there");
+}
+
+/// A file in the place of Docker's program stands in for Docker: only its configuration is looked at.
+fn beside_docker(lab: &Lab) {
+    lab.ssh(
+        "w1",
+        "mkdir -p /etc/docker; echo '{\"data-root\": \"/data\", \"insecure-registries\": [\"old.example\"]}' > /etc/docker/daemon.json\n\
+         printf '#!/bin/sh\\n' > /usr/bin/dockerd; chmod 755 /usr/bin/dockerd",
+    );
+    let text = with_login(lab);
+    let (before, after) = text.split_once("firewall:").unwrap();
+    let inventory = format!("{before}  - {{ name: plain.example, insecure: true }}\nfirewall:{after}");
+    apply(lab, &inventory, PASSWORD).ended(0);
+    let daemon: serde_json::Value =
+        serde_json::from_str(&lab.ssh("w1", "cat /etc/docker/daemon.json")).unwrap();
+    assert_eq!(daemon["data-root"], "/data");
+    assert_eq!(
+        daemon["insecure-registries"],
+        serde_json::json!(["old.example", "plain.example"])
+    );
+    lab.ssh(
+        "w1",
+        &format!("test -s /etc/docker/certs.d/{}/ca.crt", registry(lab, 5001)),
+    );
+    assert!(!lab.try_ssh("cp1", "test -e /etc/docker").status.success());
+    assert_eq!(apply(lab, &inventory, PASSWORD).ended(0).changes(), 0);
+}
