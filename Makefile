@@ -12,7 +12,7 @@ endif
 # Lab tests, one after the other: each has the machine's two processors for itself.
 LAB_TESTS := $(notdir $(basename $(wildcard tests/convergence.rs tests/high_availability.rs tests/faults.rs tests/fleet.rs tests/vm.rs)))
 # Not yet part of `test`: these files have not been seen green in one run. `make lab-test-NAME` runs one file.
-OTHER_LAB_TESTS := $(notdir $(basename $(wildcard tests/jenkins.rs tests/registry.rs)))
+OTHER_LAB_TESTS := $(notdir $(basename $(wildcard tests/jenkins.rs tests/registry.rs tests/storage.rs)))
 
 .PHONY: help
 help: ## list what can be made

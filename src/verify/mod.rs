@@ -20,6 +20,7 @@ mod nodes;
 mod pull_failure;
 mod registry;
 mod site;
+mod storage;
 
 use check::{Check, Problem};
 
@@ -33,6 +34,7 @@ fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     let mut checks = nodes::checks(cluster);
     checks.extend(dns::checks(cluster));
     checks.extend(registry::checks(cluster));
+    checks.extend(storage::checks(cluster));
     checks.extend(jenkins::checks(cluster));
     checks
 }

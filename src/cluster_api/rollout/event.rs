@@ -10,10 +10,21 @@ const KEPT: usize = 4;
 
 /// The latest warnings about an object, newest first: `FailedMount (x3, 12 s ago): …`.
 pub(super) fn warnings(events: &[Value], kind: &str, name: &str, now: Timestamp) -> Vec<String> {
+    told(events, kind, name, now, |event| event["type"] == "Warning")
+}
+
+/// The same for all events that `is_told`.
+pub(super) fn told(
+    events: &[Value],
+    kind: &str,
+    name: &str,
+    now: Timestamp,
+    is_told: impl Fn(&Value) -> bool,
+) -> Vec<String> {
     let about = events
         .iter()
         .filter(|e| e["involvedObject"]["kind"] == kind && e["involvedObject"]["name"] == name)
-        .filter(|e| e["type"] == "Warning");
+        .filter(|event| is_told(event));
     let mut known: BTreeMap<(&str, &str), (Option<Timestamp>, i64)> = BTreeMap::new();
     for event in about {
         let text = |field: &str| event[field].as_str().unwrap_or_default();

@@ -13,6 +13,7 @@ mod scene;
 mod state;
 #[cfg(test)]
 mod tests;
+mod volume_causes;
 mod wait;
 
 pub use explanation::{Cause, Explanation};

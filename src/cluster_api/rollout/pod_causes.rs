@@ -1,14 +1,13 @@
 //! What keeps one pod from being ready.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::container::{LogOf, Trouble, troubles};
 use super::event::warnings;
 use super::explanation::{Cause, LogSource};
 use super::scene::Scene;
-use crate::cluster_api::node::{Condition, items};
+use super::volume_causes::{UNBOUND, of_claims, of_mounts};
+use crate::cluster_api::node::Condition;
 
 /// Nothing for a pod that is ready or has done its work.
 pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
@@ -38,7 +37,8 @@ pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
     );
     if found.is_empty() {
         let phase = text(&pod["status"]["phase"]);
-        found.push(Cause::new(&place, format!("is being made ready (phase {phase})")));
+        let waits = || Cause::new(&place, format!("is being made ready (phase {phase})"));
+        found.push(of_mounts(&place, &events).unwrap_or_else(waits));
     }
     let news: Vec<_> = events
         .into_iter()
@@ -66,36 +66,6 @@ fn is_news(event: &str, causes: &[Cause]) -> bool {
     let back_off =
         reason.starts_with("BackOff") || message == "ErrImagePull" || message == "ImagePullBackOff";
     !back_off && !causes.iter().any(said)
-}
-
-/// A claim is bound within seconds where somebody can bind it at all.
-const BINDING: Duration = Duration::from_secs(90);
-
-/// Claims that keep the pod from being scheduled, with what the cluster says of each.
-fn of_claims(scene: &Scene, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
-    let waits = |condition: &Condition| {
-        condition.kind == "PodScheduled"
-            && condition
-                .message
-                .contains("unbound immediate PersistentVolumeClaims")
-    };
-    if !conditions.iter().any(waits) {
-        return Vec::new();
-    }
-    let names = items(&pod["spec"]["volumes"])
-        .filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str());
-    let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
-    let cause = |name: &str| {
-        let mut events = warnings(&scene.events, "PersistentVolumeClaim", name, scene.now);
-        let problem = (!events.is_empty()).then(|| events.remove(0))?;
-        let mut cause = Cause::new(format!("PersistentVolumeClaim {namespace}/{name}"), problem);
-        cause.events = events;
-        cause.hint =
-            Some("check its StorageClass in the inventory, and that somebody makes volumes of that class");
-        cause.patience = Some(BINDING);
-        Some(cause)
-    };
-    names.filter_map(cause).collect()
 }
 
 /// What concerns the whole pod: not scheduled, evicted, not going.
@@ -151,7 +121,7 @@ fn scheduling_hint(message: &str) -> Option<&'static str> {
         Some("the nodes are not ready yet: they keep pods away until their network is up")
     } else if message.contains("untolerated taint") {
         Some("taints keep this pod off the nodes: join a node without, or allow pods on the control plane")
-    } else if message.contains("unbound immediate PersistentVolumeClaims") {
+    } else if message.contains(UNBOUND) {
         Some("its volume claim is not bound: see the storage provisioner")
     } else {
         None

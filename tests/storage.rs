@@ -1,0 +1,217 @@
+//! Volumes on real hosts: an NFS server made of a machine with a kernel of its own, and a cluster that uses it.
+//!
+//! `cargo test --test storage`; `KEEP_LAB=1` leaves the lab for a look afterwards. The provisioner's image and the NFS client of the
+//! container hosts are the lab's stand-ins; the NFS server is the kernel's.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use support::cases::Cases;
+use support::lab::{Lab, say};
+
+mod support {
+    pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod lab;
+}
+
+/// The lab's number of the machine that becomes the NFS server.
+const SERVER: &str = "50";
+
+#[test]
+fn volumes_outlive_pods_and_servers() {
+    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
+    if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
+        say("test storage ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first");
+        return;
+    }
+    let Some(lab) = Lab::up("storage", 1, 3) else {
+        return;
+    };
+    lab.lab(&["vm", "up", SERVER]);
+    lab.lab(&["vm", "wait", SERVER, "170"]);
+    let mut cases = Cases::of("storage", &lab);
+    cases.foundation("a cluster with volumes", from_bare_hosts);
+    cases.case("a second apply changes nothing", second_apply);
+    cases.case("what is written on one node is read on another", across_nodes);
+    cases.case("drift of the server and of the cluster is repaired", drift);
+    cases.case("a claim that comes back finds its files", the_same_names);
+    cases.case("pods go on after the server's reboot", server_rebooted);
+    cases.case("a path that is not exported is explained", wrong_path);
+    cases.end();
+}
+
+fn inventory(lab: &Lab) -> String {
+    lab.lab(&["inventory", "--storage", "3"])
+}
+
+fn on_server(lab: &Lab, script: &str) -> String {
+    lab.lab(&["ssh", SERVER, script])
+}
+
+fn from_bare_hosts(lab: &Lab) {
+    lab.apply(&inventory(lab), &[]).ended(0);
+    let packages = on_server(
+        lab,
+        "dpkg-query -W -f '${Package}\\n' | grep -cE 'kubelet|containerd' || true",
+    );
+    assert_eq!(packages, "0\n", "an NFS server needs nothing of Kubernetes");
+    assert!(on_server(lab, "rpcinfo -p").contains("20048  mountd"));
+}
+
+fn second_apply(lab: &Lab) {
+    assert_eq!(lab.apply(&inventory(lab), &[]).ended(0).changes(), 0);
+}
+
+fn across_nodes(lab: &Lab) {
+    let verify = lab.run(&["verify", "--json"], &inventory(lab)).ended(0);
+    let storage = verify
+        .events
+        .iter()
+        .find(|event| event["event"] == "checked" && event["check"] == "storage");
+    let storage = storage
+        .unwrap_or_else(|| panic!("no check of storage: {}", verify.stdout))
+        .to_string();
+    assert!(storage.contains("written on w1, read on w2"), "{storage}");
+    let left = lab.kubectl("get persistentvolumes,namespaces -o name");
+    assert!(
+        !left.contains("verify") && !left.contains("persistentvolume/"),
+        "left behind: {left}"
+    );
+    assert_eq!(on_server(lab, "ls /srv/nfs/ci"), "");
+}
+
+/// Plans and applies: both name exactly these steps, and afterwards there is nothing to do.
+fn repairs(lab: &Lab, drifted: &[&str]) {
+    let drifted: BTreeSet<_> = drifted.iter().map(|step| (*step).to_owned()).collect();
+    let inventory = inventory(lab);
+    assert_eq!(
+        lab.plan(&inventory, &[]).ended(10).steps(),
+        drifted,
+        "what plan found"
+    );
+    assert_eq!(
+        lab.apply(&inventory, &[]).ended(0).steps(),
+        drifted,
+        "what apply did"
+    );
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0, "what was left");
+}
+
+fn drift(lab: &Lab) {
+    on_server(
+        lab,
+        "echo '# edited' >> /etc/exports.d/ci-bootstrap.exports; exportfs -ua; chmod 700 /srv/nfs/ci",
+    );
+    lab.kubectl("delete storageclass nfs-ci");
+    lab.kubectl("-n nfs-provisioner scale deployment nfs-provisioner --replicas=0");
+    repairs(
+        lab,
+        &[
+            "nfs1: exported directory",
+            "nfs1: exports",
+            "nfs1: what is exported",
+            "cluster: StorageClass",
+            "cluster: NFS provisioner",
+        ],
+    );
+}
+
+const CLAIM: &str = "kind: PersistentVolumeClaim
+apiVersion: v1
+metadata: { name: files }
+spec: { accessModes: [ReadWriteMany], resources: { requests: { storage: 1Mi } } }
+";
+
+/// A pod on w1 that writes the time into its claim each second, for ever.
+fn writer(lab: &Lab) -> String {
+    let registry = inventory(lab);
+    let registry = registry
+        .split("imageRepository: ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    format!(
+        "{CLAIM}---
+kind: Pod
+apiVersion: v1
+metadata: {{ name: writer }}
+spec:
+  nodeName: w1
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: writer
+      image: {}/busybox:2
+      command: [sh, -c, 'while :; do date >> /files/log; sleep 1; done']
+      volumeMounts: [{{ name: files, mountPath: /files }}]
+  volumes: [{{ name: files, persistentVolumeClaim: {{ claimName: files }} }}]
+",
+        registry.unwrap()
+    )
+}
+
+fn create(lab: &Lab, objects: &str) {
+    lab.ssh(
+        "cp1",
+        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{objects}END\n"),
+    );
+    lab.kubectl("wait --for=condition=Ready pod/writer --timeout=90s");
+}
+
+fn lines(lab: &Lab) -> usize {
+    on_server(lab, "wc -l < /srv/nfs/ci/default-files/log")
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+fn the_same_names(lab: &Lab) {
+    create(lab, &writer(lab));
+    let before = lines(lab);
+    lab.kubectl("delete pod/writer pvc/files");
+    lab.kubectl("delete persistentvolumes --all");
+    lab.kubectl("delete namespace nfs-provisioner");
+    lab.apply(&inventory(lab), &[]).ended(0);
+    create(lab, &writer(lab));
+    assert!(lines(lab) > before, "the new claim has another directory");
+}
+
+fn server_rebooted(lab: &Lab) {
+    let before = lines(lab);
+    lab.lab(&["vm", "reboot", SERVER]);
+    lab.ssh(
+        "w1",
+        &format!("at=$(ls -d /var/lib/kubelet/pods/*/volumes/kubernetes.io~nfs/pvc-*); for i in $(seq 90); do n=$(wc -l < $at/log); [ $n -le {before} ] || exit 0; sleep 1; done; exit 1"),
+    );
+    assert_eq!(
+        lab.kubectl("get pod writer -o jsonpath={.status.containerStatuses[0].restartCount}"),
+        "0"
+    );
+    assert_eq!(lab.apply(&inventory(lab), &[]).ended(0).changes(), 0);
+}
+
+fn wrong_path(lab: &Lab) {
+    let inventory = inventory(lab);
+    let server = inventory
+        .lines()
+        .find(|line| line.contains("roles: [nfs]"))
+        .unwrap();
+    let address = server
+        .split("address: ")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next())
+        .unwrap();
+    let wrong = inventory.replace(&format!("{server}\n"), "").replace(
+        "storage: {",
+        &format!("storage: {{ nfs: {{ server: {address}, path: /srv/nfs/wrong }},"),
+    );
+    let failed = lab.apply(&wrong, &[]).ended(4);
+    for words in ["/srv/nfs/wrong", "has no such export", "/srv/nfs/ci"] {
+        assert!(failed.stdout.contains(words), "no `{words}` in {}", failed.stdout);
+    }
+}
