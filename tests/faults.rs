@@ -46,11 +46,13 @@ fn faults_are_survived_and_explained() {
     lab.host("down", "cp1");
     lab.host("up", "cp1");
     lab.host("wait", "cp1");
-    cases.foundation(
-        "killed again and again on the way from bare hosts",
-        kills::of_a_first_apply,
-    );
-    cases.case("killed while drift is mended", kills::while_drift_is_mended);
+    let mut kills = 0;
+    cases.foundation("killed again and again on the way from bare hosts", |lab| {
+        kills = kills::of_a_first_apply(lab);
+    });
+    cases.case("killed while drift is mended, twenty times in all", |lab| {
+        kills::while_drift_is_mended(lab, kills);
+    });
     cases.case(
         "a second run is told who is at work",
         interruptions::by_a_second_run,

@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::support::lab::{Lab, say};
 use crate::support::running::Running;
 
-/// Most kills in the course of one convergence.
+/// Kills in all: those that a first apply doesn't live to see are for runs that mend drift.
 const KILLS: usize = 20;
+/// Kills of runs that mend drift, at least.
+const OF_DRIFT: usize = 4;
 /// Fewest, for a convergence that was disturbed at all: a quick machine is done before the last.
 const FEWEST: usize = 5;
 /// Shortest and longest life of a run that will be killed, in milliseconds.
@@ -19,14 +21,14 @@ const FROM_THE_START: usize = 2;
 /// Until a run begins its first step: it may have to await what the one before left at work.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Kills runs until all hosts are as they should be, and looks for what they left.
-pub(crate) fn of_a_first_apply(lab: &Lab) {
+/// Kills runs until all hosts are as they should be, and looks for what they left. Gives the number of kills.
+pub(crate) fn of_a_first_apply(lab: &Lab) -> usize {
     let inventory = lab.inventory(crate::HOSTS.len());
     let mut random = Random::from_environment();
     say(&format!("  seed {} (FAULTS_SEED repeats it)", random.0));
     let mut kills = Vec::new();
     let began = Instant::now();
-    for number in 0..KILLS {
+    for number in 0..KILLS - OF_DRIFT {
         let life = Duration::from_millis(random.between(LIFE));
         let mut run = Running::apply(lab, &format!("kill{number}"), &inventory);
         let over = number % FROM_THE_START != 0 && run.ends_before_a_step(PATIENCE) || run.ends_within(life);
@@ -48,29 +50,46 @@ pub(crate) fn of_a_first_apply(lab: &Lab) {
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
     assert_eq!(lab.unready(), [""; 0]);
     nothing_is_left(lab);
+    kills.len()
 }
 
-/// Kills a few runs that mend drift.
-pub(crate) fn while_drift_is_mended(lab: &Lab) {
+/// Kills runs that mend drift, until there were twenty kills in all.
+pub(crate) fn while_drift_is_mended(lab: &Lab, before: usize) {
     let inventory = lab.inventory(crate::HOSTS.len());
     let mut random = Random::from_environment();
-    for host in crate::HOSTS {
-        lab.ssh(
-            host,
-            "rm /etc/sysctl.d/99-zz-ci-bootstrap.conf; systemctl disable -q kubelet; \
-             echo '# drift' >> /etc/containerd/config.toml; hostname drifted",
-        );
-    }
-    for number in 0..4 {
+    let mut kills = before;
+    drift(lab);
+    // A run may be done before it is killed, but hardly each second one.
+    for number in 0..2 * KILLS {
+        if kills == KILLS {
+            break;
+        }
         let mut run = Running::apply(lab, &format!("drift{number}"), &inventory);
-        run.ends_within(Duration::from_millis(random.between((400, 3000))));
+        let over = run.ends_within(Duration::from_millis(random.between((200, 3000))));
         run.signal("KILL");
-        assert_eq!(failures(&run.events()), [""; 0]);
-        run.end();
+        assert_eq!(failures(&run.events()), [""; 0], "after {kills} kills");
+        let ran = run.end();
+        if over {
+            ran.ended(0);
+            drift(lab);
+        } else {
+            kills += 1;
+        }
     }
+    assert_eq!(kills, KILLS);
     lab.apply(&inventory, &[]).ended(0);
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
     nothing_is_left(lab);
+}
+
+fn drift(lab: &Lab) {
+    for host in crate::HOSTS {
+        lab.ssh(
+            host,
+            "rm -f /etc/sysctl.d/99-zz-ci-bootstrap.conf; systemctl disable -q kubelet; \
+             echo '# drift' >> /etc/containerd/config.toml; hostname drifted",
+        );
+    }
 }
 
 /// No half-written file, configuration, token, script or lock.
