@@ -45,7 +45,9 @@ selinux() { # the policy under RHEL's name of it, and every file labelled, as an
 
 machine() { # a machine needs none of the container hosts' crutches, and configures its own network
   if [ -e "$root/sbin/mount.nfs" ]; then
-    rm "$root/sbin/mount.nfs"; chroot "$root" dpkg-divert --quiet --local --rename --remove /sbin/mount.nfs
+    rm "$root/sbin/mount.nfs"
+    # Only where the package's own had been put aside.
+    [ "$kind" != "$LAB_SUITE" ] || chroot "$root" dpkg-divert --quiet --local --rename --remove /sbin/mount.nfs
   fi
   chroot "$root" systemctl -q disable lab-boot
   rm -rf "$root"/usr/local/sbin/lab-boot "$root"/etc/systemd/system/lab-boot.service "$root"/etc/systemd/system/chronyd.service.d \
