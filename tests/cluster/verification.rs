@@ -62,6 +62,8 @@ pub(crate) fn of_a_cluster_that_is_broken(lab: &Lab) {
         .find_map(|line| line.trim().strip_prefix("imageRepository: "))
         .unwrap();
     lab.kubectl("-n kube-system scale deployment coredns --replicas=0");
+    // Until its last pod is gone, it answers: kube-proxy sends on to pods that are ending where there are no others.
+    lab.kubectl("-n kube-system wait --for=delete pod -l k8s-app=kube-dns --timeout=60s");
     lab.ssh("w2", "mv /etc/containerd/certs.d /etc/containerd/certs.gone");
     let verified = verify(lab);
     let shown = lab.run(&["verify", "--plain"], &inventory);
