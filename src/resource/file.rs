@@ -98,10 +98,9 @@ impl Resource for File {
     }
 
     fn action(&self, _seen: &Seen, _known: &Known) -> Action {
-        let directory = self.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-        let write = sh::write_file(&self.path, &self.content, &self.mode, &self.owner);
+        let write = sh::write_file_and_directory(&self.path, &self.content, &self.mode, &self.owner);
         let then = self.then.as_deref().unwrap_or("");
-        Action::quick(format!("mkdir -p {}\n{write}{then}\n", sh::quote(directory)))
+        Action::quick(format!("{write}{then}\n"))
     }
 
     fn touches(&self) -> Vec<Topic> {

@@ -92,9 +92,7 @@ impl Resource for Json {
         let (mode, owner) = state.map_or(("0644".to_owned(), "root:root".to_owned()), |state| {
             (state.mode, state.owner)
         });
-        let directory = self.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
-        let write = sh::write_file(&self.path, &new, &mode, &owner);
-        Action::quick(format!("mkdir -p {}\n{write}", sh::quote(directory)))
+        Action::quick(sh::write_file_and_directory(&self.path, &new, &mode, &owner))
     }
 
     fn touches(&self) -> Vec<Topic> {

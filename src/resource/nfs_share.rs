@@ -61,8 +61,8 @@ impl Resource for NfsShare {
             sh::quote(&self.options()),
             sh::quote(&self.node),
         );
-        let note = sh::write_file(NOTE, &self.note(), "0644", "root:root");
-        let script = format!("{head}{TRY}mkdir -p /var/lib/ci-bootstrap\n{note}");
+        let note = sh::write_file_and_directory(NOTE, &self.note(), "0644", "root:root");
+        let script = format!("{head}{TRY}{note}");
         Action::quick(script).within(Duration::from_secs(480))
     }
 

@@ -37,6 +37,16 @@ pub fn write_file(path: &str, text: &str, mode: &str, owner: &str) -> String {
     )
 }
 
+/// As [`write_file`], with the file's directory made when it is missing.
+pub fn write_file_and_directory(path: &str, text: &str, mode: &str, owner: &str) -> String {
+    let directory = path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+    format!(
+        "mkdir -p {}\n{}",
+        quote(directory),
+        write_file(path, text, mode, owner)
+    )
+}
+
 /// A here-document delimiter that no line of the text equals.
 fn delimiter(text: &str) -> String {
     let mut end = "CI_BOOTSTRAP_EOF".to_owned();
