@@ -9,6 +9,7 @@ use super::check::Check;
 use super::{HostName, SshAccess, code, name, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Role};
+use crate::yaml::{Entries, Spanned};
 
 /// What a host is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ pub(super) fn check(
         check.report(Diagnostic::error(&code::RESERVED_NAME, title).at(written.name.span, ""));
     }
     let address = check.parse(&written.address, &code::BAD_ADDRESS, "IP address", address);
-    let labels = labels(written, check);
+    let labels = labels(&written.labels, own_label, check);
     let taints = check.parse_all(&written.taints, &code::BAD_TAINT, "taint", taint);
     let roles = roles(written, check);
     let labelled = written
@@ -128,14 +129,18 @@ fn roles(written: &inventory::Host, check: &mut Check<'_>) -> Roles {
     roles
 }
 
-fn labels(written: &inventory::Host, check: &mut Check<'_>) -> Option<BTreeMap<String, String>> {
+/// Labels of a node, or those by which nodes are chosen; `allowed` is what keys must keep to besides their form.
+pub(super) fn labels(
+    written: &Entries<Spanned<String>>,
+    allowed: fn(&str) -> Result<(), String>,
+    check: &mut Check<'_>,
+) -> Option<BTreeMap<String, String>> {
     let labels: Vec<_> = written
-        .labels
         .iter()
         .map(|(key, value)| {
             let owned = |text: &str| text.to_owned();
             let key = check.parse(key, &code::BAD_LABEL, "label", |text| {
-                own_label(text)?;
+                allowed(text)?;
                 name::qualified(text).map(|()| owned(text))
             });
             let value = check.parse(value, &code::BAD_LABEL, "value of a label", |text| {

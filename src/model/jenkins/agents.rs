@@ -9,7 +9,7 @@ use super::{Resources, names, resources, volume};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, AgentKind};
 use crate::model::check::Check;
-use crate::model::{code, duration, form, name};
+use crate::model::{code, duration, form, host, name};
 use crate::yaml::Spanned;
 
 /// Pods in which builds run.
@@ -163,7 +163,7 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
     let account = written.service_account.as_ref();
     let account = check.parse_some(account, &code::BAD_NAME, "ServiceAccount", name::domain);
     let resources = resources::check(&written.resources, check);
-    let node_selector = node_selector(written, check);
+    let node_selector = host::labels(&written.node_selector, |_| Ok(()), check);
     let tolerations: Vec<_> = written
         .tolerations
         .iter()
@@ -246,27 +246,6 @@ fn source(
             None
         }
     }
-}
-
-fn node_selector(
-    written: &inventory::AgentTemplate,
-    check: &mut Check<'_>,
-) -> Option<BTreeMap<String, String>> {
-    let owned = |text: &str| text.to_owned();
-    let labels: Vec<_> = written
-        .node_selector
-        .iter()
-        .map(|(key, value)| {
-            let key = check.parse(key, &code::BAD_LABEL, "label", |text| {
-                name::qualified(text).map(|()| owned(text))
-            });
-            let value = check.parse(value, &code::BAD_LABEL, "value of a label", |text| {
-                name::label_value(text).map(|()| owned(text))
-            });
-            Some((key?, value?))
-        })
-        .collect();
-    labels.into_iter().collect()
 }
 
 fn toleration(written: &inventory::Toleration, check: &mut Check<'_>) -> Option<Toleration> {
