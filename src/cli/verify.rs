@@ -8,7 +8,7 @@ use super::session;
 use super::{Exit, Failure, OrExit};
 use crate::secret::Secrets;
 
-/// Try out what was set up: nodes, cluster DNS, registries
+/// Try out what was set up: nodes, cluster DNS, registries, storage, a build
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
