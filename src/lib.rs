@@ -9,6 +9,7 @@ pub mod cluster_resource;
 pub mod diagnostic;
 pub mod event;
 pub mod fleet;
+pub mod harbor;
 pub mod inventory;
 pub mod jenkins;
 pub mod model;

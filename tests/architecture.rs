@@ -16,12 +16,13 @@ const MODULES: &[(&str, &[&str])] = &[
     ("template", &["secret", "yaml"]),
     ("inventory", &["diagnostic", "secret", "yaml"]),
     ("model", &["diagnostic", "inventory", "secret", "yaml"]),
+    ("harbor", &["transport"]),
     ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
     ("cluster_api", &["model", "transport", "yaml"]),
     (
         "cluster_resource",
-        &["cluster_api", "jenkins", "model", "resource", "yaml"],
+        &["cluster_api", "harbor", "jenkins", "model", "resource", "yaml"],
     ),
     (
         "plan",

@@ -25,6 +25,7 @@ pub struct Api {
     server: Arc<str>,
     version: Arc<str>,
     services: HttpClient,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) kinds: Arc<Kinds>,
 }
 
@@ -45,7 +46,8 @@ impl Api {
             client: client(&config, Arc::clone(&transport)).map_err(|e| ApiError::from_kube(&e, &server))?,
             server,
             version: "".into(),
-            services: HttpClient::new(transport),
+            services: HttpClient::new(Arc::clone(&transport)),
+            transport,
             kinds: Arc::default(),
         };
         let version = api.json(Call::get("/version")).await?;

@@ -81,6 +81,14 @@ pub enum ApiError {
         /// The port's name.
         port: String,
     },
+    /// Authorities that no connection can be checked with.
+    #[error("the CA of {server} can't be used: {reason}")]
+    Authority {
+        /// The server.
+        server: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The machine gives no random numbers.
     #[error("no random numbers for a token: {0}")]
     Random(String),

@@ -13,6 +13,7 @@ mod configuration;
 mod covers;
 mod diff;
 mod error;
+mod https;
 mod kinds;
 mod made_up;
 mod node;

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::cluster_api::{Api, ApiError, CalicoError, ReleaseError, RolloutError};
+use crate::harbor::HarborError;
 use crate::jenkins::{DiffError, JenkinsError};
 use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
@@ -14,6 +15,7 @@ use crate::resource::Verdict;
 mod calico;
 mod csi_driver;
 mod generated_secret;
+mod harbor_robot;
 mod jenkins;
 mod kube_proxy;
 mod manifest;
@@ -46,6 +48,9 @@ pub enum Error {
     /// Jenkins refused or could not be asked.
     #[error(transparent)]
     Jenkins(#[from] JenkinsError),
+    /// Harbor refused or could not be asked.
+    #[error(transparent)]
+    Harbor(#[from] HarborError),
     /// A job of Jenkins that can't be compared.
     #[error(transparent)]
     Job(#[from] DiffError),
@@ -112,11 +117,12 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "calico",
     "clusterSettings",
     "csiDriver",
     "generatedSecret",
+    "harborRobot",
     "jenkinsConfiguration",
     "jenkinsJobs",
     "jenkinsPlugins",
@@ -155,6 +161,7 @@ pub fn resource(
         "calico" => Box::new(calico::Calico::of(cluster)),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
+        "harborRobot" => Box::new(harbor_robot::HarborRobot::of(read(kind, fields)?)),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),

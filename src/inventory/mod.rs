@@ -28,7 +28,7 @@ pub use jenkins::{
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
-pub use site::{Ca, Firewall, Login, Proxy, Registry, Selinux, Time};
+pub use site::{Ca, Firewall, Harbor, Login, Proxy, Registry, Selinux, Time};
 pub use ssh::{Jump, Secret, Ssh, Sudo};
 pub use storage::{Export, Nfs, Provisioner, Storage, StorageClass};
 

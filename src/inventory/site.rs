@@ -27,6 +27,28 @@ pub struct Registry {
     /// An image in it that `verify` pulls on every node. Without it: one that the cluster is made of, where the registry has it.
     #[schemars(example = &"harbor.ci.example/ci/base:1.0")]
     pub image: Option<Spanned<String>>,
+    /// For a Harbor of version 2.2 or later: the project and the robot account of `credentials` are made in it where they are missing.
+    pub harbor: Option<Harbor>,
+}
+
+impl Registry {
+    /// Every secret that it names.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<Secret>> {
+        let admin = self.harbor.as_ref().map(|harbor| &harbor.admin);
+        let logins = self.credentials.iter().chain(admin);
+        logins.map(|login| &login.password)
+    }
+}
+
+/// A project of Harbor and its robot account, which is the login under `credentials`: `robot$PROJECT+NAME`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Harbor {
+    /// The project. A missing one is made, for its members only; one that is there stays as it is.
+    #[schemars(example = &"ci")]
+    pub project: Spanned<String>,
+    /// Who makes both. This login stays with this program: no host and no pod gets to know it.
+    pub admin: Login,
 }
 
 /// A user and a password.

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, Jenkins};
+use super::{Inventory, Jenkins, Registry};
 use crate::diagnostic::Span;
 use crate::secret::SecretRef;
 use crate::yaml::Spanned;
@@ -111,8 +111,10 @@ pub(super) fn plain_secrets(inventory: &Inventory) -> Vec<Span> {
             .chain(sudo)
     });
     let jenkins = inventory.jenkins.iter().flat_map(Jenkins::secrets);
+    let registries = inventory.registries.iter().flat_map(Registry::secrets);
     secrets
         .chain(jenkins)
+        .chain(registries)
         .filter(|secret| secret.value == Secret::PlainText)
         .map(|secret| secret.span)
         .collect()

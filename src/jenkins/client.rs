@@ -3,18 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Method, Request};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::error::JenkinsError;
 use super::{boot, page};
-use crate::transport::{Answer, Http, HttpError};
+use crate::transport::{Answer, Http, HttpError, basic_auth};
 
 /// Longest time that one answer may take. A reload with many plugins takes seconds.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -61,15 +59,10 @@ impl fmt::Debug for Jenkins {
 impl Jenkins {
     /// Asks nothing yet. `password` may be an API token as well.
     pub fn new(http: Http, user: &str, password: &SecretString) -> Self {
-        let pair = BASE64.encode(format!("{user}:{}", password.expose_secret()));
-        // Base64 has no character that a header may not have.
-        let mut authorization =
-            HeaderValue::try_from(format!("Basic {pair}")).unwrap_or_else(|_| HeaderValue::from_static(""));
-        authorization.set_sensitive(true);
         Self {
             http,
             user: user.to_owned(),
-            authorization,
+            authorization: basic_auth(user, password),
             session: Mutex::default(),
         }
     }

@@ -71,11 +71,7 @@ pub struct Cluster {
 impl Cluster {
     /// The secrets that playbooks and templates need. Those of logins are not among them.
     pub fn secrets(&self) -> Vec<&SecretRef> {
-        let registries = self
-            .registries
-            .iter()
-            .filter_map(|registry| registry.credentials.as_ref());
-        let registries = registries.map(|login| &login.password);
+        let registries = self.registries.iter().flat_map(Registry::secrets);
         let jenkins = self.jenkins.iter().flat_map(Jenkins::secrets);
         registries.chain(jenkins).collect()
     }

@@ -52,6 +52,7 @@ crate::diagnostic::codes! { "inventory";
     CSI_MANIFESTS "csi-manifests" "csi-driver-nfs is installed from release manifests with their checksums, and nothing else is"
     DUPLICATE_REGISTRY "duplicate-registry" "a registry is described once"
     INSECURE_WITH_CA "insecure-with-ca" "a registry is checked against its CA, or not checked at all"
+    HARBOR_ROBOT "harbor-robot" "where a project of Harbor is made, the registry's login is a robot account of it"
     BAD_IMAGE "bad-image" "images must be named in full, with their registry and a tag or digest"
     BAD_QUANTITY "bad-quantity" "amounts must be written as Kubernetes writes them"
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"

@@ -12,6 +12,7 @@ mod components;
 mod duration;
 mod endpoint;
 mod form;
+mod harbor;
 mod host;
 mod hosts;
 mod jenkins;
@@ -34,6 +35,7 @@ pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use endpoint::Endpoint;
+pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
     AgentTemplate, Agents, Cache, Credential, CredentialSecret, Jenkins, Job, Mount, Plugin, Plugins,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::check::Check;
-use super::{Host, Networks, code, endpoint, form, ssh};
+use super::{Harbor, Host, Networks, code, endpoint, form, harbor, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::secret::SecretRef;
@@ -25,6 +25,17 @@ pub struct Registry {
     pub credentials: Option<Login>,
     /// An image in it to try it with.
     pub image: Option<String>,
+    /// What is made in it, where it is a Harbor.
+    pub harbor: Option<Harbor>,
+}
+
+impl Registry {
+    /// The secrets that it needs.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let admin = self.harbor.as_ref().map(|harbor| &harbor.admin);
+        let logins = self.credentials.iter().chain(admin);
+        logins.map(|login| &login.password)
+    }
 }
 
 /// A user and a password.
@@ -106,9 +117,11 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
         None => Some(None),
     };
     let image = image(written, check);
+    let harbor = harbor::check(written, check);
     Some(Registry {
         credentials: credentials?,
         image: image?,
+        harbor: harbor?,
         name: name?,
         mirrors: mirrors?,
         ca: match ca {
@@ -119,7 +132,7 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
     })
 }
 
-fn login(written: &inventory::Login, check: &mut Check<'_>) -> Option<Login> {
+pub(super) fn login(written: &inventory::Login, check: &mut Check<'_>) -> Option<Login> {
     let username = check.parse(&written.username, &code::BAD_WORD, "login name", form::login_name);
     let password = ssh::reference(&written.password, check);
     Some(Login {

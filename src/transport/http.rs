@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt as _, Limited};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connect;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::TokioExecutor;
 
 use super::{Connector, Transport, TransportError};
@@ -40,14 +42,31 @@ pub struct Answer {
     pub body: String,
 }
 
+/// Sends a request with its full URL and reads the answer.
+type Exchange = dyn Fn(Request<String>) -> BoxFuture<'static, Result<Answer, HttpError>> + Send + Sync;
+
 /// Connections through one host, kept open for the next request. Clones share them.
 #[derive(Clone)]
-pub struct HttpClient(Client<Connector, String>);
+pub struct HttpClient(Arc<Exchange>);
 
 impl HttpClient {
-    /// A client without connections yet.
+    /// A client without connections yet, and without TLS.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self(Client::builder(TokioExecutor::new()).build(Connector::new(transport)))
+        Self::over(Connector::new(transport))
+    }
+
+    /// The same with connections of another kind, such as those with TLS.
+    pub(crate) fn over(connector: impl Connect + Clone + Send + Sync + 'static) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build::<_, String>(connector);
+        Self(Arc::new(move |request| Box::pin(read(client.request(request)))))
+    }
+
+    /// The server with this URL, which has no path.
+    pub(crate) fn site(&self, base: String) -> Http {
+        Http {
+            client: self.clone(),
+            base,
+        }
     }
 
     /// The server at `address:port`, as seen from the host.
@@ -58,10 +77,7 @@ impl HttpClient {
         } else {
             format!("http://{address}:{port}")
         };
-        Http {
-            client: self.clone(),
-            base,
-        }
+        self.site(base)
     }
 }
 
@@ -92,22 +108,21 @@ impl Http {
         *request.uri_mut() = uri
             .parse::<Uri>()
             .map_err(|error| HttpError::Broken(format!("{uri} is no URL: {error}")))?;
-        tokio::time::timeout(limit, self.exchange(request))
+        tokio::time::timeout(limit, (self.client.0)(request))
             .await
             .unwrap_or(Err(HttpError::Timeout(limit)))
     }
+}
 
-    async fn exchange(&self, request: Request<String>) -> Result<Answer, HttpError> {
-        let answer = self.client.0.request(request).await;
-        let (head, body) = answer.map_err(|error| cause(&error))?.into_parts();
-        let body = Limited::new(body, LONGEST).collect().await;
-        let body = body.map_err(|error| cause(&*error))?.to_bytes();
-        Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        })
-    }
+async fn read(answer: ResponseFuture) -> Result<Answer, HttpError> {
+    let (head, body) = answer.await.map_err(|error| cause(&error))?.into_parts();
+    let body = Limited::new(body, LONGEST).collect().await;
+    let body = body.map_err(|error| cause(&*error))?.to_bytes();
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 /// The transport's own error where there is one; else the innermost cause, since the outer ones only say that it failed.

@@ -9,11 +9,13 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+mod basic_auth;
 mod connector;
 pub mod direct;
 mod http;
 pub mod memory;
 
+pub use basic_auth::basic_auth;
 pub(crate) use connector::Connector;
 pub use http::{Answer, Http, HttpClient, HttpError};
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# registries.sh   Two more registries with the lab's images: one that asks for a login, and one whose certificate has expired.
+# registries.sh   More registries with the lab's images: one that asks for a login, one whose certificate has expired, and a stand-in for Harbor.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$LAB_HERE/serve.sh"
@@ -28,3 +28,6 @@ configuration 5002 expired > "$RUN/registry-expired.yml"
 for name in login:5001 expired:5002; do
   serve "registry-${name%:*}" "https://$GATEWAY:${name#*:}/" env OTEL_TRACES_EXPORTER=none "$BIN/registry" serve "$RUN/registry-${name%:*}.yml"
 done
+# It hands on what logins may do to the lab's own registry, into which one can push.
+serve harbor "https://$GATEWAY:5003/" env HARBOR_ADMIN_PASSWORD=Lab-harbor-1 "$BIN/harbor-standin" --listen "$GATEWAY:5003" \
+  --certificate "$RUN/pki/tls.crt" --key "$RUN/pki/tls.key" --registry "https://$REGISTRY"

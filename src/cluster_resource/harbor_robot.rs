@@ -1,0 +1,92 @@
+//! A project of Harbor, and the robot account with which hosts and pods pull from it and push to it.
+
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{ClusterResource, Error, Say};
+use crate::cluster_api::Api;
+use crate::harbor::{Account, Harbor};
+use crate::resource::{Change, Verdict};
+
+/// What a playbook gives.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields {
+    /// The registry as in image names.
+    registry: String,
+    /// Authorities by which its certificate is checked, in PEM form.
+    ca: Option<String>,
+    insecure: bool,
+    admin: Login,
+    project: String,
+    /// The robot account's name within the project.
+    robot: String,
+    /// With which it shall log in.
+    login: Login,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    username: String,
+    password: String,
+}
+
+/// A robot account of a Harbor.
+#[derive(Debug)]
+pub(super) struct HarborRobot {
+    registry: String,
+    ca: Option<String>,
+    insecure: bool,
+    admin: (String, SecretString),
+    account: Account,
+}
+
+impl HarborRobot {
+    pub(super) fn of(fields: Fields) -> Self {
+        Self {
+            registry: fields.registry,
+            ca: fields.ca,
+            insecure: fields.insecure,
+            admin: (fields.admin.username, fields.admin.password.into()),
+            account: Account {
+                project: fields.project,
+                robot: fields.robot,
+                username: fields.login.username,
+                password: fields.login.password.into(),
+            },
+        }
+    }
+
+    fn harbor(&self, api: &Api) -> Result<Harbor, Error> {
+        let http = api.https(&self.registry, self.ca.as_deref(), self.insecure)?;
+        let (user, password) = &self.admin;
+        Ok(Harbor::new(http, user, password))
+    }
+}
+
+impl ClusterResource for HarborRobot {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let missing = self.account.missing(&self.harbor(api)?).await?;
+            if missing.is_empty() {
+                return Ok(Verdict::InSync);
+            }
+            let change = Change::new(format!("set up {} in {}", self.account.username, self.registry));
+            let detail = missing.into_iter().map(|missing| self.account.line(missing));
+            Ok(Verdict::Differs(change.with_detail(detail.collect())))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let harbor = self.harbor(api)?;
+            for missing in self.account.missing(&harbor).await? {
+                self.account.make(&harbor, missing).await?;
+                say(self.account.line(missing));
+            }
+            Ok(())
+        })
+    }
+}

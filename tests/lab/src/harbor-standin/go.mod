@@ -1,0 +1,3 @@
+module lab/harbor-standin
+
+go 1.26.0
