@@ -21,6 +21,8 @@ const HOSTS: [&str; 2] = ["cp1", "w1"];
 /// The login of the lab's second registry (tests/lab/registries.sh).
 const USER: &str = "ci";
 const PASSWORD: &str = "lab-registry-password";
+/// What the robot account of the stand-in for Harbor gets.
+const ROBOT_PASSWORD: &str = "Robot-secret-1";
 /// Where the inventory finds the password.
 const VARIABLE: &str = "LAB_REGISTRY_PASSWORD";
 
@@ -41,6 +43,7 @@ fn nodes_pull_with_logins() {
     cases.case("an expired certificate", expired_certificate);
     cases.case("an image that is not there", missing_image);
     cases.case("Docker's configuration is merged", beside_docker);
+    cases.case("a project and a robot account in Harbor", robot_account);
     cases.end();
 }
 
@@ -179,7 +182,10 @@ fn pulls_with_a_login(lab: &Lab) {
     }
     assert_hidden(&applied.stdout, "the events");
     let log = fs_err::read_to_string(log).unwrap();
-    assert!(log.contains("Authorization"), "a log without the scripts");
+    assert!(
+        log.contains("hosts.toml.ci-bootstrap"),
+        "a log without the scripts"
+    );
     assert_hidden(&log, "the debug log");
     for host in HOSTS {
         let modes = lab.ssh(
@@ -254,4 +260,65 @@ fn beside_docker(lab: &Lab) {
     );
     assert!(!lab.try_ssh("cp1", "test -e /etc/docker").status.success());
     assert_eq!(apply(lab, &inventory, PASSWORD).ended(0).changes(), 0);
+}
+
+/// The inventory with the stand-in for Harbor (tests/lab/registries.sh), whose administrator is said to have this password.
+fn with_harbor(lab: &Lab, password: &str) -> String {
+    let text = lab.inventory(HOSTS.len());
+    let (before, after) = text.split_once("firewall:").unwrap();
+    let entry = format!(
+        "  - name: \"{}\"\n    credentials: {{ username: robot$ci+builder, password: {{ command: [echo, {ROBOT_PASSWORD}] }} }}\n    \
+         harbor: {{ project: ci, admin: {{ username: admin, password: {{ command: [echo, {password}] }} }} }}\n    {}\n",
+        registry(lab, 5003),
+        ca(lab).trim_start_matches(", ")
+    );
+    format!("{before}{entry}firewall:{after}")
+}
+
+/// The status with which Harbor answers the robot account's login.
+fn robot_logs_in(lab: &Lab) -> String {
+    let (login, url) = (
+        format!("robot$ci+builder:{ROBOT_PASSWORD}"),
+        format!("https://{}/v2/", registry(lab, 5003)),
+    );
+    let arguments = [
+        "run",
+        "curl",
+        "-sk",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "-u",
+        &login,
+        &url,
+    ];
+    lab.lab(&arguments)
+}
+
+fn robot_account(lab: &Lab) {
+    let inventory = with_harbor(lab, "Lab-harbor-1");
+    let plan = run(lab, &["plan", "--plain", "-vv"], &inventory, PASSWORD).ended(0);
+    assert!(
+        plan.stdout.contains("+project ci") && plan.stdout.contains("+robot account robot$ci+builder"),
+        "{}",
+        plan.stdout
+    );
+    assert_eq!(robot_logs_in(lab), "401", "the plan made it");
+    let applied = apply(lab, &inventory, PASSWORD).ended(0);
+    assert_eq!(robot_logs_in(lab), "200");
+    for text in [&plan.stdout, &applied.stdout] {
+        assert!(
+            !text.contains(ROBOT_PASSWORD) && !text.contains("Lab-harbor-1"),
+            "{text}"
+        );
+    }
+    assert_eq!(apply(lab, &inventory, PASSWORD).ended(0).changes(), 0);
+    let refused = apply(lab, &with_harbor(lab, "wrong"), PASSWORD);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stdout.contains("does not accept the password of `admin`"),
+        "{}",
+        refused.stdout
+    );
 }
