@@ -1,77 +1,148 @@
 //! Settings that a cluster is founded with and keeps: an inventory that says otherwise is refused, not obeyed in part.
 
 use futures::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ClusterResource, Error, Say};
 use crate::cluster_api::{Api, Configuration};
 use crate::model::Cluster;
 use crate::resource::Verdict;
 
+/// What helps where kubeadm's own configuration differs.
+const FOUNDED: &str = "these are settled when a cluster is founded: put the cluster's values back into the inventory, or found another cluster";
+/// What helps where kubelet's differs.
+const KUBELET: &str = "kubelet gets these when its host joins: put the cluster's values back into the inventory, or change them by `kubectl -n \
+kube-system edit configmap kubelet-config` and, on each node, `kubeadm upgrade node phase kubelet-config && systemctl restart kubelet`";
+
 /// What kubeadm wrote down when it founded the cluster, against the inventory.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// The inventory's name for it, its path in kubeadm's configuration, the wanted value.
-    wanted: Vec<(&'static str, &'static str, String)>,
+    cluster: Vec<Setting>,
+    kubelet: Vec<Setting>,
+}
+
+/// One value that is settled.
+#[derive(Debug, PartialEq, Eq)]
+struct Setting {
+    /// The inventory's name for it.
+    name: String,
+    /// Its path in the cluster's configuration, as a JSON pointer.
+    path: String,
+    wanted: Value,
+}
+
+impl Setting {
+    fn new(name: &str, path: &str, wanted: &impl ToString) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            wanted: wanted.to_string().into(),
+        }
+    }
+
+    /// What differs, unless the cluster leaves the value open.
+    fn conflict(&self, live: &Value) -> Option<String> {
+        let (name, wanted, live) = (&self.name, &self.wanted, live.pointer(&self.path)?);
+        (live != wanted).then(|| {
+            format!(
+                "{name} is {} in the inventory and {} in the cluster",
+                plain(wanted),
+                plain(live)
+            )
+        })
+    }
+}
+
+/// A value as a person writes it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 impl Settings {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let networks = &cluster.networks;
-        Self {
-            wanted: vec![
-                ("cluster.name", "/clusterName", cluster.name.clone()),
-                (
-                    "cluster.endpoint",
-                    "/controlPlaneEndpoint",
-                    cluster.endpoint.to_string(),
-                ),
-                (
-                    "cluster.networks.pods",
-                    "/networking/podSubnet",
-                    networks.pods.to_string(),
-                ),
-                (
+        let kubelet = &cluster.kubelet;
+        let own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
+        let mut settings = Self {
+            cluster: vec![
+                Setting::new("cluster.name", "/clusterName", &cluster.name),
+                Setting::new("cluster.endpoint", "/controlPlaneEndpoint", &cluster.endpoint),
+                Setting::new("cluster.networks.pods", "/networking/podSubnet", &networks.pods),
+                Setting::new(
                     "cluster.networks.services",
                     "/networking/serviceSubnet",
-                    networks.services.to_string(),
+                    &networks.services,
                 ),
-                (
+                Setting::new(
                     "cluster.networks.domain",
                     "/networking/dnsDomain",
-                    networks.domain.clone(),
+                    &networks.domain,
                 ),
-                (
+                Setting::new(
                     "cluster.kubernetes",
                     "/kubernetesVersion",
-                    format!("v{}", cluster.kubernetes),
+                    &format!("v{}", cluster.kubernetes),
                 ),
             ],
-        }
+            kubelet: Vec::new(),
+        };
+        leaves("cluster.kubelet", "", &own, &mut settings.kubelet);
+        let extra = kubelet.extra_config.clone().into();
+        leaves("cluster.kubelet.extraConfig", "", &extra, &mut settings.kubelet);
+        settings
     }
+}
 
-    fn conflicts(&self, live: &Value) -> Vec<String> {
-        let differing = self.wanted.iter().filter_map(|(name, path, wanted)| {
-            let live = live.pointer(path).and_then(Value::as_str)?;
-            (live != wanted).then(|| format!("{name} is {wanted} in the inventory and {live} in the cluster"))
-        });
-        differing.collect()
+/// The single values below an object. A duration is none: kubeadm writes it down in another form than it was given.
+fn leaves(name: &str, path: &str, value: &Value, into: &mut Vec<Setting>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let step = key.replace('~', "~0").replace('/', "~1");
+                leaves(&format!("{name}.{key}"), &format!("{path}/{step}"), value, into);
+            }
+        }
+        Value::String(text) if is_duration(text) => {}
+        wanted => into.push(Setting {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            wanted: wanted.clone(),
+        }),
     }
+}
+
+/// Whether Go would read it as a duration, such as `1m30s`.
+fn is_duration(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+        && text.ends_with(['h', 'm', 's'])
+        && text.chars().all(|c| c.is_ascii_digit() || "hmsnu.".contains(c))
+}
+
+/// Differences under what helps against them; nothing where there are none.
+fn told(settings: &[Setting], live: &Value, help: &str) -> Option<String> {
+    let conflicts: Vec<_> = settings
+        .iter()
+        .filter_map(|setting| setting.conflict(live))
+        .collect();
+    (!conflicts.is_empty()).then(|| format!("{}\n{help}", conflicts.join("\n")))
 }
 
 impl ClusterResource for Settings {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(async move {
-            let live = api
-                .configuration(Configuration::Cluster)
-                .await?
-                .unwrap_or_default();
-            let conflicts = self.conflicts(&live);
-            if conflicts.is_empty() {
+            let (cluster, kubelet) = futures::try_join!(
+                api.configuration(Configuration::Cluster),
+                api.configuration(Configuration::Kubelet),
+            )?;
+            let refused = [
+                told(&self.cluster, &cluster.unwrap_or_default(), FOUNDED),
+                told(&self.kubelet, &kubelet.unwrap_or_default(), KUBELET),
+            ];
+            let refused: Vec<_> = refused.into_iter().flatten().collect();
+            if refused.is_empty() {
                 return Ok(Verdict::InSync);
             }
-            let help = "these are settled when a cluster is founded: put the cluster's values back into the inventory, or found another cluster";
-            Ok(Verdict::Refused(format!("{}\n{help}", conflicts.join("\n"))))
+            Ok(Verdict::Refused(refused.join("\n")))
         })
     }
 
@@ -84,30 +155,32 @@ impl ClusterResource for Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn tells_every_setting_that_can_not_be_changed() {
-        let settings = Settings {
-            wanted: vec![
-                ("cluster.name", "/clusterName", "ci".into()),
-                (
-                    "cluster.networks.pods",
-                    "/networking/podSubnet",
-                    "10.1.0.0/16".into(),
-                ),
-            ],
-        };
-        assert!(
-            settings
-                .conflicts(&json!({"clusterName": "ci", "networking": {"podSubnet": "10.1.0.0/16"}}))
-                .is_empty()
-        );
-        let conflicts =
-            settings.conflicts(&json!({"clusterName": "ci", "networking": {"podSubnet": "10.2.0.0/16"}}));
+        let settings = [
+            Setting::new("cluster.name", "/clusterName", &"ci"),
+            Setting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
+        ];
+        let live = |pods| json!({"clusterName": "ci", "networking": {"podSubnet": pods}});
+        assert_eq!(told(&settings, &live("10.1.0.0/16"), "help"), None);
+        let expected =
+            "cluster.networks.pods is 10.1.0.0/16 in the inventory and 10.2.0.0/16 in the cluster\nhelp";
         assert_eq!(
-            conflicts,
-            ["cluster.networks.pods is 10.1.0.0/16 in the inventory and 10.2.0.0/16 in the cluster"]
+            told(&settings, &live("10.2.0.0/16"), "help").as_deref(),
+            Some(expected)
         );
+    }
+
+    #[test]
+    fn settings_of_kubelet_are_compared_value_by_value() {
+        let wanted =
+            json!({"maxPods": 110, "evictionHard": {"memory.available": "1%"}, "imageMinimumGCAge": "90s"});
+        let mut settings = Vec::new();
+        leaves("kubelet", "", &wanted, &mut settings);
+        let live = json!({"maxPods": 110, "evictionHard": {"memory.available": "2%"}, "imageMinimumGCAge": "1m30s", "other": 1});
+        let expected = "kubelet.evictionHard.memory.available is 1% in the inventory and 2% in the cluster\n";
+        assert_eq!(told(&settings, &live, "").as_deref(), Some(expected));
+        assert_eq!(told(&settings, &wanted, ""), None);
     }
 }

@@ -67,7 +67,12 @@ impl Resource for Worker {
             .map_or_else(String::new, |ticket: &JoinTicket| {
                 kubeadm::fill(&self.join, ticket)
             });
-        let script = format!("{clear}{}", kubeadm::run("join", &join, &self.ignore));
+        // On a busy host the API server may take longer to answer than one look waits.
+        let script = format!(
+            "{clear}{}{}",
+            kubeadm::run("join", &join, &self.ignore),
+            wait_for_answer(&self.node)
+        );
         Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
     }
 
