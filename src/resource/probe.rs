@@ -140,10 +140,14 @@ impl Probe {
 
     fn render_units(&self, out: &mut String) {
         if !self.units.is_empty() {
+            // A unit that is just starting, as after a reboot, is waited for. One that starts in vain has this time to itself.
             let _ = write!(
                 out,
-                "m units\nsystemctl show --timestamp=us+utc -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,\
-                 ExecMainStartTimestamp,StateChangeTimestamp {} 2>/dev/null\n",
+                "m units\nn=0\nwhile\n\
+                 units=$(systemctl show --timestamp=us+utc -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,\
+                 ExecMainStartTimestamp,StateChangeTimestamp,Job {} 2>/dev/null)\n\
+                 case $units in *ActiveState=activating*|*Job=[1-9]*) [ $n -lt {STARTING} ] ;; *) false ;; esac\n\
+                 do n=$((n+1)); sleep 1; done\nprintf '%s\\n' \"$units\"\n",
                 sh::words(&self.units)
             );
         }
@@ -170,6 +174,9 @@ impl Probe {
         }
     }
 }
+
+/// Seconds for which a unit that is starting is waited for: kubelet tries again after ten.
+const STARTING: u32 = 15;
 
 const MARK_ESCAPE: &str = "\\036";
 
