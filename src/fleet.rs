@@ -14,6 +14,9 @@ pub type Dial =
 
 type Connected = OnceCell<Result<Arc<dyn Transport>, TransportError>>;
 
+/// How many hosts are connected to before they are asked for. More would take the processor from what they are wanted for.
+const HEAD_START: usize = 8;
+
 /// Hosts by name.
 pub struct Fleet {
     dial: Dial,
@@ -34,6 +37,15 @@ impl Fleet {
         Self {
             dial,
             hosts: names.into_iter().map(|name| (name, Connected::new())).collect(),
+        }
+    }
+
+    /// Begins to connect to the first of the hosts that are `wanted`, for whoever asks for them later. Needs a tokio runtime.
+    pub fn dial(self: &Arc<Self>, wanted: impl Fn(&str) -> bool) {
+        for name in self.hosts.keys().filter(|name| wanted(name)).take(HEAD_START) {
+            let (fleet, name) = (self.clone(), name.clone());
+            // A failure is told to whoever asks.
+            tokio::spawn(async move { fleet.host(&name).await.is_ok() });
         }
     }
 

@@ -10,6 +10,7 @@ use crate::apply::{self, Mode};
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
+use crate::plan::Plan;
 use crate::report::{self, Report};
 use crate::secret::Secrets;
 use crate::verify::Site;
@@ -60,11 +61,7 @@ impl<'a> Prepared<'a> {
 
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
     pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
-        let plan = self.args.catalog.plan(&self.cluster, &self.secrets).await;
-        let plan = plan.or_exit(Exit::Usage)?;
-        let fleet = session::fleet(&self.cluster, &self.secrets)
-            .await
-            .or_exit(Exit::Usage)?;
+        let (plan, fleet) = self.plan_and_fleet().await.or_exit(Exit::Usage)?;
         let options = session::options(&self.cluster, mode, self.args.limit.clone());
         let (events, receiver) = Events::channel();
         let stop = options.stop.clone();
@@ -90,6 +87,18 @@ impl<'a> Prepared<'a> {
             }
         }
         Ok(shown.await?)
+    }
+
+    /// The plan, and connections that are being made meanwhile: a log-in takes longer than the plan.
+    async fn plan_and_fleet(&self) -> anyhow::Result<(Plan, Arc<Fleet>)> {
+        let catalog = &self.args.catalog;
+        let known = self.secrets.all(self.cluster.secrets()).await?;
+        let fleet = session::fleet(&self.cluster, &self.secrets).await?;
+        // A user's own playbooks and templates may be wrong, and wrong input never reaches a host.
+        if catalog.is_built_in() {
+            fleet.dial(|name| self.args.limit.is_empty() || self.args.limit.iter().any(|host| host == name));
+        }
+        Ok((catalog.plan(&self.cluster, known)?, fleet))
     }
 
     /// Tries out what the run has changed, within its limit.

@@ -12,7 +12,7 @@ use crate::apply::{self, Mode, Options};
 use crate::fleet::Fleet;
 use crate::model::{Cluster, SshAccess, Sudo};
 use crate::plan::{Catalog, Plan};
-use crate::secret::Secrets;
+use crate::secret::{Known, Secrets};
 use crate::template::Templates;
 use crate::transport::Transport;
 use crate::{plan, playbook, ssh};
@@ -29,9 +29,13 @@ pub(super) struct CatalogArgs {
 }
 
 impl CatalogArgs {
+    /// Whether nothing of the user's own goes into the plan.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.playbooks.is_none() && self.templates.is_none()
+    }
+
     /// The plan for a cluster, with the secrets that it holds.
-    pub(super) async fn plan(&self, cluster: &Cluster, secrets: &Secrets) -> Result<Plan> {
-        let known = secrets.all(cluster.secrets()).await?;
+    pub(super) fn plan(&self, cluster: &Cluster, known: Known) -> Result<Plan> {
         let templates = Templates::load(self.templates.as_deref()).context("cannot use the templates")?;
         let templates = templates.knowing(known);
         let playbooks = playbook::load(self.playbooks.as_deref()).context("cannot use the playbooks")?;

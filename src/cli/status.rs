@@ -88,8 +88,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cluster = super::load(&args.file)?.cluster;
     let status = block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);
-        let plan = args.catalog.plan(&cluster, &secrets).await;
-        let plan = plan.or_exit(Exit::Usage)?;
+        let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
+        let plan = args.catalog.plan(&cluster, known).or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let (drift, certificates, (api, jenkins)) = futures::join!(
             drift(plan, &fleet, &cluster),
