@@ -5,6 +5,8 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
+import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 WORK = REPOSITORY / "target" / "bench"
@@ -36,6 +38,24 @@ def hosts(count, kind="bookworm"):
         yield
     finally:
         lab("down")
+
+
+def quiet(limit=180):
+    """Waits until the machine is idle: hosts that have just booted are still busy with themselves. At most `limit` seconds."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        before = cpu_times()
+        time.sleep(3)
+        idle, total = (after - earlier for after, earlier in zip(cpu_times(), before))
+        if idle > 0.85 * total:
+            return
+    print("the machine did not come to rest: take these figures with care", file=sys.stderr)
+
+
+def cpu_times():
+    """Idle and all time of the processors, in ticks since the boot."""
+    ticks = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 @contextlib.contextmanager
