@@ -77,8 +77,9 @@ leave() { ! mountpoint -q "$dir" || timeout 20 umount "$dir" || umount -l "$dir"
 trap leave EXIT
 explain() {
   case "$said" in
-    *"denied"*) echo "help: the server does not export it to this node: add the node's address to the export" ;;
-    *"No such file"*|*"not exported"*) echo "help: the server has no such export; it says that it exports:"; timeout 10 showmount -e "$server" 2>&1 || true ;;
+    # NFSv3 says the same of a path that is not there as of one that is for others.
+    *"denied"*|*"No such file"*|*"not exported"*)
+      echo "help: the server has no such export, or not for this node; it says that it exports:"; timeout 10 showmount -e "$server" 2>&1 || true ;;
     *"timed out"*|*"refused"*|*"oute to host"*|*"unreachable"*) echo "help: $server can't be reached from this node: is it on, and does its firewall let NFS (port 2049/tcp) through?" ;;
     "") echo "help: $server does not answer: is it on, and does its firewall let NFS (port 2049/tcp) through?" ;;
     *) echo "help: try the same command on this node by hand" ;;
