@@ -1,6 +1,9 @@
 //! Plugins that must be there and work.
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use super::{JenkinsPlace, if_up};
 use crate::cluster_api::Api;
@@ -9,6 +12,9 @@ use crate::jenkins::broken_plugins;
 use crate::model;
 use crate::resource::{Change, Verdict};
 
+/// How long a controller whose pod is ready may not be reached, and how often is tried.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_secs(1);
 /// Lines of the controller's log among which it tells why a plugin does not load.
 const LINES: usize = 5000;
 /// Most of them that are shown.
@@ -33,6 +39,21 @@ impl Plugins {
     async fn problems(&self, api: &Api) -> Result<Vec<String>, Error> {
         let found = self.place.client(api).await?.plugins().await?;
         Ok(broken_plugins(self.names.iter().map(String::as_str), &found))
+    }
+
+    /// The problems, once Jenkins answers: its pod is ready before the way to it is there on every node.
+    async fn problems_when_up(&self, api: &Api) -> Result<Vec<String>, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.problems(api).await;
+            if Instant::now() >= deadline {
+                return answer;
+            }
+            if let Some(problems) = if_up(answer)? {
+                return Ok(problems);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// What Jenkins said about plugins when it started.
@@ -65,7 +86,7 @@ impl ClusterResource for Plugins {
     fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             // What Jenkins did not load when it started it does not load later.
-            let mut problems = self.problems(api).await?;
+            let mut problems = self.problems_when_up(api).await?;
             if problems.is_empty() {
                 return Ok(());
             }
