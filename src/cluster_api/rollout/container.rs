@@ -74,7 +74,11 @@ fn trouble(status: &Value, init: bool) -> Option<Trouble> {
         container: status["name"].as_str().unwrap_or_default().to_owned(),
         init,
         hint: hint(&problem),
-        patience: patience(reason, &problem, restarts),
+        patience: if ended_for_good(state, detail, last) {
+            Some(Duration::ZERO)
+        } else {
+            patience(reason, &problem, restarts)
+        },
         stopped: state != "running",
         log: match state.as_str() {
             "waiting" if last.is_object() => LogOf::RunBefore,
@@ -108,6 +112,9 @@ fn ending(terminated: &Value) -> String {
     }
 }
 
+/// What a program ends with that finds its settings wrong: `EX_CONFIG` of `sysexits.h`.
+const WRONG_SETTINGS: i64 = 78;
+
 /// Refusals of a registry that the next attempt will hear again.
 const REFUSALS: [&str; 8] = [
     "not found",
@@ -119,6 +126,12 @@ const REFUSALS: [&str; 8] = [
     "manifest unknown",
     "InvalidImageName",
 ];
+
+/// Whether it does not run, and ended by saying that its settings are wrong: another start would end the same.
+fn ended_for_good(state: &str, detail: &Value, last: &Value) -> bool {
+    let ended = if state == "waiting" { last } else { detail };
+    ended["exitCode"] == WRONG_SETTINGS
+}
 
 fn patience(reason: &str, problem: &str, restarts: i64) -> Option<Duration> {
     match reason {
@@ -177,6 +190,22 @@ mod tests {
         let found = one("containerStatuses", &status).map(|t| (t.problem, t.patience.is_some(), t.log));
         let text = "CrashLoopBackOff: back-off 40s; 4 restarts; last run ended: exit code 1 (Error)";
         assert_eq!(found, Some((text.to_owned(), true, LogOf::RunBefore)));
+    }
+
+    #[test]
+    fn wrong_settings_are_believed_at_once_and_forgotten_with_the_next_run() {
+        let with = |state: Value| {
+            let status = json!({"name": "plugins", "restartCount": 1, "state": state,
+                "lastState": {"terminated": {"exitCode": 78, "reason": "Error"}}});
+            one("initContainerStatuses", &status).map(|trouble| trouble.patience)
+        };
+        let backs_off = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        assert_eq!(with(backs_off), Some(Some(Duration::ZERO)));
+        assert_eq!(
+            with(json!({"terminated": {"exitCode": 78}})),
+            Some(Some(Duration::ZERO))
+        );
+        assert_eq!(with(json!({"running": {}})), Some(None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::JenkinsPlace;
-use crate::cluster_api::Api;
+use crate::cluster_api::{Api, Object};
 use crate::cluster_resource::{ClusterResource, Error, Say, rollout};
 use crate::jenkins::{JenkinsError, boot_failure};
 use crate::resource::Verdict;
@@ -17,11 +17,25 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Lines of the log that are looked at: a stack trace of Jenkins has some hundred.
 const LINES: usize = 600;
 
+/// Longest time that a pod takes to go.
+const GONE: Duration = Duration::from_secs(180);
+
 /// A controller that must be up.
 #[derive(Debug)]
 pub(in crate::cluster_resource) struct Ready(pub(in crate::cluster_resource) JenkinsPlace);
 
 impl Ready {
+    /// Gives a pod that has failed again and again a fresh start: what kept it may have been mended outside of the cluster,
+    /// and Kubernetes would wait up to five minutes with its next try.
+    async fn start_anew(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+        let id = self.0.container().pod_id();
+        if api.read(&id).await?.is_some_and(|pod| backs_off(&pod)) {
+            say("the pod has failed before: it is started anew".to_owned());
+            api.delete(&id, GONE).await?;
+        }
+        Ok(())
+    }
+
     /// Ends only when the log tells that Jenkins has given up: its process runs on then, and would never be ready.
     async fn boot_failure(&self, api: &Api) -> Error {
         loop {
@@ -35,6 +49,15 @@ impl Ready {
     }
 }
 
+/// Whether a container of the pod waits for its next try, to start or to pull its image.
+fn backs_off(pod: &Object) -> bool {
+    let of = |field: &str| pod["status"][field].as_array().into_iter().flatten();
+    of("initContainerStatuses")
+        .chain(of("containerStatuses"))
+        .filter_map(|status| status["state"]["waiting"]["reason"].as_str())
+        .any(|reason| reason.ends_with("BackOff"))
+}
+
 impl ClusterResource for Ready {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(rollout::observe(api, self.0.target()))
@@ -43,6 +66,7 @@ impl ClusterResource for Ready {
     fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let target = self.0.target();
+            self.start_anew(api, say).await?;
             tokio::select! {
                 waited = api.wait(&target, PATIENCE, |state| say(state.to_owned())) => Ok(waited?),
                 failure = self.boot_failure(api) => Err(failure),
@@ -52,5 +76,19 @@ impl ClusterResource for Ready {
 
     fn only_waits(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pod_that_waits_for_its_next_try_is_known() {
+        let with = |reason: &str| json!({"status": {"initContainerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
+        assert!(backs_off(&with("CrashLoopBackOff")) && backs_off(&with("ImagePullBackOff")));
+        assert!(!backs_off(&with("PodInitializing")) && !backs_off(&json!({})));
     }
 }
