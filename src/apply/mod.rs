@@ -24,6 +24,7 @@ mod host_track;
 mod knowledge;
 mod listener;
 mod lock;
+mod lost_node;
 mod stale;
 mod tickets;
 
@@ -185,7 +186,15 @@ impl Run {
         if let Err((step, failure)) = &ended {
             self.election.silent(&place, &failure.message);
             let (step, failure) = (step.clone(), failure.clone());
-            self.events.send(Event::PlaceFailed { place, step, failure });
+            let (class, at) = (failure.class, place.clone());
+            self.events.send(Event::PlaceFailed {
+                place: at,
+                step,
+                failure,
+            });
+            if class == Class::Unreachable {
+                self.tell_of_lost_node(&place).await;
+            }
         }
         ended.map_err(|(_, failure)| failure)
     }

@@ -110,6 +110,12 @@ impl Condition {
 pub(super) const TAINTS_RECORD: &str = "ci-bootstrap/taints";
 
 impl Node {
+    /// Whether the cluster has not heard of it for some time: it may be off, or only out of reach.
+    pub fn is_silent(&self) -> bool {
+        let mut conditions = self.conditions.iter();
+        conditions.any(|condition| condition.kind == "Ready" && condition.status == "Unknown")
+    }
+
     /// Reads a live node.
     pub(super) fn of(node: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,13 +1,19 @@
 //! What keeps one pod from being ready.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::container::{LogOf, Trouble, troubles};
 use super::event::warnings;
 use super::explanation::{Cause, LogSource};
 use super::scene::Scene;
+use super::state::RolloutKind;
 use super::volume_causes::{UNBOUND, of_claims, of_mounts};
-use crate::cluster_api::node::Condition;
+use crate::cluster_api::node::{Condition, Node};
+
+/// A machine that only restarts is back by then: its pods are given up a minute or more after it was last heard of.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Nothing for a pod that is ready or has done its work.
 pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
@@ -30,6 +36,7 @@ pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
     let events = warnings(&scene.events, "Pod", &name, scene.now);
     let mut found = of_claims(scene, pod, &conditions);
     found.extend(of_phase(&place, pod, &conditions));
+    found.extend(of_end(scene, &place, pod));
     found.extend(
         troubles(pod)
             .into_iter()
@@ -68,7 +75,7 @@ fn is_news(event: &str, causes: &[Cause]) -> bool {
     !back_off && !causes.iter().any(said)
 }
 
-/// What concerns the whole pod: not scheduled, evicted, not going.
+/// What concerns the whole pod: not scheduled, evicted.
 fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
     let mut found = Vec::new();
     let unscheduled = conditions
@@ -88,10 +95,26 @@ fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
                 .to_owned(),
         ));
     }
-    if let Some(since) = pod["metadata"]["deletionTimestamp"].as_str() {
-        found.push(Cause::new(place, format!("is being deleted since {since}")));
-    }
     found
+}
+
+/// A pod that shall go. A stateful set makes no second one while the first may still run, and whether it does on a node
+/// that is silent, only a person can find out.
+fn of_end(scene: &Scene, place: &str, pod: &Value) -> Option<Cause> {
+    let since = pod["metadata"]["deletionTimestamp"].as_str()?;
+    let mut cause = Cause::new(place, format!("is being deleted since {since}"));
+    let is_silent = |node: Node| pod["spec"]["nodeName"] == *node.name && node.is_silent();
+    if scene.target.kind == RolloutKind::StatefulSet && scene.nodes.iter().map(Node::of).any(is_silent) {
+        cause
+            .problem
+            .push_str(", and its node is silent: it may still run there");
+        cause.hint = Some(
+            "when that machine is off for certain, `kubectl taint node NODE node.kubernetes.io/out-of-service=nodeshutdown:NoExecute` \
+             lets the pod start on another node; the same with `-` at its end takes that back when the machine is on again",
+        );
+        cause.patience = Some(SILENCE);
+    }
+    Some(cause)
 }
 
 fn of_container(place: &str, namespace: &str, pod: &str, trouble: Trouble) -> Cause {

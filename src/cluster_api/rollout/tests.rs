@@ -166,6 +166,24 @@ fn a_stateful_set_is_stuck_on_its_broken_old_pod() {
 }
 
 #[test]
+fn a_pod_on_a_silent_node_holds_up_a_stateful_set_until_a_person_knows_more() {
+    let pod = json!({"metadata": {"namespace": "ci", "name": "jenkins-0", "deletionTimestamp": "2026-11-21T09:59:00Z"},
+        "spec": {"nodeName": "w1"}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}});
+    let silent = json!({"metadata": {"name": "w1"}, "status": {"conditions": [
+        {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}]}});
+    let of = |kind, node| {
+        let target = RolloutTarget::new(kind, "ci", "jenkins");
+        let found = causes(&scene(target, vec![pod.clone()], vec![node], vec![]));
+        hopeless(&found, |_| Duration::from_secs(60)).map(ToString::to_string)
+    };
+    let told = of(RolloutKind::StatefulSet, silent.clone());
+    assert!(told.is_some_and(|text| text.contains("on w1") && text.contains("out-of-service")));
+    // It has another pod elsewhere by now.
+    assert_eq!(of(RolloutKind::Deployment, silent), None);
+    assert_eq!(of(RolloutKind::StatefulSet, ready_node("w1")), None);
+}
+
+#[test]
 fn a_users_broken_pod_says_nothing_about_its_node() {
     let mut pod = crashing("agent", "2026-11-21T09:00:00Z", "v1");
     let with = |pod: Value| {
