@@ -24,6 +24,7 @@ mod support {
     pub(crate) mod eavesdropper;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod random;
     pub(crate) mod running;
 }
 

@@ -6,11 +6,14 @@
 
 use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
-use support::lab::Lab;
+use support::jenkins::{Jenkins, password};
+use support::lab::{Lab, Ran};
 
 mod support {
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "other tests use more of it")]
+    pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
 }
@@ -18,6 +21,9 @@ mod support {
 const HOSTS: usize = 2;
 /// In every secret of this test, which must be seen nowhere.
 const SECRET: &str = "hunter2";
+/// The lab's update site has the versions of the program's list alone, so that a change can only take something out.
+const FEWER: &str = "defaults: false, pins: { configuration-as-code: 2117.vc05a_0b_e6b_f4e, \
+                     kubernetes: 4547.v52f3080db_8cd, workflow-aggregator: 608.v67378e9d3db_1 }";
 /// A class without a provisioner, and a volume for the claim of Jenkins' home.
 const VOLUME: &str = "
 apiVersion: storage.k8s.io/v1
@@ -53,60 +59,38 @@ fn jenkins_converges() {
     cases.case("a changed list of plugins restarts it", plugins);
     cases.case("a deleted pod comes back with its home", deleted_pod);
     cases.case("a plugin that is not there is named", wrong_plugin);
+    cases.case(
+        "an update site that does not answer is named",
+        unreachable_update_site,
+    );
     cases.case("an image that is not there is named", wrong_image);
+    cases.case("all of it is mended by the right inventory", mended);
+    cases.case(
+        "a configuration with which Jenkins can't start is named",
+        refused_at_a_first_start,
+    );
     cases.case("a claim that can't be bound is named", unbound_claim);
     cases.end();
 }
 
-/// The inventory with Jenkins, and more keys for it.
+/// The inventory with Jenkins on that volume, a credential, and more keys of its section.
 fn inventory(lab: &Lab, more: &str) -> String {
-    let plain = lab.inventory(HOSTS);
-    let value = |key: &str| {
-        plain
-            .split(key)
-            .nth(1)
-            .unwrap()
-            .split(['"', '}', ' '])
-            .find(|word| !word.is_empty())
-            .unwrap()
-            .to_owned()
-    };
-    let (registry, ca) = (value("imageRepository:").trim().to_owned(), value("ca: { file:"));
-    let server = registry.replace(":5000", ":8000");
-    let mirror = format!(
-        "registries:\n  - {{ name: docker.io, mirrors: [\"https://{registry}\"], ca: {{ file: {ca} }} }}\n"
-    );
-    let storage = if more.contains("storage:") {
+    let class = if more.contains("storage:") {
         ""
     } else {
         "  storage: { class: by-hand }\n"
     };
-    let plugins = if more.contains("plugins:") {
-        String::new()
-    } else {
-        update_site(&server, "")
-    };
-    plain.replace("registries:\n", &mirror)
+    lab.lab(&["inventory", "--jenkins", &HOSTS.to_string()])
         + &format!(
-            "jenkins:
-{storage}{plugins}{more}  resources: {{ requests: {{ cpu: 50m, memory: 64Mi }}, limits: {{ memory: 512Mi }} }}
-  credentials:
+            "{class}{more}  credentials:
     - {{ id: gitlab, kind: usernamePassword, username: ci, password: {{ command: [echo, {SECRET}-gitlab] }} }}
 "
         )
 }
 
-fn update_site(server: &str, pins: &str) -> String {
-    format!(
-        "  plugins: {{ updateSite: {{ metadata: \"http://{server}/jenkins/update-center.json\" }}, pins: {{ {pins} }} }}\n"
-    )
-}
-
-/// The address of the lab's web server.
-fn server(lab: &Lab) -> String {
-    let plain = lab.inventory(HOSTS);
-    let after = plain.split("imageRepository: ").nth(1).unwrap();
-    after.lines().next().unwrap().replace(":5000", ":8000")
+/// That inventory, with more keys about plugins.
+fn with_plugins(lab: &Lab, keys: &str) -> String {
+    inventory(lab, "").replace("plugins: {", &format!("plugins: {{ {keys},"))
 }
 
 fn pod(lab: &Lab) -> String {
@@ -140,8 +124,7 @@ fn set_up(lab: &Lab) {
         heard.iter().any(|line| line.contains("jenkins.sh")),
         "the eavesdropper is deaf: {heard:?}"
     );
-    let password =
-        lab.kubectl("-n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d");
+    let password = password(lab);
     assert!(password.len() >= 24, "a short password");
     for secret in [SECRET, &password] {
         assert!(
@@ -171,28 +154,9 @@ fn second_apply(lab: &Lab) {
     assert_eq!(pod(lab), before);
 }
 
-/// The status with which Jenkins answers a request, through the port of a node.
-fn status(lab: &Lab, login: &str) -> String {
-    let host = server(lab).replace(".1:8000", ".11:30080");
-    lab.lab(&[
-        "run",
-        "curl",
-        "-s",
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "-u",
-        login,
-        &format!("http://{host}/api/json"),
-    ])
-}
-
 fn login(lab: &Lab) {
-    let password =
-        lab.kubectl("-n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d");
-    assert_eq!(status(lab, &format!("admin:{password}")), "200");
-    assert_eq!(status(lab, "admin:admin"), "401");
+    assert_eq!(Jenkins::of(lab).status(), "200");
+    assert_eq!(Jenkins::with(lab, "admin").status(), "401");
 }
 
 fn configured(lab: &Lab) {
@@ -213,24 +177,16 @@ fn configured(lab: &Lab) {
 
 fn refused(lab: &Lab) {
     let wrong = inventory(lab, "  configuration: { jenkins: { bogus: 1 } }\n");
-    let apply = lab.apply(&wrong, &[]);
-    assert_ne!(apply.code, 0);
-    assert!(
-        apply.stdout.contains("would not load this configuration") && apply.stdout.contains("bogus"),
-        "{}",
-        apply.stdout
+    assert_says(
+        &failing(lab, &wrong),
+        &["would not load this configuration", "bogus"],
     );
     lab.apply(&inventory(lab, ""), &[]).ended(0);
 }
 
 fn plugins(lab: &Lab) {
     let before = pod(lab);
-    // The lab's update site has the versions of the list alone, so that a change can only take something out.
-    let fewer = inventory(lab, "").replace("updateSite:", "defaults: false, updateSite:").replace(
-        "pins: {  }",
-        "pins: { configuration-as-code: 2117.vc05a_0b_e6b_f4e, kubernetes: 4547.v52f3080db_8cd, workflow-aggregator: 608.v67378e9d3db_1 }",
-    );
-    lab.apply(&fewer, &[]).ended(0);
+    lab.apply(&with_plugins(lab, FEWER), &[]).ended(0);
     assert_ne!(pod(lab), before, "it was not restarted");
     assert_eq!(
         lab.ssh("w1", "ls /var/lib/jenkins-home/plugins | wc -l").trim(),
@@ -249,37 +205,60 @@ fn deleted_pod(lab: &Lab) {
     );
 }
 
-/// Applies what can't work, and back; gives what was said.
-fn failing(lab: &Lab, inventory_of: &str) -> String {
-    let apply = lab.apply(inventory_of, &[]);
-    assert_ne!(apply.code, 0);
-    apply.stdout
+/// What is said of an inventory with which Jenkins can't come up.
+fn failing(lab: &Lab, inventory: &str) -> String {
+    let Ran { stdout, .. } = lab.apply(inventory, &[]).ended(4);
+    stdout
+}
+
+#[track_caller]
+fn assert_says(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "no `{word}` in {said}");
+    }
 }
 
 fn wrong_plugin(lab: &Lab) {
-    let said = failing(lab, &inventory(lab, &update_site(&server(lab), "gti: 5.10.1")));
-    assert!(
-        said.contains("init container plugins") && said.contains("gti/5.10.1/gti.hpi"),
-        "{said}"
+    let said = failing(lab, &with_plugins(lab, "pins: { gti: 5.10.1 }"));
+    assert_says(&said, &["init container plugins", "gti/5.10.1/gti.hpi"]);
+}
+
+/// An address of documentations, to which nothing leads.
+fn unreachable_update_site(lab: &Lab) {
+    // It is asked only when the list has changed.
+    let nowhere = with_plugins(lab, FEWER).replace("/jenkins/update-center.json", "/x");
+    let (before, rest) = nowhere.split_once("metadata: \"http://").unwrap();
+    let (_, after) = rest.split_once('/').unwrap();
+    let said = failing(lab, &format!("{before}metadata: \"http://192.0.2.1/{after}"));
+    assert_says(
+        &said,
+        &["the update site http://192.0.2.1/x can't be reached", "proxy"],
     );
-    lab.apply(&inventory(lab, ""), &[]).ended(0);
 }
 
 fn wrong_image(lab: &Lab) {
     let said = failing(lab, &inventory(lab, "  image: docker.io/jenkins/jenkins:nope\n"));
-    assert!(
-        said.contains("jenkins:nope") && said.contains("no such image or tag"),
-        "{said}"
-    );
+    assert_says(&said, &["jenkins:nope", "no such image or tag"]);
+}
+
+/// After the failures before.
+fn mended(lab: &Lab) {
     lab.apply(&inventory(lab, ""), &[]).ended(0);
+    second_apply(lab);
+}
+
+/// There is no Jenkins that could have tried it out.
+fn refused_at_a_first_start(lab: &Lab) {
+    lab.kubectl("-n kube-ops delete statefulset jenkins");
+    let wrong = inventory(lab, "  configuration: { jenkins: { bogus: 1 } }\n");
+    let said = failing(lab, &wrong);
+    assert_says(&said, &["Jenkins did not start", "bogus"]);
+    mended(lab);
 }
 
 fn unbound_claim(lab: &Lab) {
     lab.kubectl("-n kube-ops delete statefulset jenkins");
     lab.kubectl("-n kube-ops delete pvc jenkins-home");
     let said = failing(lab, &inventory(lab, "  storage: { class: nothing-like-this }\n"));
-    assert!(
-        said.contains("nothing-like-this") && said.contains("jenkins-home"),
-        "{said}"
-    );
+    assert_says(&said, &["nothing-like-this", "jenkins-home"]);
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::lab::{Lab, say};
+use crate::support::random::Random;
 use crate::support::running::Running;
 
 /// Kills in all: those that a first apply doesn't live to see are for runs that mend drift.
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn of_a_first_apply(lab: &Lab) -> usize {
     let inventory = lab.inventory(crate::HOSTS.len());
     let mut random = Random::from_environment();
-    say(&format!("  seed {} (FAULTS_SEED repeats it)", random.0));
+    say(&format!("  seed {} (FAULTS_SEED repeats it)", random.seed()));
     let mut kills = Vec::new();
     let began = Instant::now();
     for number in 0..KILLS - OF_DRIFT {
@@ -118,24 +119,4 @@ fn last_step(events: &[Value]) -> String {
         || "(no step)".to_owned(),
         |step| format!("{}: {}", step["place"], step["step"]),
     )
-}
-
-/// A linear congruential generator: the same seed gives the same instants.
-struct Random(u64);
-
-impl Random {
-    fn from_environment() -> Self {
-        let given = std::env::var("FAULTS_SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok());
-        Self(given.unwrap_or_else(|| u64::from(std::process::id())))
-    }
-
-    fn between(&mut self, (least, most): (u64, u64)) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        least + (self.0 >> 33) % (most - least)
-    }
 }

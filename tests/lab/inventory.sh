@@ -1,19 +1,21 @@
 #!/bin/bash
-# inventory.sh [--control-planes K] [--storage] [N]   An inventory for ci-bootstrap: the first K of N hosts are control planes.
-# With --storage, the first VM of the lab (`lab vm up`) becomes its NFS server.
+# inventory.sh [--control-planes K] [--storage] [--jenkins] [N]   An inventory for ci-bootstrap: the first K of N hosts are control planes.
+# With --storage, the first VM of the lab (`lab vm up`) becomes its NFS server. With --jenkins there is
+# Jenkins; its section is the last one, so that a test can go on with keys of its own.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-control_planes=1 storage=
+control_planes=1 storage='' jenkins=''
 while :; do
   case ${1:-} in
     --control-planes) control_planes=${2:-}; shift 2 || die "--control-planes wants a number" ;;
     --storage) storage=yes; shift ;;
+    --jenkins) jenkins=yes; shift ;;
     *) break ;;
   esac
 done
 count=${1:-$(find "$RUN" -maxdepth 1 -name 'host*' -type d | wc -l)}
 [[ $control_planes =~ ^[1-9][0-9]*$ ]] && [[ $count =~ ^[1-9][0-9]*$ ]] && [ "$control_planes" -le "$count" ] \
-  || die "usage: lab inventory [--control-planes K] [--storage] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
+  || die "usage: lab inventory [--control-planes K] [--storage] [--jenkins] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
 version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 manifest_sha() { awk '$2 == "calico-vxlan.yaml" {print $1}' "$LAB_HERE/manifests.sha256"; }
 
@@ -30,8 +32,18 @@ nfs_server_line() {
   [ -n "$vm" ] || die "no VM that could be the NFS server: start one with '$LAB_HERE/lab vm up 50'"
   echo "  - { name: nfs1, address: $(node_ip "${vm#vm}"), roles: [nfs] }"
 }
+mirror() { # registry: the lab's has its images under the same names
+  echo "  - { name: $1, mirrors: [\"https://$REGISTRY\"], ca: { file: $RUN/ca.crt } }"
+}
 storage_section() { # the container hosts' client in user space speaks NFSv3
   echo 'storage: { class: { mountOptions: [nfsvers=3, hard] } }'
+}
+jenkins_section() { # all hosts together have the memory of one
+  cat <<Y
+jenkins:
+  plugins: { updateSite: { metadata: "$HTTP/jenkins/update-center.json" } }
+  resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { memory: 512Mi } }
+Y
 }
 
 cat <<Y
@@ -64,8 +76,10 @@ packages:
     containerd: { url: $HTTP/containerd/, suite: /, key: { file: $KEYS/lab.asc } }
 registries:
   - { name: "$REGISTRY", ca: { file: $RUN/ca.crt } }${storage:+
-  - { name: registry.k8s.io, mirrors: [\"https://$REGISTRY\"], ca: { file: $RUN/ca.crt \} \}
+$(mirror registry.k8s.io)}${jenkins:+
+$(mirror docker.io)}${storage:+
 $(storage_section)}
 firewall: off
 time: { manage: false }
 Y
+[ -z "$jenkins" ] || jenkins_section

@@ -78,6 +78,16 @@ impl Lab {
         self.lab(&["inventory", "--control-planes", &control_planes, &hosts])
     }
 
+    /// The address of a host.
+    pub(crate) fn address(&self, host: &str) -> String {
+        let inventory = self.inventory(self.number(host));
+        let after = inventory
+            .split_once(&format!("name: {host}, address: "))
+            .unwrap()
+            .1;
+        after.split(',').next().unwrap().to_owned()
+    }
+
     /// `ci-bootstrap apply`, told by events.
     pub(crate) fn apply(&self, inventory: &str, flags: &[&str]) -> Ran {
         self.run(&[&["apply", "--yes", "--json"], flags].concat(), inventory)

@@ -1,0 +1,215 @@
+//! From bare hosts to a passed build, and what such a system survives: Jenkins with its home on an NFS server of its own.
+//!
+//! `cargo test --test ci`; `FAULTS_SEED=…` repeats the instants of the kills, `KEEP_LAB=1` leaves the lab for a look afterwards. Jenkins,
+//! its agents, the provisioner, the NFS client of the container hosts and Calico are the lab's stand-ins; the NFS server is the kernel's.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::cases::Cases;
+use support::jenkins::Jenkins;
+use support::lab::{Lab, say};
+use support::random::Random;
+use support::running::Running;
+
+mod support {
+    pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod jenkins;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod lab;
+    pub(crate) mod random;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod running;
+}
+
+/// The lab's number of the machine that becomes the NFS server.
+const SERVER: &str = "50";
+const HOSTS: &str = "3";
+/// Longest wait for what takes an emulated machine a while.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Kills of the runs that bring Jenkins back, at the most and at the least.
+const KILLS: usize = 8;
+const FEWEST: usize = 3;
+/// Shortest and longest life of a run that will be killed, in milliseconds.
+const LIFE: (u64, u64) = (500, 4000);
+
+#[test]
+fn a_ci_system_comes_up_and_comes_back() {
+    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
+    if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
+        say("test ci ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first");
+        return;
+    }
+    let Some(lab) = Lab::up("ci", 1, 3) else { return };
+    lab.lab(&["vm", "up", SERVER]);
+    lab.lab(&["vm", "wait", SERVER, "170"]);
+    let mut cases = Cases::of("ci", &lab);
+    cases.foundation("from bare hosts to a passed build", from_bare_hosts);
+    cases.case("a second apply changes nothing", second_apply);
+    cases.case("a build goes on while the NFS server restarts", server_rebooted);
+    cases.case(
+        "a deleted controller comes back with its jobs",
+        controller_deleted,
+    );
+    cases.case(
+        "a Jenkins that is gone comes back with its jobs, through runs that are killed",
+        jenkins_gone,
+    );
+    cases.case("the controller's node without power", node_without_power);
+    cases.end();
+}
+
+fn inventory(lab: &Lab) -> String {
+    lab.lab(&["inventory", "--storage", "--jenkins", HOSTS])
+        + "  jobs:\n    - { name: shop, repository: \"https://git.example/shop.git\" }\n"
+}
+
+fn second_apply(lab: &Lab) {
+    let apply = lab.apply(&inventory(lab), &[]).ended(0);
+    assert_eq!((apply.changes(), apply.steps()), (0, [].into()));
+}
+
+fn from_bare_hosts(lab: &Lab) {
+    let apply = lab.apply(&inventory(lab), &[]).ended(0);
+    let checked = |check: &str| {
+        let mut events = apply.events.iter();
+        let of_it = events.find(|event| event["event"] == "checked" && event["check"] == check);
+        of_it.map_or_else(|| panic!("no check `{check}`"), ToString::to_string)
+    };
+    for (check, words) in [
+        ("nodes ready", "passed"),
+        ("storage", "written on w1, read on w2"),
+        ("Jenkins", "configured as meant"),
+        ("smoke build", "passed on w"),
+    ] {
+        let event = checked(check);
+        assert!(event.contains(words), "{event}");
+    }
+    assert_eq!(lab.kubectl("-n kube-ops-agents get pods -o name"), "");
+    lab.lab(&[
+        "ssh",
+        SERVER,
+        "test -s /srv/nfs/ci/kube-ops-jenkins-home/config.xml",
+    ]);
+}
+
+/// What the job that the test built before is known by later: its last build.
+fn history(jenkins: &Jenkins) -> Value {
+    let answer = jenkins.get("/job/long/lastBuild/api/json?tree=number,result,timestamp");
+    let jobs = jenkins.get("/api/json?tree=jobs[name]");
+    assert!(jobs.contains("\"shop\"") && jobs.contains("\"long\""), "{jobs}");
+    serde_json::from_str(&answer).unwrap()
+}
+
+fn pod(lab: &Lab) -> String {
+    lab.kubectl("-n kube-ops get pod jenkins-0 -o 'jsonpath={.metadata.uid} {.status.containerStatuses[0].restartCount}'")
+}
+
+/// Waits until `look` finds something.
+#[track_caller]
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn server_rebooted(lab: &Lab) {
+    let (jenkins, before) = (Jenkins::of(lab), pod(lab));
+    jenkins.build(
+        "long",
+        "node('jnlp') {\n  sh 'echo it has begun; sleep 60; echo it went on'\n}\n",
+    );
+    let log = || jenkins.try_get("/job/long/1/consoleText");
+    until("the build begins", || {
+        log()?.contains("it has begun").then_some(())
+    });
+    lab.lab(&["vm", "reboot", SERVER]);
+    let build = until("the build ends", || {
+        let build: Value = serde_json::from_str(&jenkins.try_get("/job/long/1/api/json")?).unwrap();
+        (build["building"] == false).then_some(build)
+    });
+    assert_eq!(build["result"], "SUCCESS", "{:?}", log());
+    assert!(log().unwrap().contains("it went on"));
+    assert_eq!(pod(lab), before, "it was restarted");
+    second_apply(lab);
+}
+
+fn controller_deleted(lab: &Lab) {
+    let (before, old) = (history(&Jenkins::of(lab)), pod(lab));
+    lab.kubectl("-n kube-ops delete pod jenkins-0");
+    second_apply(lab);
+    assert_ne!(pod(lab), old);
+    assert_eq!(history(&Jenkins::of(lab)), before);
+}
+
+/// Its namespaces go, and with them its password and its claims; the files on the server stay.
+fn jenkins_gone(lab: &Lab) {
+    let before = history(&Jenkins::of(lab));
+    lab.kubectl("delete namespaces kube-ops kube-ops-agents --timeout=120s");
+    let mut random = Random::from_environment();
+    say(&format!("  seed {} (FAULTS_SEED repeats it)", random.seed()));
+    let mut kills = 0;
+    while kills < KILLS {
+        let life = Duration::from_millis(random.between(LIFE));
+        let mut run = Running::apply(lab, &format!("kill{kills}"), &inventory(lab));
+        let over = run.ends_within(life);
+        run.signal("KILL");
+        let failed = run.events().iter().any(|event| event["event"] == "placeFailed");
+        assert!(!failed, "after {kills} kills: {:?}", run.events());
+        if over {
+            run.end().ended(0);
+            break;
+        }
+        run.end();
+        kills += 1;
+    }
+    say(&format!("  {kills} kills"));
+    assert!(kills >= FEWEST, "done after {kills} kills");
+    lab.apply(&inventory(lab), &[]).ended(0);
+    second_apply(lab);
+    assert_eq!(history(&Jenkins::of(lab)), before);
+}
+
+/// `apply` says how to free the pod, goes on when that is done, and is content when the machine is back.
+fn node_without_power(lab: &Lab) {
+    let before = history(&Jenkins::of(lab));
+    let node = lab.kubectl("-n kube-ops get pod jenkins-0 -o 'jsonpath={.spec.nodeName}'");
+    lab.host("poweroff", &node);
+    until("the cluster misses the node", || {
+        (!lab.unready().is_empty()).then_some(())
+    });
+    let mut run = Running::apply(lab, "lost", &inventory(lab));
+    let remedy =
+        format!("kubectl taint node {node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute");
+    run.until("how to free the pod", PATIENCE, |event| {
+        event["event"] == "note" && event.to_string().contains(&remedy)
+    });
+    lab.kubectl(remedy.trim_start_matches("kubectl "));
+    let ran = run.end().ended(3);
+    let cluster = ran
+        .events
+        .iter()
+        .any(|event| event["event"] == "placeDone" && event["place"] == "cluster");
+    assert!(cluster, "{}", ran.stdout);
+    let now = lab.kubectl("-n kube-ops get pod jenkins-0 -o 'jsonpath={.spec.nodeName}'");
+    assert_ne!(now, node);
+    assert_eq!(history(&Jenkins::of(lab)), before);
+    lab.host("up", &node);
+    lab.host("wait", &node);
+    lab.kubectl(&format!("{}-", remedy.trim_start_matches("kubectl ")));
+    lab.apply(&inventory(lab), &[]).ended(0);
+    second_apply(lab);
+}

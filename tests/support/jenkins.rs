@@ -1,0 +1,106 @@
+//! Jenkins' REST API as its administrator has it, from this machine through the port of a node.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a Jenkins that does not answer is a failed test"
+)]
+
+use serde_json::Value;
+
+use super::lab::Lab;
+
+/// Longest answer, in seconds: Jenkins hangs while its volume does.
+const LIMIT: &str = "10";
+
+/// The Jenkins of a lab, and a login.
+pub(crate) struct Jenkins<'a> {
+    lab: &'a Lab,
+    url: String,
+    /// Of the files with its login and with its session.
+    netrc: String,
+    cookies: String,
+}
+
+impl<'a> Jenkins<'a> {
+    /// With the password that was made up for the administrator.
+    pub(crate) fn of(lab: &'a Lab) -> Self {
+        Self::with(lab, &password(lab))
+    }
+
+    pub(crate) fn with(lab: &'a Lab, password: &str) -> Self {
+        let address = lab.address("cp1");
+        let netrc = lab.path("netrc");
+        fs_err::write(
+            &netrc,
+            format!("machine {address} login admin password {password}\n"),
+        )
+        .unwrap();
+        Self {
+            lab,
+            url: format!("http://{address}:30080"),
+            netrc: netrc.display().to_string(),
+            cookies: lab.path("cookies").display().to_string(),
+        }
+    }
+
+    /// The status of the answer to a login.
+    pub(crate) fn status(&self) -> String {
+        let page = format!("{}/api/json", self.url);
+        let curl = ["run", "curl", "-s", "-m", LIMIT, "--netrc-file", &self.netrc];
+        self.lab
+            .lab(&[&curl[..], &["-o", "/dev/null", "-w", "%{http_code}", &page]].concat())
+    }
+
+    /// What it answers, if it does.
+    pub(crate) fn try_get(&self, path: &str) -> Option<String> {
+        let answer = self.lab.path("answer").display().to_string();
+        self.curl(path, &["-o", &answer]).ok()?;
+        Some(fs_err::read_to_string(answer).unwrap())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> String {
+        self.try_get(path).unwrap()
+    }
+
+    /// A POST, with the proof that it is the user's own.
+    pub(crate) fn post(&self, path: &str, more: &[&str]) {
+        let crumb: Value = serde_json::from_str(&self.get("/crumbIssuer/api/json")).unwrap();
+        let text = |key: &str| crumb[key].as_str().unwrap().to_owned();
+        let header = format!("{}: {}", text("crumbRequestField"), text("crumb"));
+        self.curl(path, &[&["-X", "POST", "-H", &header], more].concat())
+            .unwrap();
+    }
+
+    /// Makes a job of this script and lets it build.
+    pub(crate) fn build(&self, job: &str, script: &str) {
+        let xml = self.lab.path("job.xml");
+        let text = format!(
+            "<flow-definition><definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\">\
+             <script>{script}</script><sandbox>true</sandbox></definition></flow-definition>"
+        );
+        fs_err::write(&xml, text).unwrap();
+        let body = format!("@{}", xml.display());
+        let created = ["-H", "Content-Type: application/xml", "--data-binary", &body];
+        self.post(&format!("/createItem?name={job}"), &created);
+        self.post(&format!("/job/{job}/build"), &[]);
+    }
+
+    fn curl(&self, path: &str, more: &[&str]) -> Result<(), String> {
+        let url = format!("{}{path}", self.url);
+        let login = [
+            "--netrc-file",
+            &self.netrc,
+            "-b",
+            &self.cookies,
+            "-c",
+            &self.cookies,
+        ];
+        let words = [&["run", "curl", "-sSfg", "-m", LIMIT][..], &login, more, &[&url]];
+        self.lab.attempt(&words.concat())
+    }
+}
+
+/// The password that was made up for the administrator.
+pub(crate) fn password(lab: &Lab) -> String {
+    lab.kubectl("-n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d")
+}
