@@ -1,40 +1,73 @@
 #!/bin/bash
-# demo.sh up|down   Three local hosts, the real `apply` on them, and what to try next.
+# demo.sh up|down   From bare local hosts to a build on an agent pod by the real `apply`, and what to try next.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LAB_NAME=demo
 if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo --preserve-env=LAB_NAME,LAB_ARTIFACTS,LAB_ROOT); fi
 lab() { "${as_root[@]}" tests/lab/lab "$@"; }
+inventory=target/demo/inventory.yaml
+program() { lab run target/debug/ci-bootstrap "$@"; }
 
-case ${1:-up} in
-up)
-  cargo build
-  lab up 3
-  mkdir -p target/demo
-  lab inventory 3 > target/demo/inventory.yaml
-  lab run target/debug/ci-bootstrap check target/demo/inventory.yaml
-  lab run target/debug/ci-bootstrap apply --yes target/demo/inventory.yaml
-  lab run target/debug/ci-bootstrap kubeconfig target/demo/inventory.yaml --output target/demo/kubeconfig
-  lab run target/debug/ci-bootstrap status target/demo/inventory.yaml
+# Storage and Jenkins want a machine with a kernel of its own for the NFS server.
+nfs_server() {
+  lab vm doctor && lab vm prepare && lab vm up 50 && lab vm wait 50 && return
+  lab vm down
+  echo
+  echo "This machine can't run the virtual machine of the NFS server (see above): the demo is the cluster alone, without storage and Jenkins."
+  return 1
+}
+
+stand_ins() {
   cat <<T
 
-The pod network's image in this lab is a stand-in for Calico (tests/lab/README.md); with real hosts it is Calico.
+This lab is offline. In it these are stand-ins, small programs of this repository behind the names of the real ones (tests/lab/README.md):
+  Calico$1
+With real hosts and images they are the real ones; everything else here is.
+T
+}
+
+next() {
+  cat <<T
+
 The hosts live in a network of their own; \`lab run\` runs a command inside it. To try next:
 
   export LAB_NAME=demo
 
-  # nothing to do the second time
-  tests/lab/lab run target/debug/ci-bootstrap apply target/demo/inventory.yaml
   # let something drift, see it, mend it
   tests/lab/lab ssh 2 'sysctl -w net.ipv4.ip_forward=0; systemctl stop containerd'
-  tests/lab/lab run target/debug/ci-bootstrap plan target/demo/inventory.yaml
-  tests/lab/lab run target/debug/ci-bootstrap apply target/demo/inventory.yaml
+  tests/lab/lab run target/debug/ci-bootstrap plan $inventory
+  tests/lab/lab run target/debug/ci-bootstrap apply $inventory
+  # try everything out again
+  tests/lab/lab run target/debug/ci-bootstrap verify $inventory
   # the cluster itself (kubeconfig: target/demo/kubeconfig)
   tests/lab/lab ssh 1 kubectl --kubeconfig /etc/kubernetes/admin.conf get nodes,pods -A
   # take it all away
   make demo-down
 T
-  ;;
+}
+
+up() {
+  local parts=() named=
+  cargo build
+  lab up 3
+  if nfs_server; then
+    parts=(--storage --jenkins)
+    named=", Jenkins and its agent, the NFS provisioner, the NFS client of the container hosts (the NFS server is the kernel of a VM)"
+  fi
+  mkdir -p target/demo
+  lab inventory "${parts[@]}" 3 > "$inventory"
+  program check "$inventory"
+  program apply --yes "$inventory"
+  echo; echo "A second time: there is nothing to do."
+  program apply --yes "$inventory"
+  program kubeconfig "$inventory" --output target/demo/kubeconfig
+  program status "$inventory"
+  stand_ins "$named"
+  next
+}
+
+case ${1:-up} in
+up) up ;;
 down)
   lab down
   rm -rf target/demo
