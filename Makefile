@@ -11,10 +11,10 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci convergence fleet high_availability vm
+LAB_TESTS := faults ci convergence fleet high_availability registry harbor vm
 LAB_JOBS := 2
 # Not yet part of `test`: these files have not been seen green in one run. `make lab-test-NAME` runs one file.
-OTHER_LAB_TESTS := jenkins registry storage
+OTHER_LAB_TESTS := jenkins storage
 
 .PHONY: help
 help: ## list what can be made

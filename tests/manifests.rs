@@ -17,6 +17,7 @@ use serde_json::Value;
 /// Everything that changes a manifest, and a secret whose text is `hunter2-…`.
 const INVENTORY: &str = include_str!("manifests/inventory.yaml");
 const SECRET: &str = "hunter2";
+const CONFIGURATION: &str = "ConfigMap kube-ops/jenkins-configuration";
 /// Of `make schemas`.
 const VALIDATOR: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -47,7 +48,7 @@ fn templates(cluster: &Cluster) -> Templates {
     Templates::load(None).unwrap().knowing(known)
 }
 
-/// All objects of Jenkins' manifests.
+/// All objects of Jenkins' manifests, and of what it needs of registries.
 fn objects(inventory: &str) -> Vec<Value> {
     let cluster = cluster(inventory);
     let templates = templates(&cluster);
@@ -55,17 +56,28 @@ fn objects(inventory: &str) -> Vec<Value> {
     let manifests = BUILT_IN
         .iter()
         .filter(|(name, _)| name.starts_with("jenkins-") && name.ends_with(".yaml.j2"));
-    manifests
-        .flat_map(|(name, _)| yaml::manifests(&templates.render(name, &values).unwrap()).unwrap())
+    let mut texts: Vec<_> = manifests
+        .map(|(name, _)| templates.render(name, &values).unwrap())
+        .collect();
+    for name in ["registry-ca.yaml.j2", "registry-credentials.yaml.j2"] {
+        texts.push(templates.render(name, &values).unwrap());
+    }
+    for image in &cluster.jenkins.as_ref().unwrap().images {
+        texts.push(
+            templates
+                .render("image-build.yaml.j2", &values.with("item", image))
+                .unwrap(),
+        );
+    }
+    texts
+        .iter()
+        .flat_map(|text| yaml::manifests(text).unwrap())
         .collect()
 }
 
 /// The pods of all agents, by name, as Jenkins gets to know them.
 fn pods(objects: &[Value]) -> Vec<(String, Value)> {
-    let configuration = objects
-        .iter()
-        .find(|object| object["kind"] == "ConfigMap")
-        .unwrap();
+    let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
     let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
     let configuration = yaml::manifests(text).unwrap().remove(0);
     let clouds = configuration["jenkins"]["clouds"].as_array().unwrap().clone();
@@ -99,10 +111,7 @@ fn secrets_stand_in_secrets_only() {
         let secret = object.to_string().contains(SECRET);
         assert_eq!(secret, object["kind"] == "Secret", "{}", id(object));
     }
-    let configuration = objects
-        .iter()
-        .find(|object| object["kind"] == "ConfigMap")
-        .unwrap();
+    let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
     let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
     for file in [
         "administrator/password",
@@ -121,13 +130,41 @@ fn secrets_stand_in_secrets_only() {
 #[test]
 fn what_an_inventory_says_is_no_variable_of_jenkins() {
     let objects = objects(INVENTORY);
-    let text = objects
-        .iter()
-        .find(|object| object["kind"] == "ConfigMap")
-        .unwrap()["data"]["jenkins.yaml"]
+    let text = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap()["data"]["jenkins.yaml"]
         .to_string();
     assert!(text.contains("a ^${token} of npm"), "{text}");
     assert!(text.contains("hello from the inventory"), "{text}");
+}
+
+#[test]
+fn an_image_is_built_with_what_there_is_to_know_about_registries() {
+    let objects = objects(INVENTORY);
+    let job = objects.iter().find(|object| object["kind"] == "Job").unwrap();
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    let arguments: Vec<_> = container["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    for expected in [
+        "--destination=harbor.ci.example/ci/mine:1",
+        "--registry-map=index.docker.io=harbor.ci.example/hub",
+        "--registry-map=index.docker.io=plain.example:5000",
+        "--insecure-registry=plain.example:5000",
+        "--registry-certificate=harbor.ci.example=/registry-ca/ca.crt",
+        "--skip-tls-verify-registry=lab.example",
+    ] {
+        assert!(arguments.contains(&expected), "no {expected} in {arguments:?}");
+    }
+    let digest = job["metadata"]["annotations"]["ci-bootstrap/digest"]
+        .as_str()
+        .unwrap();
+    assert_eq!(digest.len(), 64, "{digest}");
+    let pods = pods(&objects);
+    let own = &pods[2].1["spec"]["containers"][1];
+    assert_eq!(own["imagePullPolicy"], "Always");
+    assert!(pods[1].1["spec"]["containers"][1]["imagePullPolicy"].is_null());
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Api {
         let plural = match kind {
             RolloutKind::DaemonSet => "daemonsets",
             RolloutKind::StatefulSet => "statefulsets",
-            RolloutKind::Deployment | RolloutKind::Node => "deployments",
+            RolloutKind::Deployment | RolloutKind::Node | RolloutKind::Job => "deployments",
         };
         let list = self.json(Call::get(format!("/apis/apps/v1/{plural}"))).await?;
         Ok(items(&list["items"]).map(|live| workload(kind, live)).collect())

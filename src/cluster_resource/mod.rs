@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cluster_api::{Api, ApiError, CalicoError, ReleaseError, RolloutError};
+use crate::cluster_api::{Api, ApiError, CalicoError, Explanation, ReleaseError, RolloutError};
 use crate::harbor::HarborError;
 use crate::jenkins::{DiffError, JenkinsError};
 use crate::model::{Cluster, Host};
@@ -16,6 +16,7 @@ mod calico;
 mod csi_driver;
 mod generated_secret;
 mod harbor_robot;
+mod image_build;
 mod jenkins;
 mod kube_proxy;
 mod manifest;
@@ -39,6 +40,14 @@ pub enum Error {
     /// Something does not become ready.
     #[error(transparent)]
     Rollout(#[from] RolloutError),
+    /// An image of one's own that can't be built.
+    #[error("{image} was not built\n{explanation}")]
+    Build {
+        /// Its name.
+        image: String,
+        /// What keeps its Job.
+        explanation: Box<Explanation>,
+    },
     /// Calico can't be set up as the inventory asks.
     #[error(transparent)]
     Calico(#[from] CalicoError),
@@ -117,12 +126,13 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "calico",
     "clusterSettings",
     "csiDriver",
     "generatedSecret",
     "harborRobot",
+    "imageBuild",
     "jenkinsConfiguration",
     "jenkinsJobs",
     "jenkinsPlugins",
@@ -162,6 +172,7 @@ pub fn resource(
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "harborRobot" => Box::new(harbor_robot::HarborRobot::of(read(kind, fields)?)),
+        "imageBuild" => Box::new(image_build::ImageBuild::of(read(kind, fields)?)?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),

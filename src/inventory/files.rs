@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::folder::{self, FolderFile};
 use super::{Inventory, Jenkins, Key};
 use crate::yaml::Spanned;
 
@@ -15,6 +16,7 @@ const LIMIT: u64 = 8 << 20;
 pub struct Files {
     directory: PathBuf,
     contents: BTreeMap<String, Result<Vec<u8>, String>>,
+    folders: BTreeMap<String, Result<Vec<FolderFile>, String>>,
 }
 
 impl Files {
@@ -23,6 +25,7 @@ impl Files {
         let mut files = Self {
             directory: directory.to_path_buf(),
             contents: BTreeMap::new(),
+            folders: BTreeMap::new(),
         };
         for name in public(inventory) {
             let content = open(&files.path(name)).and_then(read);
@@ -31,6 +34,10 @@ impl Files {
         for name in private_keys(inventory) {
             let content = open(&files.path(name)).map(|_| Vec::new());
             files.contents.entry(name.value.clone()).or_insert(content);
+        }
+        for name in folders(inventory) {
+            let content = folder::read(&files.path(name));
+            files.folders.insert(name.value.clone(), content);
         }
         files
     }
@@ -47,6 +54,15 @@ impl Files {
     pub fn content(&self, name: &str) -> Result<&[u8], &str> {
         match self.contents.get(name) {
             Some(Ok(content)) => Ok(content),
+            Some(Err(reason)) => Err(reason),
+            None => Err("it was not read"),
+        }
+    }
+
+    /// The files of a named folder, or why they can't be read.
+    pub fn folder(&self, name: &str) -> Result<&[FolderFile], &str> {
+        match self.folders.get(name) {
+            Some(Ok(files)) => Ok(files),
             Some(Err(reason)) => Err(reason),
             None => Err("it was not read"),
         }
@@ -73,7 +89,7 @@ fn read(file: fs_err::File) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-fn reason(error: &std::io::Error) -> String {
+pub(super) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
         kind => kind.to_string(),
@@ -100,6 +116,12 @@ fn public(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
         .chain(manifest)
         .chain(templates)
         .chain(storage.filter_map(|manifest| manifest.path.as_ref()))
+}
+
+/// Folders from which images are built.
+fn folders(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
+    let images = inventory.jenkins.iter().flat_map(|jenkins| &jenkins.images);
+    images.map(|image| &image.folder)
 }
 
 fn private_keys(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {

@@ -6,6 +6,7 @@
 mod calico;
 mod cluster;
 mod files;
+mod folder;
 mod host;
 mod jenkins;
 mod packages;
@@ -20,9 +21,10 @@ pub use cluster::{
     CgroupDriver, Cluster, Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet, Networks,
 };
 pub use files::Files;
+pub use folder::FolderFile;
 pub use host::{Host, Role};
 pub use jenkins::{
-    Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Ingress,
+    Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Image, Ingress,
     Jenkins, Job, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
 };
 pub use packages::{AptRepository, Key, Packages, RpmRepository};

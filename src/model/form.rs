@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::check::Check;
 use super::{code, endpoint, name};
 use crate::diagnostic::Diagnostic;
+use crate::inventory::FolderFile;
 use crate::yaml::Spanned;
 
 /// The content of a file that the inventory names.
@@ -12,6 +13,21 @@ pub(super) fn file(name: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<
     let files = &check.document.files;
     match files.content(name) {
         Ok(content) => Some(content.to_vec()),
+        Err(reason) => {
+            let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
+                .at(name.span, reason)
+                .help(format!("it was looked for at {}", files.path(name).display()));
+            check.report(problem);
+            None
+        }
+    }
+}
+
+/// The files of a folder that the inventory names.
+pub(super) fn folder<'a>(name: &Spanned<String>, check: &mut Check<'a>) -> Option<&'a [FolderFile]> {
+    let files = &check.document.files;
+    match files.folder(name) {
+        Ok(found) => Some(found),
         Err(reason) => {
             let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
                 .at(name.span, reason)

@@ -38,7 +38,7 @@ pub use endpoint::Endpoint;
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Jenkins, Job, Mount, Plugin, Plugins,
+    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Plugin, Plugins,
     PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
 pub use manifest::{Manifest, ManifestSource};

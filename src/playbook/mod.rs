@@ -44,6 +44,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../playbooks/82-registry.yaml"),
     ),
     ("85-jenkins.yaml", include_str!("../../playbooks/85-jenkins.yaml")),
+    ("87-images.yaml", include_str!("../../playbooks/87-images.yaml")),
 ];
 
 /// A playbook that can't be used.

@@ -1,15 +1,16 @@
-//! Filters of templates: YAML in a value, and templates that users bring along.
+//! Filters of templates: YAML in a value, pods, and templates that users bring along.
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 
 use crate::yaml;
 
-/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)` and `text | rendered`.
+/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | pulled_anew(images)` and `text | rendered`.
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("fromyaml", from_yaml);
     environment.add_filter("toyaml", to_yaml);
     environment.add_filter("merged", merged);
+    environment.add_filter("pulled_anew", pulled_anew);
     environment.add_filter("rendered", rendered);
 }
 
@@ -59,6 +60,21 @@ fn merge(value: &mut serde_json::Value, patch: serde_json::Value) {
     }
 }
 
+/// A pod that asks the registry for these images at each start, where it does not say otherwise: their tags move.
+fn pulled_anew(pod: &Value, images: &Value) -> Result<Value, Error> {
+    let (mut pod, images) = (json(pod)?, json(images)?);
+    let images: Vec<_> = images.as_array().into_iter().flatten().collect();
+    for field in ["initContainers", "containers"] {
+        for container in pod["spec"][field].as_array_mut().into_iter().flatten() {
+            let moves = images.contains(&&container["image"]);
+            if moves && container["imagePullPolicy"].is_null() {
+                container["imagePullPolicy"] = "Always".into();
+            }
+        }
+    }
+    Ok(Value::from(Serde(pod)))
+}
+
 /// A text of the user's as a template, which sees what the built-in template in its place would see.
 fn rendered(state: &State<'_, '_>, text: &str) -> Result<String, Error> {
     let agent = state.lookup("agent").unwrap_or_default();
@@ -86,6 +102,18 @@ mod tests {
             json!({"a": {"c": 3, "d": {"e": null}}, "list": [3], "gone": null}),
         );
         assert_eq!(value, json!({"a": {"b": 1, "c": 3, "d": {}}, "list": [3]}));
+    }
+
+    #[test]
+    fn only_images_that_move_are_pulled_anew() {
+        let pod = json!({"spec": {"containers": [{"image": "a:1"}, {"image": "b:1"}, {"image": "a:1", "imagePullPolicy": "Never"}]}});
+        let pulled = pulled_anew(&Value::from(Serde(pod)), &Value::from(Serde(json!(["a:1"]))))
+            .and_then(|pod| json(&pod));
+        let expected = json!([{"image": "a:1", "imagePullPolicy": "Always"}, {"image": "b:1"}, {"image": "a:1", "imagePullPolicy": "Never"}]);
+        assert_eq!(
+            pulled.map(|pod| pod["spec"]["containers"].clone()).ok(),
+            Some(expected)
+        );
     }
 
     #[test]

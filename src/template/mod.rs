@@ -76,6 +76,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("hosts.j2", include_str!("../../templates/hosts.j2")),
     ("hosts.toml.j2", include_str!("../../templates/hosts.toml.j2")),
     (
+        "image-build.yaml.j2",
+        include_str!("../../templates/image-build.yaml.j2"),
+    ),
+    (
         "jenkins-access.yaml.j2",
         include_str!("../../templates/jenkins-access.yaml.j2"),
     ),

@@ -8,6 +8,7 @@ version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 calico=v3.32.1
 default_of() { sed -n "s|.*docker.io/jenkins/$1:\([^\"]*\)\".*|\1|p" "$LAB_HERE"/../../src/inventory/jenkins/*.rs; }
 jenkins=$(default_of jenkins) agent=$(default_of inbound-agent)
+kaniko=$(sed -n 's|.*ghcr.io/\(osscontainertools/kaniko:[^"]*\)".*|\1|p' "$LAB_HERE/../../src/inventory/jenkins/mod.rs")
 
 pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf "$layers/$2.tar" .; rm -rf "$1"; }
 layer() { # name "program=path ..." "link=target ..."
@@ -55,6 +56,7 @@ all_layers() {
   links=; for name in host-local loopback portmap; do links+="$BIN/cni-$name=opt/cni/bin/$name "; done
   layer plugins "$links"
   jenkins_layer
+  layer kaniko "$BIN/kaniko=kaniko/executor $(command -v busybox)=busybox/busybox" "busybox/sh=busybox bin/sh=/busybox/sh"
   layer nfs-provisioner "$BIN/nfs-provisioner-standin=nfs-subdir-external-provisioner"
   network_tools_layer
 }
@@ -80,6 +82,7 @@ push_images() {
   image "calico/node:$calico" "$standin --cmd start_runit" tools calico
   image "jenkins/jenkins:$jenkins" "$standin --entrypoint /usr/local/bin/jenkins.sh --user jenkins --env JENKINS_HOME=/var/jenkins_home" jenkins
   image "jenkins/inbound-agent:$agent" "$standin --entrypoint /usr/local/bin/jenkins-agent --user jenkins --workdir /home/jenkins --env AGENT_WORKDIR=/home/jenkins/agent" jenkins
+  image "$kaniko" "--entrypoint /kaniko/executor --env HOME=/root --env USER=root --env DOCKER_CONFIG=/kaniko/.docker/ --env SSL_CERT_DIR=/kaniko/ssl/certs" kaniko
   image "calico/kube-controllers:$calico" "$standin --entrypoint /usr/bin/kube-controllers --user 999" calico   # runAsNonRoot wants a number
   image sig-storage/nfs-subdir-external-provisioner:v4.0.2 "$standin --entrypoint /nfs-subdir-external-provisioner" nfs-provisioner
 }
@@ -93,7 +96,7 @@ start_registry() {
 }
 
 if [ "${1:-}" = push ]; then start_registry; push_images; exit 0; fi
-stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$BIN"/.versions/*; echo "$jenkins $agent"; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$BIN"/.versions/*; echo "$jenkins $agent $kaniko"; } | hash_of)
 [ -d "$data" ] && is_done images "$stamp" && exit 0
 t0=$(now); mkdir -p "$layers"; rm -rf "$data.new" "$layers"/tree.*
 all_layers

@@ -38,10 +38,20 @@ fn of_target(scene: &Scene) -> Vec<Cause> {
         return Vec::new();
     }
     let failing = Condition::all(live).into_iter().filter(|c| {
-        c.kind == "ReplicaFailure" && c.status == "True" || c.kind == "Progressing" && c.status == "False"
+        let wrong = match c.kind.as_str() {
+            "ReplicaFailure" | "Failed" => "True",
+            "Progressing" => "False",
+            _ => return false,
+        };
+        c.status == wrong
     });
     let mut found: Vec<_> = failing
-        .map(|c| Cause::new(target.to_string(), format!("{}: {}", c.reason, c.message)))
+        .map(|c| {
+            let mut cause = Cause::new(target.to_string(), format!("{}: {}", c.reason, c.message));
+            // A Job that has failed does not try again.
+            cause.patience = (c.kind == "Failed").then_some(Duration::ZERO);
+            cause
+        })
         .collect();
     // Pods that could not even be created have no other witness than these events.
     let events = warnings(
@@ -54,7 +64,10 @@ fn of_target(scene: &Scene) -> Vec<Cause> {
         found.push(Cause::new(target.to_string(), "no pods were created"));
     }
     if let Some(first) = found.first_mut() {
-        first.events = events;
+        // A condition and its event are often the same sentence.
+        let said = first.problem.split_once(": ").map_or("", |(_, said)| said);
+        let news = |event: &String| said.is_empty() || !event.ends_with(said);
+        first.events = events.into_iter().filter(news).collect();
     }
     found
 }
@@ -73,7 +86,7 @@ fn current_pods(scene: &Scene) -> impl Iterator<Item = &Value> {
     scene.pods.iter().filter(move |pod| match scene.target.kind {
         RolloutKind::Node => pod["spec"]["hostNetwork"] == true,
         // A stateful set replaces its pods in order, so an old one can hold up all others.
-        RolloutKind::StatefulSet => true,
+        RolloutKind::StatefulSet | RolloutKind::Job => true,
         RolloutKind::DaemonSet | RolloutKind::Deployment => version(pod) == newest,
     })
 }

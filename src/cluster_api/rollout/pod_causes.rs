@@ -86,14 +86,11 @@ fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
         cause.hint = scheduling_hint(&condition.message);
         found.push(cause);
     }
-    if pod["status"]["phase"] == "Failed" {
-        let text = |field: &str| pod["status"][field].as_str().unwrap_or_default();
-        found.push(Cause::new(
-            place,
-            format!("failed: {} {}", text("reason"), text("message"))
-                .trim()
-                .to_owned(),
-        ));
+    let text = |field: &str| pod["status"][field].as_str().unwrap_or_default();
+    // Without a reason it is a container that has failed, and it tells more.
+    if pod["status"]["phase"] == "Failed" && !text("reason").is_empty() {
+        let problem = format!("failed: {} {}", text("reason"), text("message"));
+        found.push(Cause::new(place, problem.trim()));
     }
     found
 }

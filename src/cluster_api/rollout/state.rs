@@ -16,6 +16,8 @@ pub enum RolloutKind {
     Deployment,
     /// Pods with names and volumes of their own.
     StatefulSet,
+    /// A pod that does its work and ends.
+    Job,
     /// A node itself.
     Node,
 }
@@ -47,10 +49,10 @@ impl RolloutTarget {
     }
 
     pub(super) fn id(&self) -> ObjectId {
-        let api_version = if self.kind == RolloutKind::Node {
-            "v1"
-        } else {
-            "apps/v1"
+        let api_version = match self.kind {
+            RolloutKind::Node => "v1",
+            RolloutKind::Job => "batch/v1",
+            _ => "apps/v1",
         };
         ObjectId {
             api_version: api_version.into(),
@@ -65,6 +67,7 @@ impl RolloutTarget {
         let namespace = &self.namespace;
         match self.kind {
             RolloutKind::Node => "/api/v1/nodes".into(),
+            RolloutKind::Job => format!("/apis/batch/v1/namespaces/{namespace}/jobs"),
             RolloutKind::DaemonSet => format!("/apis/apps/v1/namespaces/{namespace}/daemonsets"),
             RolloutKind::Deployment => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
             RolloutKind::StatefulSet => format!("/apis/apps/v1/namespaces/{namespace}/statefulsets"),
@@ -93,8 +96,10 @@ pub(in crate::cluster_api) fn state(kind: RolloutKind, live: Option<&Value>) -> 
             text: "does not exist".into(),
         };
     };
-    if kind == RolloutKind::Node {
-        return node(live);
+    match kind {
+        RolloutKind::Node => return node(live),
+        RolloutKind::Job => return job(live),
+        _ => {}
     }
     let (spec, status) = (&live["spec"], &live["status"]);
     if number(&status["observedGeneration"]) < number(&live["metadata"]["generation"]) {
@@ -134,6 +139,24 @@ fn pods(desired: i64, updated: i64, available: i64, old: i64) -> State {
     State {
         done: updated >= desired && available >= desired && old <= 0,
         text,
+    }
+}
+
+fn job(live: &Value) -> State {
+    let conditions = Condition::all(live);
+    let is = |kind: &str| conditions.iter().any(|c| c.kind == kind && c.status == "True");
+    let text = if is("Complete") {
+        "done"
+    } else if is("Failed") {
+        "failed"
+    } else if number(&live["status"]["ready"]) > 0 {
+        "at work"
+    } else {
+        "waits for its pod"
+    };
+    State {
+        done: is("Complete"),
+        text: text.to_owned(),
     }
 }
 
@@ -186,6 +209,19 @@ mod tests {
             "2 of 2 pods ready, 1 of the old version still there"
         );
         assert!(!with(3).done);
+    }
+
+    #[test]
+    fn a_job_is_done_when_it_says_so() {
+        let with = |status: Value| state(RolloutKind::Job, Some(&json!({"status": status})));
+        assert_eq!(with(json!({})).text, "waits for its pod");
+        assert_eq!(with(json!({"active": 1, "ready": 1})).text, "at work");
+        let ended = |kind: &str| with(json!({"conditions": [{"type": kind, "status": "True"}]}));
+        assert!(ended("Complete").done);
+        assert_eq!(
+            (ended("Failed").done, ended("Failed").text.as_str()),
+            (false, "failed")
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub struct Agents {
     /// namespace followed by `-agents`.
     #[schemars(example = &"kube-ops-agents")]
     pub namespace: Option<Spanned<String>>,
-    /// Namespace of pods that are close to being root on their node; made only when there is such a template.
+    /// Namespace of pods that are close to being root on their node, and of those that build `images`; made only when there are such.
     /// Without it: Jenkins' namespace followed by `-builders`.
     #[schemars(example = &"kube-ops-builders")]
     pub privileged_namespace: Option<Spanned<String>>,

@@ -41,6 +41,10 @@ pub struct Jenkins {
     pub plugins: Plugins,
     /// Pods in which builds run.
     pub agents: Agents,
+    /// Images of your own, for agents or as bases of others: each is built by a pod in the cluster and pushed, again when its folder has changed.
+    pub images: Vec<Image>,
+    /// Image of Kaniko, which builds them.
+    pub image_builder: Spanned<String>,
     /// Credentials that jobs use by their id. They are kept in a Secret and read from files.
     pub credentials: Vec<Spanned<Credential>>,
     /// Pipelines whose Jenkinsfile lies in a repository.
@@ -67,6 +71,8 @@ impl Default for Jenkins {
             admin: Administrator::default(),
             plugins: Plugins::default(),
             agents: Agents::default(),
+            images: Vec::new(),
+            image_builder: "ghcr.io/osscontainertools/kaniko:v1.28.3-debug".into(),
             credentials: Vec::new(),
             jobs: Vec::new(),
             configuration: Spanned::default(),
@@ -92,6 +98,18 @@ impl Jenkins {
             .iter()
             .filter_map(|template| template.file.as_ref())
     }
+}
+
+/// An image of your own.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Image {
+    /// Its full name, with the registry and a tag. It is pushed with the registry's `credentials`.
+    #[schemars(example = &"harbor.ci.example/ci/maven-node:1")]
+    pub name: Spanned<String>,
+    /// Folder with its `Dockerfile` and what that copies, relative to the inventory. Packed, it must fit into a `ConfigMap`: 1 MiB.
+    #[schemars(example = &"images/maven-node")]
+    pub folder: Spanned<String>,
 }
 
 /// An Ingress for Jenkins.

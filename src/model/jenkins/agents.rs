@@ -20,6 +20,8 @@ pub struct Agents {
     pub namespace: String,
     /// Namespace of the others.
     pub privileged_namespace: String,
+    /// Those of both that are needed.
+    pub namespaces: Vec<String>,
     /// Most pods at a time in each namespace.
     pub cap: u32,
     /// Image of the agent.
@@ -121,13 +123,17 @@ pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Opti
         .map(|template| self::template(template, check))
         .collect();
     let templates: Option<Vec<_>> = templates.into_iter().collect();
+    let (agents, builders, templates) = (agents?, builders?, templates?);
+    let builds = !jenkins.images.is_empty() || templates.iter().any(|template| template.privileged);
+    let namespaces = std::iter::once(&agents).chain(builds.then_some(&builders));
     Some(Agents {
-        namespace: agents?,
-        privileged_namespace: builders?,
+        namespaces: namespaces.cloned().collect(),
+        namespace: agents,
+        privileged_namespace: builders,
         cap: written.cap.value,
         image: image?,
         websocket: written.websocket.value,
-        templates: templates?,
+        templates,
     })
 }
 

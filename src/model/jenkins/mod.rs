@@ -2,6 +2,7 @@
 
 mod agents;
 mod credentials;
+mod images;
 mod names;
 mod plugins;
 mod resources;
@@ -18,6 +19,7 @@ use crate::secret::SecretRef;
 
 pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
+pub use images::Image;
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
 pub use volume::{Cache, Mount, PodVolume, VolumeSource};
@@ -48,6 +50,10 @@ pub struct Jenkins {
     pub plugins: Plugins,
     /// Pods in which builds run.
     pub agents: Agents,
+    /// Images that are built in the cluster.
+    pub images: Vec<Image>,
+    /// Image of Kaniko, which builds them.
+    pub image_builder: String,
     /// Credentials for jobs.
     pub credentials: Vec<Credential>,
     /// Pipelines from repositories.
@@ -127,6 +133,8 @@ pub(super) fn check(
     let admin = administrator(&written.admin, check);
     let plugins = plugins::check(&written.plugins, check);
     let agents = agents::check(written, check);
+    let images = images::check(&written.images, check);
+    let builder = check.parse(&written.image_builder, &code::BAD_IMAGE, "image", form::image);
     let credentials = credentials::check(&written.credentials, plugins.as_ref(), check);
     let jobs = credentials::jobs(written, check);
     Some(Some(Jenkins {
@@ -141,6 +149,8 @@ pub(super) fn check(
         admin: admin?,
         plugins: plugins?,
         agents: agents?,
+        images: images?,
+        image_builder: builder?,
         credentials: credentials?,
         jobs: jobs?,
         configuration: written.configuration.value.clone(),

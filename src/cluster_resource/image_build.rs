@@ -1,0 +1,190 @@
+//! An image that a Job builds from a folder of the inventory and pushes. The Job stays: it is the record of what was built.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::Deserialize;
+
+use super::manifest::Texts;
+use super::{ClusterKindError, ClusterResource, Error, Say};
+use crate::cluster_api::{Api, Object, ObjectId, RolloutError, RolloutKind, RolloutTarget};
+use crate::resource::{Change, Verdict};
+
+/// The annotation of the Job that says what it builds from.
+const DIGEST: &str = "ci-bootstrap/digest";
+/// How long a build may take, besides the time that the Job itself gives it.
+const PATIENCE: Duration = Duration::from_secs(3660);
+/// How long a Job may take to go, with its pod.
+const GOING: Duration = Duration::from_secs(60);
+
+/// What a playbook gives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields {
+    /// The image's name.
+    image: String,
+    /// The Job, with the annotation `ci-bootstrap/digest`, and what it needs.
+    objects: Texts,
+}
+
+/// An image of one's own.
+#[derive(Debug)]
+pub(super) struct ImageBuild {
+    image: String,
+    objects: Vec<Object>,
+    id: ObjectId,
+    job: Object,
+}
+
+/// How far the build of an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It was never built here.
+    Absent,
+    /// It was built from something else.
+    Other,
+    /// It is being built.
+    Running,
+    /// It is being built by another image of Kaniko, or with other registries.
+    Outdated,
+    /// The build has failed.
+    Failed,
+    Built,
+}
+
+impl ImageBuild {
+    pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
+        let objects = fields.objects.parse()?;
+        let job = objects.iter().find(|object| object["kind"] == "Job");
+        let job = job.cloned().unwrap_or_default();
+        Ok(Self {
+            image: fields.image,
+            id: ObjectId::of(&job)?,
+            job,
+            objects,
+        })
+    }
+
+    async fn standing(&self, api: &Api) -> Result<Standing, Error> {
+        let live = api.read(&self.id).await?;
+        Ok(live.map_or(Standing::Absent, |live| standing(&live, &self.job)))
+    }
+
+    fn target(&self) -> RolloutTarget {
+        let namespace = self.id.namespace.clone().unwrap_or_default();
+        RolloutTarget::new(RolloutKind::Job, namespace, &self.id.name)
+    }
+}
+
+fn digest(job: &Object) -> &str {
+    job["metadata"]["annotations"][DIGEST]
+        .as_str()
+        .unwrap_or_default()
+}
+
+/// What a build does besides its folder. It matters only while it may still fail for it.
+fn settings(job: &Object) -> [&Object; 2] {
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    [&container["image"], &container["args"]]
+}
+
+fn standing(live: &Object, wanted: &Object) -> Standing {
+    let is = |kind: &str| {
+        let conditions = live["status"]["conditions"].as_array();
+        let found = conditions
+            .into_iter()
+            .flatten()
+            .find(|found| found["type"] == kind);
+        found.is_some_and(|found| found["status"] == "True")
+    };
+    if digest(live) != digest(wanted) {
+        Standing::Other
+    } else if is("Complete") {
+        Standing::Built
+    } else if is("Failed") {
+        Standing::Failed
+    } else if settings(live) != settings(wanted) {
+        Standing::Outdated
+    } else {
+        Standing::Running
+    }
+}
+
+impl ClusterResource for ImageBuild {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            let why = match self.standing(api).await? {
+                Standing::Built => return Ok(Verdict::InSync),
+                Standing::Absent => "it has not been built in this cluster",
+                Standing::Other => "its folder has changed",
+                Standing::Running => "a build is under way",
+                Standing::Outdated => "a build with other settings is under way",
+                Standing::Failed => "the last build failed",
+            };
+            let change = Change::new(format!("build {}", self.image));
+            Ok(Verdict::Differs(change.with_detail(vec![format!(" {why}")])))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let standing = self.standing(api).await?;
+            if matches!(standing, Standing::Other | Standing::Failed | Standing::Outdated) {
+                // What a Job runs can't be changed.
+                api.delete(&self.id, GOING).await?;
+            }
+            if standing != Standing::Running {
+                api.apply(&self.objects).await?;
+            }
+            let target = self.target();
+            let built = api.wait(&target, PATIENCE, |state| say(state.to_owned()));
+            built.await.map_err(|error| match error {
+                RolloutError::Hopeless { explanation } => Error::Build {
+                    image: self.image.clone(),
+                    explanation: Box::new(explanation),
+                },
+                error => error.into(),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn job(digest: &str, image: &str) -> Object {
+        json!({
+            "metadata": {"annotations": {DIGEST: digest}},
+            "spec": {"template": {"spec": {"containers": [{"image": image}]}}},
+        })
+    }
+
+    #[test]
+    fn a_job_tells_what_it_has_built() {
+        let with = |condition: &str, image: &str| {
+            let mut live = job("a", image);
+            live["status"] = json!({"conditions": [{"type": condition, "status": "True"}]});
+            standing(&live, &job("a", "kaniko:1"))
+        };
+        assert_eq!(with("Complete", "kaniko:1"), Standing::Built);
+        assert_eq!(with("Failed", "kaniko:1"), Standing::Failed);
+        assert_eq!(with("Suspended", "kaniko:1"), Standing::Running);
+        assert_eq!(
+            standing(&job("a", "kaniko:1"), &job("b", "kaniko:1")),
+            Standing::Other
+        );
+        assert_eq!(standing(&json!({}), &job("b", "kaniko:1")), Standing::Other);
+    }
+
+    #[test]
+    fn other_settings_matter_to_a_build_that_has_not_ended() {
+        let wanted = job("a", "kaniko:2");
+        let mut live = job("a", "kaniko:1");
+        assert_eq!(standing(&live, &wanted), Standing::Outdated);
+        live["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        assert_eq!(standing(&live, &wanted), Standing::Built);
+    }
+}
