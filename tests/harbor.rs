@@ -101,8 +101,10 @@ fn inventory(lab: &Lab) -> String {
   - name: \"{harbor}\"
     ca: {{ file: {ca} }}
     credentials: {{ username: \"{ROBOT}\", password: {{ file: robot-password }} }}
+    image: \"{image}\"
     harbor: {{ project: ci, admin: {{ username: admin, password: {{ file: admin-password }} }} }}
-"
+",
+        image = image(lab)
     );
     plain.replace("registries:\n", &registries)
         + &format!(
@@ -212,12 +214,16 @@ fn set_up(lab: &Lab) {
             "{secret} was said"
         );
     }
-    let tells = |check: &str| {
-        applied.events.iter().any(|event| {
-            event["event"] == "checked" && event["result"] == "passed" && event.to_string().contains(check)
-        })
+    let passed = |check: &str| {
+        let passed = applied
+            .events
+            .iter()
+            .filter(|event| event["event"] == "checked" && event["result"] == "passed");
+        passed.filter(|event| event["check"] == check).count()
     };
-    assert!(tells("build"), "no build has passed: {}", applied.stdout);
+    assert_eq!(passed("smoke build"), 1, "{}", applied.stdout);
+    let registry = format!("registry {}", server(lab, 5003));
+    assert_eq!(passed(&registry), HOSTS, "{}", applied.stdout);
     assert!(pushed(lab).starts_with("sha256:"), "{}", pushed(lab));
 }
 

@@ -91,11 +91,7 @@ impl Api {
     }
 
     async fn workloads(&self, kind: RolloutKind) -> Result<Vec<WorkloadStatus>, ApiError> {
-        let plural = match kind {
-            RolloutKind::DaemonSet => "daemonsets",
-            RolloutKind::StatefulSet => "statefulsets",
-            RolloutKind::Deployment | RolloutKind::Node | RolloutKind::Job => "deployments",
-        };
+        let plural = format!("{kind:?}s").to_lowercase();
         let list = self.json(Call::get(format!("/apis/apps/v1/{plural}"))).await?;
         Ok(items(&list["items"]).map(|live| workload(kind, live)).collect())
     }

@@ -33,6 +33,40 @@ fn cluster(text: &str) -> Result<Cluster, String> {
 const OFFLINE: &str = include_str!("offline.yaml");
 
 #[test]
+fn a_folder_for_an_image_fits_into_the_cluster() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("image");
+    fs_err::create_dir(&folder).unwrap();
+    fs_err::write(folder.join("Dockerfile"), "FROM a.example/b:1\n").unwrap();
+    let path = directory.path().join("inventory.yaml");
+    let images = "jenkins: { images: [{ name: \"a.example/ci/b:1\", folder: image }] }\n";
+    fs_err::write(&path, format!("{SMALL}{images}")).unwrap();
+    let validated = || {
+        let document = inventory::read(&path).unwrap();
+        let valid = validate(&document).map(|valid| valid.cluster.jenkins.unwrap().images);
+        valid.map_err(|problems| render(&problems, &document.source, Colour::Never))
+    };
+    let first = validated().unwrap();
+    assert_eq!(validated().unwrap(), first);
+    // Numbers that don't repeat can hardly be packed.
+    let mut state: u64 = 1;
+    let noise = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    });
+    fs_err::write(folder.join("noise"), noise.take(2 << 20).collect::<Vec<_>>()).unwrap();
+    let told = validated().unwrap_err();
+    assert!(
+        told.contains("too large for a ConfigMap") && told.contains("at most 1020 KiB"),
+        "{told}"
+    );
+    fs_err::write(folder.join("noise"), vec![0; 9 << 20]).unwrap();
+    assert!(validated().unwrap_err().contains("more than 1000 files or 8 MiB"));
+}
+
+#[test]
 fn everything_can_come_from_a_server_of_ones_own() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs_err::write(directory.path().join(name), text).unwrap();
