@@ -50,7 +50,7 @@ fn a_ci_system_comes_up_and_comes_back() {
     }
     let Some(lab) = Lab::up("ci", 1, 3) else { return };
     lab.lab(&["vm", "up", SERVER]);
-    lab.lab(&["vm", "wait", SERVER, "170"]);
+    lab.lab(&["vm", "wait", SERVER, "400"]);
     let mut cases = Cases::of("ci", &lab);
     cases.foundation("from bare hosts to a passed build", from_bare_hosts);
     cases.case("a second apply changes nothing", second_apply);

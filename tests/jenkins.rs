@@ -65,6 +65,7 @@ fn jenkins_converges() {
     );
     cases.case("an image that is not there is named", wrong_image);
     cases.case("all of it is mended by the right inventory", mended);
+    cases.case("a build passes on an agent that comes by WebSocket", websocket);
     cases.case(
         "a configuration with which Jenkins can't start is named",
         refused_at_a_first_start,
@@ -245,6 +246,11 @@ fn wrong_image(lab: &Lab) {
 fn mended(lab: &Lab) {
     lab.apply(&inventory(lab, ""), &[]).ended(0);
     second_apply(lab);
+}
+
+fn websocket(lab: &Lab) {
+    let apply = lab.apply(&inventory(lab, "  agents: { websocket: true }\n"), &[]);
+    assert_says(&apply.ended(0).stdout, &["smoke build", "passed on w1"]);
 }
 
 /// There is no Jenkins that could have tried it out.

@@ -35,7 +35,7 @@ fn volumes_outlive_pods_and_servers() {
         return;
     };
     lab.lab(&["vm", "up", SERVER]);
-    lab.lab(&["vm", "wait", SERVER, "170"]);
+    lab.lab(&["vm", "wait", SERVER, "400"]);
     let mut cases = Cases::of("storage", &lab);
     cases.foundation("a cluster with volumes", from_bare_hosts);
     cases.case("a second apply changes nothing", second_apply);

@@ -233,6 +233,6 @@ fn a_claim_that_nobody_binds_is_the_cause_and_ends_the_wait() {
         found[0].problem.ends_with("storageclass \"fast\" not found"),
         "{found:?}"
     );
-    assert!(hopeless(&found, |_| Duration::from_secs(90)).is_some());
-    assert!(hopeless(&found, |_| Duration::from_secs(60)).is_none());
+    assert!(hopeless(&found, |_| Duration::from_secs(15)).is_some());
+    assert!(hopeless(&found, |_| Duration::from_secs(5)).is_none());
 }

@@ -13,6 +13,8 @@ use crate::cluster_api::node::{Condition, items};
 pub(super) const UNBOUND: &str = "unbound immediate PersistentVolumeClaims";
 /// A provisioner answers within seconds; one that has just started, within a minute.
 const BINDING: Duration = Duration::from_secs(90);
+/// Somebody may be about to make the class that is missing.
+const CLASS: Duration = Duration::from_secs(15);
 /// The node tries again by itself; a server that restarts is back by then.
 const MOUNTING: Duration = Duration::from_secs(60);
 
@@ -34,10 +36,19 @@ pub(super) fn of_claims(scene: &Scene, pod: &Value, conditions: &[Condition]) ->
         cause.events = events;
         cause.hint =
             Some("check its StorageClass in the inventory, and that somebody makes volumes of that class");
-        cause.patience = Some(BINDING);
+        cause.patience = Some(if is_without_class(&cause.problem) {
+            CLASS
+        } else {
+            BINDING
+        });
         Some(cause)
     };
     names.filter_map(cause).collect()
+}
+
+/// Whether there is no such class. A provisioner makes volumes, not its class.
+fn is_without_class(event: &str) -> bool {
+    event.contains("storageclass") && event.contains("not found")
 }
 
 /// The cause that a node's failed mounts are, if the pod has any.
