@@ -11,10 +11,8 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci convergence fleet high_availability registry harbor vm
+LAB_TESTS := faults ci jenkins convergence fleet storage high_availability registry harbor vm
 LAB_JOBS := 2
-# Not yet part of `test`: these files have not been seen green in one run. `make lab-test-NAME` runs one file.
-OTHER_LAB_TESTS := jenkins storage
 
 .PHONY: help
 help: ## list what can be made
@@ -43,7 +41,7 @@ lint: ## does clippy agree, with every warning an error?
 	cargo clippy --all-targets -- -D warnings
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
-	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(OTHER_LAB_TESTS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
+	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
 
 .PHONY: schemas
 schemas: ## the schemas of Kubernetes against which the unit tests hold manifests; without them that test is skipped
@@ -69,8 +67,8 @@ $(addprefix lab-run-,$(LAB_TESTS)): lab-run-%:
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose
 	$(AS_ROOT) env PATH="$$PATH" tests/cluster-api.sh
 
-.PHONY: $(addprefix lab-test-,$(LAB_TESTS) $(OTHER_LAB_TESTS))
-$(addprefix lab-test-,$(LAB_TESTS) $(OTHER_LAB_TESTS)): lab-test-%: deps
+.PHONY: $(addprefix lab-test-,$(LAB_TESTS))
+$(addprefix lab-test-,$(LAB_TESTS)): lab-test-%: deps
 	$(AS_ROOT) $(LAB) prepare
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture
 
