@@ -66,6 +66,10 @@ fn builds_run_in_images_of_ones_own() {
         changed_folder,
     );
     cases.case("a build that fails shows its log", failed_build);
+    cases.case(
+        "a builder that is not there is named, and exchanged",
+        missing_builder,
+    );
     cases.case("a changed password of the account", changed_password);
     cases.case("a wrong password of the administrator", wrong_admin);
     cases.end();
@@ -287,6 +291,20 @@ fn failed_build(lab: &Lab) {
         failed.stdout
     );
     folder(lab, "hello", "");
+    assert_eq!(apply(lab).ended(0).changes(), 1);
+}
+
+fn missing_builder(lab: &Lab) {
+    folder(lab, "hello from another builder", "");
+    let builder = "  imageBuilder: ghcr.io/osscontainertools/kaniko:nope\n";
+    let failed = lab.apply(&(inventory(lab) + builder), &[]);
+    assert_ne!(failed.code, 0);
+    assert!(
+        failed.stdout.contains("was not built") && failed.stdout.contains("kaniko:nope"),
+        "{}",
+        failed.stdout
+    );
+    // The Job that waits for that image would never end.
     assert_eq!(apply(lab).ended(0).changes(), 1);
 }
 
