@@ -3,6 +3,7 @@
 //! `docs/architecture.md` is the map of these modules; `tests/architecture.rs` holds it against the code.
 
 pub mod apply;
+pub mod bundle;
 pub mod cli;
 pub mod cluster_api;
 pub mod cluster_resource;
@@ -16,6 +17,7 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod playbook;
+pub mod recovery;
 pub mod report;
 pub mod resource;
 pub mod secret;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules in an order in which each names only those before it, with those that it may name. `lib.rs` only lists them.
 const MODULES: &[(&str, &[&str])] = &[
+    ("bundle", &[]),
     ("diagnostic", &[]),
     ("event", &[]),
     ("resource", &[]),
@@ -31,14 +32,17 @@ const MODULES: &[(&str, &[&str])] = &[
     ("observe", &["plan", "playbook", "resource"]),
     ("ssh", &["transport"]),
     ("fleet", &["transport"]),
+    ("recovery", &["bundle", "resource", "transport"]),
     (
         "apply",
         &[
+            "bundle",
             "cluster_api",
             "event",
             "fleet",
             "observe",
             "plan",
+            "recovery",
             "resource",
             "transport",
         ],
@@ -66,6 +70,7 @@ const EVERYTHING_BEFORE: &[&str] = &["*"];
 
 /// Libraries that only one module may name, so that each can be exchanged in one place.
 const OWNERS: &[(&str, &str)] = &[
+    ("age", "bundle"),
     ("annotate_snippets", "diagnostic"),
     ("anyhow", "cli"),
     ("clap", "cli"),

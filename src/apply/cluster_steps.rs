@@ -11,6 +11,9 @@ use super::{Mode, Run, failure};
 
 type Stopped = (Option<String>, Failure);
 
+/// How often something is waited for that comes and goes.
+const WAITS: u32 = 5;
+
 impl Run {
     /// Brings steps into sync through the API server, or says what differs.
     pub(super) async fn cluster_steps(
@@ -43,12 +46,7 @@ impl Run {
             }
             return Err(failure::blocked(&blocked));
         }
-        let api = self.api().await.map_err(|error| failure::access(&error))?;
-        let observe = || async {
-            let verdict = step.resource.observe(api).await;
-            verdict.map_err(|error| failure::cluster_step(&step.head, &error))
-        };
-        let change = match observe().await? {
+        let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);
                 return Ok(false);
@@ -60,13 +58,31 @@ impl Run {
             self.give_up_step(place, step, &format!("{place} is not as planned"));
             return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
         }
-        self.make(place, step, &change).await?;
-        match observe().await? {
-            Verdict::Differs(change) => Err(failure::did_not_converge(&step.head, &change.detail)),
-            Verdict::Refused(why) => Err(failure::refused(&step.head, &why)),
-            Verdict::InSync => {
-                self.provide(place, &step.head.provides);
-                Ok(!step.resource.only_waits())
+        self.bring(place, step, change).await?;
+        self.provide(place, &step.head.provides);
+        Ok(!step.resource.only_waits())
+    }
+
+    async fn observed(&self, step: &ClusterStep) -> Result<Verdict, Failure> {
+        let api = self.api().await.map_err(|error| failure::access(&error))?;
+        let verdict = step.resource.observe(api).await;
+        verdict.map_err(|error| failure::cluster_step(&step.head, &error))
+    }
+
+    /// Makes a change and looks whether it is so now. What was waited for may be gone again, as pods are while their nodes come back:
+    /// that is waited for once more.
+    async fn bring(&self, place: &str, step: &ClusterStep, mut change: Change) -> Result<(), Failure> {
+        let mut rounds = if step.resource.only_waits() { WAITS } else { 1 };
+        loop {
+            self.make(place, step, &change).await?;
+            rounds -= 1;
+            match self.observed(step).await? {
+                Verdict::InSync => return Ok(()),
+                Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
+                Verdict::Differs(again) if rounds > 0 => change = again,
+                Verdict::Differs(change) => {
+                    return Err(failure::did_not_converge(&step.head, &change.detail));
+                }
             }
         }
     }

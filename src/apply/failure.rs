@@ -2,6 +2,7 @@
 
 use crate::event::{Class, Failure};
 use crate::plan::StepHead;
+use crate::recovery::RecoveryError;
 use crate::resource::Unreadable;
 use crate::transport::TransportError;
 
@@ -48,18 +49,14 @@ pub(super) fn blocked(blocked: &Blocked) -> Failure {
 /// A lock that is somebody else's.
 pub(super) fn no_lock(error: &NoLock) -> Failure {
     match error {
-        NoLock::Busy { host, holder } => plain(
+        NoLock::Busy { .. } => plain(
             Class::Locked,
-            format!("another run is at work: {holder} (lock on {host})"),
+            error.to_string(),
             Some(
                 "wait until it is done; the lock goes with the run that holds it, so there is nothing to clean up",
             ),
         ),
-        NoLock::NoHost(reason) => plain(
-            Class::Unreachable,
-            format!("no host can hold the cluster's lock: {reason}"),
-            None,
-        ),
+        NoLock::NoHost(_) => plain(Class::Unreachable, error.to_string(), None),
     }
 }
 
@@ -70,6 +67,14 @@ pub(super) fn access(error: &AccessError) -> Failure {
         AccessError::Api(_) | AccessError::Command { .. } => {
             plain(Class::StepFailed, error.to_string(), None)
         }
+    }
+}
+
+/// A bundle that can't be brought to a host.
+pub(super) fn recovery(error: &RecoveryError) -> Failure {
+    match error {
+        RecoveryError::Transport(error) => transport(error),
+        RecoveryError::Command { .. } => plain(Class::StepFailed, error.to_string(), None),
     }
 }
 

@@ -62,7 +62,7 @@ impl Run {
 pub(super) struct HostTrack<'a> {
     pub(super) run: &'a Run,
     pub(super) name: &'a str,
-    host: Arc<dyn Transport>,
+    pub(super) host: Arc<dyn Transport>,
     pub(super) steps: &'a [HostStep],
     /// How often each step was done.
     done: Vec<usize>,

@@ -1,7 +1,9 @@
 //! What an action needs to know before it can be written: who founds the cluster, or a ticket to join it.
 
+use crate::event::Failure;
 use crate::plan::Fact;
-use crate::resource::{JoinTicket, Known, Seen, Standing, Wants};
+use crate::recovery;
+use crate::resource::{JoinTicket, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
 
 use super::election::Duty;
 use super::host_track::{HostTrack, Stopped};
@@ -17,6 +19,7 @@ impl HostTrack<'_> {
         let access_failed = |error| self.fail(index, failure::access(&error));
         match self.steps[index].resource.wants() {
             Wants::Nothing => Ok(Known::default()),
+            Wants::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
             Wants::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
                 let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
@@ -43,13 +46,35 @@ impl HostTrack<'_> {
         }
     }
 
+    /// Brings the bundle to the host. Its step is planned only where there is one.
+    async fn bundle(&self) -> Result<Known, Failure> {
+        if let Some(payload) = &self.run.options.restore {
+            recovery::upload(&*self.host, self.name, RESTORE_ARCHIVE, &payload.archive)
+                .await
+                .map_err(|error| failure::recovery(&error))?;
+        }
+        Ok(Known::default())
+    }
+
     async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(&access.api, self.name, self.address()).await?;
+        stale::forget_node(
+            &access.api,
+            self.name,
+            self.address(),
+            self.run.options.restore.is_some(),
+        )
+        .await?;
         self.run.tickets.worker(access, &self.run.options.endpoint).await
     }
 
     async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(&access.api, self.name, self.address()).await?;
+        stale::forget_node(
+            &access.api,
+            self.name,
+            self.address(),
+            self.run.options.restore.is_some(),
+        )
+        .await?;
         stale::forget_etcd_member(access, self.address()).await?;
         self.run
             .tickets

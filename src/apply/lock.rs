@@ -11,17 +11,24 @@ use crate::transport::Hold;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Why there is no lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoLock {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoLock {
     /// Somebody else has it; the text is theirs.
-    Busy { host: String, holder: String },
+    #[error("another run is at work: {holder} (lock on {host})")]
+    Busy {
+        /// Where the lock lies.
+        host: String,
+        /// Who holds it.
+        holder: String,
+    },
     /// No host could be asked.
+    #[error("no host can hold the cluster's lock: {0}")]
     NoHost(String),
 }
 
 /// The cluster's lock, taken when the first change is due. A run without changes never asks for it.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     hosts: Vec<String>,
     holder: String,
     held: OnceCell<Result<Hold, NoLock>>,
@@ -29,7 +36,7 @@ pub(super) struct Lock {
 
 impl Lock {
     /// A lock on the first of `hosts` that answers; `holder` is what another run is told.
-    pub(super) fn new(hosts: Vec<String>, holder: String) -> Self {
+    pub fn new(hosts: Vec<String>, holder: String) -> Self {
         Self {
             hosts,
             holder,
@@ -46,7 +53,7 @@ impl Lock {
     ///
     /// # Errors
     /// When another run holds it or no host can be asked.
-    pub(super) async fn take(&self, fleet: &Fleet) -> Result<(), NoLock> {
+    pub async fn take(&self, fleet: &Fleet) -> Result<(), NoLock> {
         self.held
             .get_or_init(|| self.ask(fleet))
             .await

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::bundle::Payload;
 use crate::cluster_api::Api;
 use crate::event::{Class, Event, Events, Failure, PlaceSize};
 use crate::fleet::Fleet;
@@ -30,8 +31,9 @@ mod tickets;
 
 use board::{Blocked, Board};
 use election::Election;
-use lock::Lock;
 use tickets::Tickets;
+
+pub use lock::{Lock, NoLock};
 
 pub use access::{Access, AccessError, read_kubeconfig};
 
@@ -60,6 +62,8 @@ pub struct Options {
     pub addresses: BTreeMap<String, String>,
     /// `host:port` at which nodes reach the API server.
     pub endpoint: String,
+    /// What the cluster is restored from, where it is.
+    pub restore: Option<Arc<Payload>>,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.

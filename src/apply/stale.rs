@@ -12,14 +12,20 @@ use super::access::{Access, AccessError, failed};
 const SILENCE: Duration = Duration::from_secs(90);
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Removes the node object of a host that has nothing of a cluster on it. One that is alive is left alone.
-pub(super) async fn forget_node(api: &Api, name: &str, address: &str) -> Result<(), AccessError> {
+/// Removes the node object of a host that has nothing of a cluster on it. One that is alive is left alone. In a `restored`
+/// cluster every node seems alive at first, wherever it was.
+pub(super) async fn forget_node(
+    api: &Api,
+    name: &str,
+    address: &str,
+    restored: bool,
+) -> Result<(), AccessError> {
     let began = tokio::time::Instant::now();
     while let Some(node) = api.node(name).await? {
         if !node.ready {
             return Ok(api.delete(&id(name), LIMIT).await?);
         }
-        if !is_at(&node, address) || began.elapsed() > SILENCE {
+        if (!restored && !is_at(&node, address)) || began.elapsed() > SILENCE {
             return Err(AccessError::Api(format!(
                 "the cluster has a living node {name} at {}, and this host of that name is not part of it: give this host another name, or \
                  take the other one out of the cluster first (kubectl drain, kubectl delete node)",

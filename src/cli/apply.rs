@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use crate::apply::Mode;
 
+use super::restore::RestoreArgs;
 use super::run::{Prepared, RunArgs, block_on};
 use super::{Exit, Failure};
 
@@ -14,6 +15,7 @@ Examples:
   ci-bootstrap apply inventory.yaml
   ci-bootstrap apply inventory.yaml --limit w3 --limit w4
   ci-bootstrap apply inventory.yaml --yes --json > run.jsonl
+  ci-bootstrap apply inventory.yaml --restore /srv/backups/ci-20261121T143000Z.tar.gz
 
 On a terminal the changes are shown first and made when you agree. A run that was interrupted,
 killed or cut off is finished by the next one. A run that has changed something ends with the
@@ -21,13 +23,15 @@ checks of `verify`. Exit codes are listed in `ci-bootstrap --help`.")]
 pub(super) struct Args {
     #[command(flatten)]
     run: RunArgs,
+    #[command(flatten)]
+    restore: RestoreArgs,
     /// Do not ask before the first change
     #[arg(long, short)]
     yes: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let prepared = Prepared::new(&args.run)?;
+    let prepared = Prepared::new(&args.run, Some(&args.restore))?;
     block_on(async {
         if asks(args) {
             let plan = prepared.run(Mode::Plan).await?;
@@ -38,8 +42,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 return Ok(Exit::Done);
             }
         }
-        let report = prepared.run(Mode::Apply).await?;
-        if report.exit_code() != Exit::Done || report.changes == 0 || !prepared.has_checks() {
+        let mut report = prepared.run(Mode::Apply).await?;
+        let mut changed = report.changes > 0;
+        if report.exit_code() == Exit::Done && prepared.put_home_back().await? {
+            // Jenkins starts with jobs and settings of another time.
+            report = prepared.run(Mode::Apply).await?;
+            changed = true;
+        }
+        if report.exit_code() != Exit::Done || !changed || !prepared.has_checks() {
             return Ok(report.exit_code());
         }
         let exit = prepared.verify().await?.exit_code();

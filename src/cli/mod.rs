@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod apply;
+mod backup;
 mod check;
 mod completions;
 mod exit;
@@ -17,6 +18,10 @@ mod jenkins;
 mod kubeconfig;
 mod output;
 mod plan;
+mod renew;
+mod reset;
+mod restore;
+mod restore_home;
 mod run;
 mod schema;
 mod session;
@@ -56,6 +61,9 @@ enum Command {
     Apply(apply::Args),
     Verify(verify::Args),
     Status(status::Args),
+    Backup(backup::Args),
+    Renew(renew::Args),
+    Reset(reset::Args),
     Kubeconfig(kubeconfig::Args),
     Export(export::Args),
     Schema(schema::Args),
@@ -109,6 +117,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Renew(args) => renew::run(&args),
+        Command::Reset(args) => reset::run(&args),
         Command::Trust(args) => trust::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
         Command::Plan(args) => plan::run(&args),

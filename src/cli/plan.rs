@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let prepared = Prepared::new(&args.run)?;
+    let prepared = Prepared::new(&args.run, None)?;
     let report = block_on(prepared.run(Mode::Plan))?;
     let code = if args.exit_code {
         report.plan_exit_code()

@@ -16,6 +16,8 @@ use crate::secret::Secrets;
 use crate::verify::Site;
 
 use super::output::OutputArgs;
+use super::restore::{Restore, RestoreArgs};
+use super::restore_home::Home;
 use super::session::{self, CatalogArgs};
 use super::{Exit, Failure, OrExit};
 
@@ -45,15 +47,21 @@ pub(super) struct Prepared<'a> {
     args: &'a RunArgs,
     cluster: Cluster,
     secrets: Secrets,
+    restore: Option<Restore>,
+    home: Option<Home>,
 }
 
 impl<'a> Prepared<'a> {
     /// Reads and checks everything that can be checked without a host.
-    pub(super) fn new(args: &'a RunArgs) -> Result<Self, Failure> {
+    pub(super) fn new(args: &'a RunArgs, restore: Option<&RestoreArgs>) -> Result<Self, Failure> {
         let cluster = super::load(&args.file)?.cluster;
         check_limit(&args.limit, &cluster, &args.file)?;
+        let home = restore.map(|given| given.open_home(&cluster)).transpose()?;
+        let restore = restore.map(|given| given.open(&cluster)).transpose()?.flatten();
         Ok(Self {
             args,
+            restore,
+            home: home.flatten(),
             cluster,
             secrets: Secrets::new(SECRET_LIMIT),
         })
@@ -62,7 +70,11 @@ impl<'a> Prepared<'a> {
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
     pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
         let (plan, fleet) = self.plan_and_fleet().await.or_exit(Exit::Usage)?;
-        let options = session::options(&self.cluster, mode, self.args.limit.clone());
+        if let Some(restore) = &self.restore {
+            restore.check_hosts(&self.cluster, &fleet).await?;
+        }
+        let mut options = session::options(&self.cluster, mode, self.args.limit.clone());
+        options.restore = self.restore.as_ref().map(|restore| restore.payload.clone());
         let (events, receiver) = Events::channel();
         let stop = options.stop.clone();
         let shown = report::start(receiver, self.args.output.report(&self.secrets));
@@ -92,13 +104,30 @@ impl<'a> Prepared<'a> {
     /// The plan, and connections that are being made meanwhile: a log-in takes longer than the plan.
     async fn plan_and_fleet(&self) -> anyhow::Result<(Plan, Arc<Fleet>)> {
         let catalog = &self.args.catalog;
+        let restore = self.restore.as_ref().map(|restore| &*restore.payload);
         let known = self.secrets.all(self.cluster.secrets()).await?;
         let fleet = session::fleet(&self.cluster, &self.secrets).await?;
         // A user's own playbooks and templates may be wrong, and wrong input never reaches a host.
         if catalog.is_built_in() {
             fleet.dial(|name| self.args.limit.is_empty() || self.args.limit.iter().any(|host| host == name));
         }
-        Ok((catalog.plan(&self.cluster, known)?, fleet))
+        Ok((catalog.plan(&self.cluster, known, restore)?, fleet))
+    }
+
+    /// Puts Jenkins' home of the bundle back, where there is one and it has to be. False when nothing was done.
+    pub(super) async fn put_home_back(&self) -> Result<bool, Failure> {
+        let restored = self.restore.as_ref().and_then(|restore| restore.home.as_ref());
+        let Some(home) = self.home.as_ref().or(restored) else {
+            return Ok(false);
+        };
+        let fleet = session::fleet(&self.cluster, &self.secrets)
+            .await
+            .or_exit(Exit::Usage)?;
+        let _lock = session::lock(&self.cluster, &fleet).await?;
+        tokio::select! {
+            done = home.put_back(&self.cluster, &fleet) => done,
+            () = interrupted() => Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted),
+        }
     }
 
     /// Tries out what the run has changed, within its limit.

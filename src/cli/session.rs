@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures::FutureExt as _;
 use secrecy::SecretString;
 
-use crate::apply::{self, Mode, Options};
+use crate::apply::{self, Lock, Mode, NoLock, Options};
+use crate::bundle::Payload;
 use crate::fleet::Fleet;
 use crate::model::{Cluster, SshAccess, Sudo};
 use crate::plan::{Catalog, Plan};
@@ -16,6 +18,8 @@ use crate::secret::{Known, Secrets};
 use crate::template::Templates;
 use crate::transport::Transport;
 use crate::{plan, playbook, ssh};
+
+use super::{Exit, Failure, OrExit};
 
 /// Which playbooks and templates make the plan.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,11 +39,19 @@ impl CatalogArgs {
     }
 
     /// The plan for a cluster, with the secrets that it holds.
-    pub(super) fn plan(&self, cluster: &Cluster, known: Known) -> Result<Plan> {
+    pub(super) fn plan(&self, cluster: &Cluster, known: Known, restore: Option<&Payload>) -> Result<Plan> {
+        let restore = restore.map(|payload| payload.id.clone());
         let templates = Templates::load(self.templates.as_deref()).context("cannot use the templates")?;
         let templates = templates.knowing(known);
         let playbooks = playbook::load(self.playbooks.as_deref()).context("cannot use the playbooks")?;
-        Ok(plan::build(cluster, &Catalog { playbooks, templates })?)
+        Ok(plan::build(
+            cluster,
+            &Catalog {
+                playbooks,
+                templates,
+                restore,
+            },
+        )?)
     }
 }
 
@@ -126,8 +138,34 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
             .map(|host| (host.name.to_string(), host.address.to_string()))
             .collect(),
         endpoint: cluster.endpoint.to_string(),
+        restore: None,
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+/// How often a lock is asked for that somebody has, a second apart.
+const LOCK_TRIES: u32 = 3;
+
+/// The cluster's lock, for commands that change hosts without the engine. It goes with the value.
+pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Lock, Failure> {
+    let hosts: Vec<_> = cluster
+        .control_planes()
+        .map(|host| host.name.to_string())
+        .collect();
+    let mut tries = 0;
+    loop {
+        let lock = Lock::new(hosts.clone(), holder());
+        tries += 1;
+        match lock.take(fleet).await {
+            Ok(()) => return Ok(lock),
+            // An earlier part of this command may have let go of it only just now.
+            Err(NoLock::Busy { .. }) if tries < LOCK_TRIES => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error @ NoLock::Busy { .. }) => return Err(error).or_exit(Exit::Locked),
+            Err(error @ NoLock::NoHost(_)) => return Err(error).or_exit(Exit::Unreachable),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let status = block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);
         let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
-        let plan = args.catalog.plan(&cluster, known).or_exit(Exit::Usage)?;
+        let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let (drift, certificates, (api, jenkins)) = futures::join!(
             drift(plan, &fleet, &cluster),
@@ -228,7 +228,7 @@ impl Status {
             .filter(|certificate| certificate.days_left < SOON);
         let soon = soon.map(|c| {
             format!(
-                "certificate {} on {} ends in {} days: `kubeadm certs renew all` there",
+                "certificate {} on {} ends in {} days: `ci-bootstrap renew`",
                 c.name, c.host, c.days_left
             )
         });

@@ -22,6 +22,7 @@ mod object;
 mod objects;
 mod pods;
 mod release;
+mod restored;
 mod rollout;
 mod sha256;
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod kube_proxy;
 mod manifest;
 mod node_labels;
 mod node_ready;
+mod restored;
 mod rollout;
 mod settings;
 mod storage_class;
@@ -126,7 +127,7 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "calico",
     "clusterSettings",
     "csiDriver",
@@ -141,6 +142,7 @@ const KINDS: [&str; 16] = [
     "manifest",
     "nodeLabels",
     "nodeReady",
+    "restored",
     "rollout",
     "storageClass",
 ];
@@ -185,6 +187,7 @@ pub fn resource(
         "jenkinsPlugins" => Box::new(jenkins::Plugins::of(jenkins()?)),
         "jenkinsReady" => Box::new(jenkins::Ready(JenkinsPlace::of(jenkins()?))),
         "manifest" => Box::new(manifest::Manifest::of(read(kind, fields)?)?),
+        "restored" => Box::new(restored::Restored::of(read(kind, fields)?, cluster)),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
         "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),

@@ -19,6 +19,8 @@ pub struct Catalog {
     pub playbooks: Vec<Playbook>,
     /// What their texts name.
     pub templates: Templates,
+    /// Identity of the bundle that the cluster is restored from, where it is.
+    pub restore: Option<String>,
 }
 
 /// Playbooks that don't make a plan. With the built-in ones this is a bug.
@@ -74,7 +76,9 @@ pub enum PlanError {
 /// # Errors
 /// When a playbook or template does not fit the cluster, or the facts don't add up.
 pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
-    let shared = Values::default().with("cluster", cluster);
+    let shared = Values::default()
+        .with("cluster", cluster)
+        .with("restore", &catalog.restore);
     let mut tracks = Vec::new();
     for host in &cluster.hosts {
         let values = shared.with("host", host);

@@ -30,6 +30,7 @@ async fn plan(registries: &str) -> Plan {
     let catalog = Catalog {
         playbooks: playbook::load(None).unwrap(),
         templates: Templates::load(None).unwrap().knowing(known),
+        restore: None,
     };
     build(&cluster, &catalog).unwrap()
 }

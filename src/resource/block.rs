@@ -62,6 +62,13 @@ impl Resource for Block {
         Action::quick(sh::write_file(&self.path, &self.place(old), &mode, &owner))
     }
 
+    fn undo(&self) -> Option<String> {
+        let path = sh::quote(&self.path);
+        Some(format!(
+            "[ ! -e {path} ] || sed -i '/^{BEGIN}$/,/^{END}$/d' {path}\n"
+        ))
+    }
+
     fn touches(&self) -> Vec<Topic> {
         vec![Topic::Path(self.path.clone())]
     }

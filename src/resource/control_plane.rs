@@ -113,7 +113,7 @@ impl Resource for ControlPlane {
             "silent" => differs(format!("wait for the API server of {}", self.node)),
             "stranger" => Ok(Verdict::Refused(format!(
                 "the API server of {} does not accept /etc/kubernetes/admin.conf:\n{rest}\nif certificates have expired, run \
-                 `kubeadm certs renew all` on it and restart its control plane",
+                 `ci-bootstrap renew`",
                 self.node
             ))),
             other => Err(Unreadable {

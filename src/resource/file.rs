@@ -103,6 +103,10 @@ impl Resource for File {
         Action::quick(format!("{write}{then}\n"))
     }
 
+    fn undo(&self) -> Option<String> {
+        Some(format!("rm -f {}\n", sh::quote(&self.path)))
+    }
+
     fn touches(&self) -> Vec<Topic> {
         vec![Topic::Path(self.path.clone())]
     }

@@ -18,6 +18,7 @@ use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
 use super::packages::Packages;
 use super::repository::Repository;
+use super::restore::Restore;
 use super::selinux::Selinux;
 use super::service::Service;
 use super::swap::Swap;
@@ -56,7 +57,7 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     Kind {
         name: "block",
         make: make::<Block>,
@@ -108,6 +109,10 @@ const KINDS: [Kind; 20] = [
     Kind {
         name: "repository",
         make: make::<Repository>,
+    },
+    Kind {
+        name: "restore",
+        make: make::<Restore>,
     },
     Kind {
         name: "selinux",

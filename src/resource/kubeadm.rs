@@ -48,15 +48,18 @@ pub(super) fn fill(config: &str, ticket: &JoinTicket) -> String {
 /// Probe that asks the API server for the node with kubelet's own credentials: the one answer that proves both that
 /// the cluster knows the node and that the node can prove who it is. Prints one word, then what `kubectl` said, which
 /// is asked for a path: so it needs no list of the API's kinds, and leaves no cache of it in root's home.
-pub(super) fn membership(node: &str) -> String {
+///
+/// Where the server that kubelet knows is silent and is not `endpoint`, the word is `elsewhere`.
+pub(super) fn membership(node: &str, endpoint: &str) -> String {
     format!(
         "cd /etc/kubernetes 2>/dev/null || {{ echo absent; exit 0; }}\n\
          [ -e kubelet.conf ] || {{ if [ -e bootstrap-kubelet.conf ] || [ -e pki/ca.crt ]; then echo half; else echo absent; fi; exit 0; }}\n\
          [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ] && [ -e /var/lib/kubelet/config.yaml ] || {{ echo half; exit 0; }}\n\
          answer=$(timeout 20 kubectl --kubeconfig kubelet.conf --request-timeout=10s get --raw /api/v1/nodes/{node} 2>&1 >/dev/null) && {{ echo member; exit 0; }}\n\
          case $answer in *NotFound*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; \
-         *) echo silent ;; esac\necho \"$answer\"",
-        node = sh::quote(node)
+         *) grep -qF {server} kubelet.conf && echo silent || echo elsewhere ;; esac\necho \"$answer\"",
+        node = sh::quote(node),
+        server = sh::quote(&format!("server: https://{endpoint}"))
     )
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 mod block;
 mod control_plane;
 mod directory;
+mod etcd_tools;
 mod file;
 mod firewall;
 mod gate;
@@ -23,6 +24,7 @@ mod nfs_share;
 mod packages;
 mod probe;
 mod repository;
+mod restore;
 mod seen;
 mod selinux;
 mod service;
@@ -34,9 +36,11 @@ mod time_sync;
 mod worker;
 
 pub use control_plane::upload_certificates;
+pub use etcd_tools::ETCD_TOOLS;
 pub use kind::{Kind, KindError};
 pub use kubeadm::Standing;
 pub use probe::Probe;
+pub use restore::RESTORE_ARCHIVE;
 pub use seen::{FileState, Os, Package, Seen, Unit};
 
 /// What a comparison found.
@@ -178,6 +182,8 @@ pub enum Wants {
     Nothing,
     /// A ticket for a worker.
     WorkerTicket,
+    /// The bundle that a cluster is restored from, at [`RESTORE_ARCHIVE`] on the host.
+    Bundle,
     /// The decision whether this control plane founds the cluster, or a ticket with a certificate key.
     ControlPlane,
 }
@@ -202,6 +208,12 @@ pub trait Resource: fmt::Debug + Send + Sync {
 
     /// The script that makes the change which `compare` asked for.
     fn action(&self, seen: &Seen, known: &Known) -> Action;
+
+    /// A script that takes away what the action has put there, for a host that leaves. None where something was only switched or
+    /// installed: it may serve others by now.
+    fn undo(&self) -> Option<String> {
+        None
+    }
 
     /// What the action alters.
     fn touches(&self) -> Vec<Topic> {

@@ -196,6 +196,13 @@ impl Resource for Repository {
             .within(std::time::Duration::from_secs(240))
     }
 
+    fn undo(&self) -> Option<String> {
+        Some(format!(
+            "rm -f {}\n",
+            sh::words([self.list_path(), self.key_path()])
+        ))
+    }
+
     fn touches(&self) -> Vec<Topic> {
         vec![Topic::Repositories]
     }

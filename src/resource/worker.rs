@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
 use super::{
-    Action, Change, JoinTicket, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants,
+    Action, Change, JoinTicket, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh,
 };
 
 /// A host that the API server knows as a node.
@@ -15,6 +15,8 @@ use super::{
 pub(crate) struct Worker {
     /// Node name.
     pub node: String,
+    /// `host:port` at which nodes reach the API server.
+    pub endpoint: String,
     /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@` and `@ENDPOINT@` where the ticket's values go.
     pub join: String,
     /// Preflight errors that kubeadm is to ignore.
@@ -27,9 +29,29 @@ const LEFT_BY_A_HALF_JOIN: &str = "systemctl stop kubelet\n\
     rm -f /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
     /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env /var/lib/kubelet/pki/kubelet-client-*.pem\n";
 
+/// Longest wait for an API server that another host brings up meanwhile.
+const WAIT: Duration = Duration::from_secs(240);
+
+impl Worker {
+    fn wait(&self) -> String {
+        let probe = kubeadm::membership(&self.node, &self.endpoint);
+        format!(
+            "n=0; while :; do answer=$( {probe}\n ); case $answer in member*) exit 0 ;; esac\n\
+             n=$((n+1)); [ $n -lt 60 ] || {{ echo \"$answer\"; exit 1; }}; sleep 2; done\n"
+        )
+    }
+
+    /// The cluster's address has changed, which happens when it is restored on other machines. Its authority is the same, or
+    /// kubelet's credentials would be refused: they stay.
+    fn point_kubelet(&self) -> String {
+        let server = sh::quote(&format!(r"s|^\( *server: \).*|\1https://{}|", self.endpoint));
+        format!("sed -i {server} /etc/kubernetes/kubelet.conf\n")
+    }
+}
+
 impl Resource for Worker {
     fn probe(&self, ask: &mut Probe) {
-        ask.script("membership", &kubeadm::membership(&self.node));
+        ask.script("membership", &kubeadm::membership(&self.node, &self.endpoint));
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
@@ -46,6 +68,10 @@ impl Resource for Worker {
                 self.node
             ))),
             "silent" => differs("wait for the API server to answer"),
+            "elsewhere" => Ok(Verdict::Differs(Change::new(format!(
+                "let kubelet reach the API server at {} instead of where none answers",
+                self.endpoint
+            )))),
             other => Err(Unreadable {
                 what: "membership".to_owned(),
                 answer: other.to_owned(),
@@ -56,8 +82,12 @@ impl Resource for Worker {
     fn action(&self, seen: &Seen, known: &Known) -> Action {
         let (word, _) = kubeadm::word_and_rest(seen.section("membership"));
         let clear = match word {
-            "unknown" => return Action::quick(register_again(&self.node)),
-            "silent" => return Action::quick(wait_for_answer(&self.node)).within(Duration::from_secs(240)),
+            "unknown" => return Action::quick(register_again(&self.wait())).within(WAIT),
+            "silent" => return Action::quick(self.wait()).within(WAIT),
+            "elsewhere" => {
+                let script = format!("{}{}", self.point_kubelet(), register_again(&self.wait()));
+                return Action::quick(script).within(WAIT);
+            }
             "half" => LEFT_BY_A_HALF_JOIN,
             _ => "",
         };
@@ -71,7 +101,7 @@ impl Resource for Worker {
         let script = format!(
             "{clear}{}{}",
             kubeadm::run("join", &join, &self.ignore),
-            wait_for_answer(&self.node)
+            self.wait()
         );
         Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
     }
@@ -94,16 +124,8 @@ impl Resource for Worker {
 }
 
 /// kubelet registers its node when it starts.
-fn register_again(node: &str) -> String {
-    format!("systemctl restart kubelet\n{}", wait_for_answer(node))
-}
-
-fn wait_for_answer(node: &str) -> String {
-    let probe = kubeadm::membership(node);
-    format!(
-        "n=0; while :; do answer=$( {probe}\n ); case $answer in member*) exit 0 ;; esac\n\
-         n=$((n+1)); [ $n -lt 60 ] || {{ echo \"$answer\"; exit 1; }}; sleep 2; done\n"
-    )
+fn register_again(wait: &str) -> String {
+    format!("systemctl restart kubelet\n{wait}")
 }
 
 #[cfg(test)]
@@ -113,6 +135,7 @@ mod tests {
     fn verdict(section: &str) -> Result<Verdict, Unreadable> {
         let worker = Worker {
             node: "w1".into(),
+            endpoint: "e:6443".into(),
             join: "token: @TOKEN@\n".into(),
             ignore: vec![],
         };
@@ -140,6 +163,7 @@ mod tests {
     fn the_token_travels_in_a_file_and_not_in_a_command() {
         let worker = Worker {
             node: "w1".into(),
+            endpoint: "e:6443".into(),
             join: "token: @TOKEN@\n".into(),
             ignore: vec!["Mem".into()],
         };

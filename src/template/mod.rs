@@ -92,6 +92,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/jenkins-controller.yaml.j2"),
     ),
     (
+        "jenkins-home.sh.j2",
+        include_str!("../../templates/jenkins-home.sh.j2"),
+    ),
+    (
         "jenkins-namespaces.yaml.j2",
         include_str!("../../templates/jenkins-namespaces.yaml.j2"),
     ),

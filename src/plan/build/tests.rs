@@ -38,6 +38,7 @@ fn plan_for(cluster: &Cluster, playbooks: Vec<Playbook>) -> Result<Plan, PlanErr
         &Catalog {
             playbooks,
             templates: Templates::load(None).unwrap(),
+            restore: None,
         },
     )
 }

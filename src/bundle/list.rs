@@ -1,0 +1,46 @@
+//! Bundles in a folder.
+
+use std::path::{Path, PathBuf};
+
+use super::{About, BundleError, about, open};
+
+const PLAIN: &str = ".tar.gz";
+const SEALED: &str = ".tar.gz.age";
+
+/// The name of a new bundle: the cluster's and when it was begun (`2026-11-21T14:30:00Z`).
+pub fn file_name(cluster: &str, made: &str, sealed: bool) -> String {
+    let digits: String = made.chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    format!("{cluster}-{digits}{}", if sealed { SEALED } else { PLAIN })
+}
+
+/// A bundle in a folder.
+#[derive(Debug)]
+pub struct Listed {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// What it is of, or why that can't be told.
+    pub about: Result<About, BundleError>,
+}
+
+/// The bundles in a folder by name, which is by cluster and time. Their first member alone is read.
+///
+/// # Errors
+/// When the folder can't be read.
+pub fn list(folder: &Path, identity: Option<&Path>) -> Result<Vec<Listed>, BundleError> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || !(name.ends_with(PLAIN) || name.ends_with(SEALED)) {
+            continue;
+        }
+        let path = entry.path();
+        let size = entry.metadata()?.len();
+        let about = open(&path, identity).and_then(about);
+        found.push(Listed { path, size, about });
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
+}

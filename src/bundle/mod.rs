@@ -1,0 +1,42 @@
+//! The file that holds a cluster's state: how it is written, read and checked. The only user of age.
+//!
+//! A bundle is a gzipped tar archive, sealed for an age recipient when asked. Its first member, `bundle.json`, says what it is of; its
+//! last, `SHA256SUMS`, has the sum of every other. A file that ends early has no sums, and is no bundle.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+mod about;
+mod error;
+mod list;
+mod pack;
+mod payload;
+mod read;
+mod seal;
+#[cfg(test)]
+mod tests;
+
+pub use about::{About, FORMAT};
+pub use error::BundleError;
+pub use list::{Listed, file_name, list};
+pub use pack::Packer;
+pub use payload::Payload;
+pub use read::{Contents, about, read};
+pub use seal::{Recipient, Sink, open, recipients};
+
+/// First member: what the bundle is of.
+const ABOUT: &str = "bundle.json";
+/// Last member: the sums of all others, as `sha256sum` writes them.
+const SUMS: &str = "SHA256SUMS";
+/// Jenkins' home, a gzipped tar archive in pieces: `cat jenkins-home.tar.gz.* | tar -xz`.
+pub const JENKINS_HOME: &str = "jenkins-home.tar.gz";
+
+/// A finished digest in lower-case hexadecimal.
+fn hex(digest: Sha256) -> String {
+    digest.finalize().iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

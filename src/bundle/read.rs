@@ -1,0 +1,130 @@
+//! Reading a bundle: every member against its sum.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use flate2::read::GzDecoder;
+use sha2::{Digest as _, Sha256};
+use tar::Archive;
+
+use super::pack::Hashing;
+use super::{ABOUT, About, BundleError, SUMS, hex};
+
+/// Members that are read whole to be looked at are never longer than this.
+const LONGEST_TEXT: u64 = 16 << 20;
+
+/// What a whole bundle holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// What it is of.
+    pub about: About,
+    /// Names and sums of its members.
+    pub sums: BTreeMap<String, String>,
+    /// The sum of the sums: what tells this bundle from every other.
+    pub id: String,
+}
+
+/// What a bundle is of, from its first member alone. Nothing is checked.
+///
+/// # Errors
+/// When it is no bundle.
+pub fn about(source: impl Read) -> Result<About, BundleError> {
+    let mut archive = Archive::new(GzDecoder::new(source));
+    let mut entries = archive.entries().map_err(damaged)?;
+    let Some(entry) = entries.next() else {
+        return Err(BundleError::Damaged("it is empty".to_owned()));
+    };
+    let entry = entry.map_err(damaged)?;
+    if entry.path().map_err(damaged)?.to_str() != Some(ABOUT) {
+        return Err(BundleError::Damaged(format!("it does not begin with {ABOUT}")));
+    }
+    About::parse(&text(entry)?)
+}
+
+/// Reads a whole bundle and checks every member. `keep` is shown each of them as it passes and must read what it wants of it;
+/// what it has kept is good only when this returns without an error.
+///
+/// # Errors
+/// When the bundle is damaged or newer than the program, or `keep` fails.
+pub fn read(
+    source: impl Read,
+    mut keep: impl FnMut(&str, &mut dyn Read) -> Result<(), BundleError>,
+) -> Result<Contents, BundleError> {
+    let mut archive = Archive::new(GzDecoder::new(source));
+    let (mut about, mut found, mut ended) = (None, BTreeMap::new(), None);
+    for entry in archive.entries().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
+        if ended.is_some() {
+            return Err(BundleError::Damaged(format!("{name} comes after {SUMS}")));
+        }
+        if name == SUMS {
+            ended = Some(text(entry)?);
+            continue;
+        }
+        let mut hashing = Hashing {
+            inner: entry,
+            digest: Sha256::new(),
+            length: 0,
+        };
+        if about.is_none() {
+            about = Some(first(&name, &mut hashing)?);
+        } else {
+            keep(&name, &mut hashing)?;
+        }
+        io::copy(&mut hashing, &mut io::sink()).map_err(damaged)?;
+        found.insert(name, hex(hashing.digest));
+    }
+    // The archive's end comes before the file's, which has the compression's own sum.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(damaged)?;
+    let (Some(about), Some(sums)) = (about, ended) else {
+        return Err(BundleError::Damaged("it ends early".to_owned()));
+    };
+    compare(&found, &sums)?;
+    let mut digest = Sha256::new();
+    digest.update(&sums);
+    Ok(Contents {
+        about,
+        sums: found,
+        id: hex(digest),
+    })
+}
+
+fn first(name: &str, content: &mut impl Read) -> Result<About, BundleError> {
+    if name != ABOUT {
+        return Err(BundleError::Damaged(format!("it does not begin with {ABOUT}")));
+    }
+    About::parse(&text(content)?)
+}
+
+fn text(content: impl Read) -> Result<Vec<u8>, BundleError> {
+    let mut text = Vec::new();
+    content
+        .take(LONGEST_TEXT)
+        .read_to_end(&mut text)
+        .map_err(damaged)?;
+    Ok(text)
+}
+
+fn compare(found: &BTreeMap<String, String>, sums: &[u8]) -> Result<(), BundleError> {
+    let sums = String::from_utf8_lossy(sums);
+    let written: BTreeMap<_, _> = sums
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(sum, name)| (name.to_owned(), sum.to_owned()))
+        .collect();
+    let names = written.keys().chain(found.keys());
+    let wrong = names
+        .into_iter()
+        .find(|name| written.get(*name) != found.get(*name));
+    match wrong {
+        Some(name) => Err(BundleError::Damaged(format!("{name} is not what {SUMS} says"))),
+        None => Ok(()),
+    }
+}
+
+/// An archive that can't be read is damaged, whatever the library calls it.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn damaged(error: io::Error) -> BundleError {
+    BundleError::Damaged(error.to_string())
+}

@@ -1,0 +1,148 @@
+//! Bundles as a whole: written, read, damaged.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tar::{Builder, Header};
+
+use super::{About, BundleError, FORMAT, Packer, Payload, about, file_name, read};
+
+const NAMES: [&str; 10] = [
+    "etcd-status.json",
+    "etcd.db",
+    "pki/ca.crt",
+    "pki/ca.key",
+    "pki/etcd/ca.crt",
+    "pki/etcd/ca.key",
+    "pki/front-proxy-ca.crt",
+    "pki/front-proxy-ca.key",
+    "pki/sa.key",
+    "pki/sa.pub",
+];
+
+fn sample() -> About {
+    About {
+        format: FORMAT,
+        program: "0.1.0".into(),
+        made: "2026-11-21T14:30:00Z".into(),
+        cluster: "ci".into(),
+        kubernetes: "1.36.4".into(),
+        endpoint: "10.0.0.11:6443".into(),
+        networks: [
+            "10.244.0.0/16".into(),
+            "10.96.0.0/16".into(),
+            "cluster.local".into(),
+        ],
+        hosts: vec!["cp1".into()],
+        taken_on: "cp1".into(),
+        jenkins_home: None,
+    }
+}
+
+/// What a host sends: a gzipped tar archive with folders in it.
+fn archive(names: &[&str]) -> Vec<u8> {
+    let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut folder = Header::new_gnu();
+    folder.set_entry_type(tar::EntryType::Directory);
+    folder.set_size(0);
+    tar.append_data(&mut folder, "pki/", std::io::empty()).unwrap();
+    for name in names {
+        let content = format!("content of {name} ").repeat(50);
+        let mut header = Header::new_gnu();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+fn bundle(about: &About, names: &[&str]) -> Vec<u8> {
+    let mut packer = Packer::begin(Vec::new(), about).unwrap();
+    packer.add_archive(&*archive(names)).unwrap();
+    packer.add("inventory.yaml", b"hosts: []\n").unwrap();
+    packer.finish().unwrap()
+}
+
+#[test]
+fn what_is_packed_is_read_back() {
+    let bundle = bundle(&sample(), &NAMES);
+    assert_eq!(about(&*bundle).unwrap(), sample());
+    let mut seen = String::new();
+    let contents = read(&*bundle, |name, content| {
+        if name == "inventory.yaml" {
+            content.read_to_string(&mut seen)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(seen, "hosts: []\n");
+    assert_eq!(
+        contents.sums.len(),
+        NAMES.len() + 2,
+        "its own first member and the inventory"
+    );
+    let (_, payload) = Payload::of(&*bundle).unwrap();
+    assert_eq!(payload.id, contents.id);
+    let mut names = Vec::new();
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&*payload.archive));
+    for entry in tar.entries().unwrap() {
+        names.push(entry.unwrap().path().unwrap().to_string_lossy().into_owned());
+    }
+    assert!(names.contains(&"pki/ca.key".to_owned()) && !names.contains(&"inventory.yaml".to_owned()));
+}
+
+#[test]
+fn whatever_is_cut_or_turned_is_damaged() {
+    let good = bundle(&sample(), &NAMES);
+    for end in (0..good.len()).step_by(7).chain(good.len() - 7..good.len()) {
+        let read = Payload::of(&good[..end]);
+        assert!(
+            matches!(read, Err(BundleError::Damaged(_))),
+            "cut at {end}: {read:?}"
+        );
+    }
+    // Of gzip's head, the bytes of time and system mean nothing; nor do the bits that fill the last byte of its data.
+    let (contents, payload) = Payload::of(&*good).unwrap();
+    for at in (10..good.len()).step_by(5) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        if let Ok(read) = Payload::of(&*bad) {
+            assert!(
+                read.0 == contents && read.1.archive == payload.archive,
+                "turned at {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bundle_without_keys_is_no_way_back() {
+    let error = Payload::of(&*bundle(&sample(), &NAMES[..5])).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the bundle is damaged: it holds no pki/etcd/ca.key"
+    );
+}
+
+#[test]
+fn a_newer_bundle_is_told_from_a_damaged_one() {
+    let newer = About {
+        format: FORMAT + 1,
+        program: "9.0.0".into(),
+        ..sample()
+    };
+    let error = Payload::of(&*bundle(&newer, &NAMES)).unwrap_err().to_string();
+    assert!(error.contains("ci-bootstrap 9.0.0 in format 2"), "{error}");
+}
+
+#[test]
+fn names_sort_by_time() {
+    assert_eq!(
+        file_name("ci", "2026-11-21T14:30:00Z", false),
+        "ci-20261121T143000Z.tar.gz"
+    );
+    assert_eq!(
+        file_name("ci", "2026-11-21T14:30:00Z", true),
+        "ci-20261121T143000Z.tar.gz.age"
+    );
+}

@@ -1,0 +1,195 @@
+//! `ci-bootstrap backup INVENTORY --to DIR`: one bundle of a running cluster.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+
+use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink};
+use crate::fleet::Fleet;
+use crate::model::Cluster;
+use crate::recovery::{self, JenkinsHome, Snapshot, Traces};
+use crate::secret::Secrets;
+use crate::transport::Transport;
+
+use super::super::run::{SECRET_LIMIT, block_on};
+use super::super::{Exit, Failure, OrExit, load, session};
+use super::destination::Destination;
+use super::pieces::packed;
+
+const UNWRITABLE: &str = "the bundle can't be written";
+const WITHOUT: &str = "Jenkins' home can't be reached; --without-jenkins makes a bundle without it";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct MakeArgs {
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    file: PathBuf,
+    /// Folder for the bundle, or `HOST:/path` for one on a host of the inventory
+    #[arg(long, value_name = "DIR", required = true)]
+    to: Option<String>,
+    /// Encrypt for this age recipient (may be repeated)
+    #[arg(long, value_name = "AGE1…")]
+    recipient: Vec<String>,
+    /// Leave Jenkins' home out
+    #[arg(long)]
+    without_jenkins: bool,
+}
+
+pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
+    let recipients = bundle::recipients(&args.recipient).or_exit(Exit::Usage)?;
+    let cluster = load(&args.file)?.cluster;
+    let to = args.to.as_deref().unwrap_or_default();
+    let destination = Destination::parse(to, &cluster).or_exit(Exit::Usage)?;
+    let inventory = fs_err::read(&args.file).or_exit(Exit::Usage)?;
+    block_on(async {
+        let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
+            .await
+            .or_exit(Exit::Usage)?;
+        let made = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let backup = Backup {
+            cluster: &cluster,
+            fleet: &fleet,
+            inventory: &inventory,
+            made: &made,
+            jenkins: cluster
+                .jenkins
+                .as_ref()
+                .filter(|_| !args.without_jenkins)
+                .map(|jenkins| jenkins.namespace.as_str()),
+        };
+        let file = destination.temporary().or_exit(Exit::Usage)?;
+        let taking = async {
+            let taken_on = backup.write(&file, &recipients).await?;
+            let name = bundle::file_name(&cluster.name, &made, !recipients.is_empty());
+            let bytes = file.as_file().metadata()?.len();
+            let place = destination
+                .keep(file, &name, &fleet)
+                .await
+                .or_exit(Exit::StepFailed)?;
+            writeln!(
+                anstream::stdout(),
+                "{place}: {}, taken on {taken_on}",
+                super::size(bytes)
+            )?;
+            Ok(Exit::Done)
+        };
+        tokio::select! {
+            done = taking => done,
+            // The half bundle goes with this run, and what lies on the host when its connection is gone.
+            Ok(()) = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")).or_exit(Exit::Interrupted),
+        }
+    })
+}
+
+/// A bundle on its way.
+struct Backup<'a> {
+    cluster: &'a Cluster,
+    fleet: &'a Fleet,
+    inventory: &'a [u8],
+    made: &'a str,
+    /// Namespace of the controller whose home is to be in the bundle.
+    jenkins: Option<&'a str>,
+}
+
+impl Backup<'_> {
+    /// Writes a whole bundle with the state of the first control plane that has one, and says which that is.
+    async fn write(
+        &self,
+        file: &tempfile::NamedTempFile,
+        recipients: &[bundle::Recipient],
+    ) -> Result<String, Failure> {
+        let mut reasons = Vec::new();
+        for host in self.cluster.control_planes() {
+            let name = host.name.as_str();
+            match self.fleet.host(name).await {
+                Err(error) => reasons.push(error.to_string()),
+                Ok(connection) => {
+                    file.as_file().set_len(0)?;
+                    let sink = Sink::new(file.reopen()?, recipients).or_exit(Exit::Usage)?;
+                    if self.write_from(&*connection, name, sink).await? {
+                        return Ok(name.to_owned());
+                    }
+                    reasons.push(format!("{name} carries no etcd of a cluster"));
+                }
+            }
+        }
+        let reasons = reasons.join("; ");
+        Err(anyhow!(
+            "no control plane can give the cluster's state: {reasons}"
+        ))
+        .or_exit(Exit::Unreachable)
+    }
+
+    /// Writes a whole bundle with what a control plane gives. False when it has no etcd.
+    async fn write_from(&self, host: &dyn Transport, name: &str, sink: Sink) -> Result<bool, Failure> {
+        let traces = recovery::traces(host, name).await.or_exit(Exit::StepFailed)?;
+        if !matches!(traces, Traces::ControlPlane | Traces::Restored(_)) {
+            return Ok(false);
+        }
+        let home = self
+            .jenkins
+            .map(|namespace| JenkinsHome::new(host, name, namespace));
+        // Asked first: whoever wants to know that Jenkins can't be reached wants to know it soon.
+        let id = match &home {
+            Some(home) => Some(home.id().await.context(WITHOUT).or_exit(Exit::StepFailed)?),
+            None => None,
+        };
+        let packer = Packer::begin(sink, &self.about(name, id)).or_exit(Exit::StepFailed)?;
+        let etcd = async |sender| recovery::snapshot(host, name, sender).await;
+        let (taken, packer) = packed(packer, Packer::add_archive, etcd).await?;
+        if taken == Snapshot::NoEtcd {
+            return Ok(false);
+        }
+        let mut packer = packer.context(UNWRITABLE).or_exit(Exit::StepFailed)?;
+        if let Some(home) = home {
+            packer = add_home(packer, &home).await?;
+        }
+        self.end(packer).or_exit(Exit::StepFailed)?;
+        Ok(true)
+    }
+
+    fn end(&self, mut packer: Packer<Sink>) -> anyhow::Result<()> {
+        packer.add("inventory.yaml", self.inventory)?;
+        packer.finish()?.finish()?;
+        Ok(())
+    }
+
+    fn about(&self, taken_on: &str, jenkins_home: Option<String>) -> About {
+        let cluster = self.cluster;
+        let networks = &cluster.networks;
+        About {
+            format: bundle::FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            made: self.made.to_owned(),
+            cluster: cluster.name.clone(),
+            kubernetes: cluster.kubernetes.to_string(),
+            endpoint: cluster.endpoint.to_string(),
+            networks: [
+                networks.pods.to_string(),
+                networks.services.to_string(),
+                networks.domain.clone(),
+            ],
+            hosts: cluster.hosts.iter().map(|host| host.name.to_string()).collect(),
+            taken_on: taken_on.to_owned(),
+            jenkins_home,
+        }
+    }
+}
+
+async fn add_home(packer: Packer<Sink>, home: &JenkinsHome<'_>) -> Result<Packer<Sink>, Failure> {
+    let taking = async |sender| home.take(sender).await;
+    let (said, packer) = packed(
+        packer,
+        |packer, pieces| packer.add_in_pieces(JENKINS_HOME, pieces),
+        taking,
+    )
+    .await?;
+    if !said.is_empty() {
+        writeln!(
+            anstream::stderr(),
+            "Jenkins went on while its home was copied:\n{said}"
+        )?;
+    }
+    packer.context(UNWRITABLE).or_exit(Exit::StepFailed)
+}

@@ -1,0 +1,138 @@
+//! `ci-bootstrap reset`: a host's way out of the cluster.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::fleet::Fleet;
+use crate::model::Cluster;
+use crate::plan::{Place, Plan};
+use crate::recovery::{self, Traces};
+use crate::secret::Secrets;
+
+use super::run::{SECRET_LIMIT, block_on};
+use super::session::{self, CatalogArgs};
+use super::{Exit, Failure, OrExit};
+
+/// Take a host out of the cluster and undo what was made on it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap reset w2 inventory.yaml
+  ci-bootstrap reset w2 inventory.yaml --confirm ci      # for scripts: the cluster's name
+
+The node is drained and deleted, an etcd member removed, and then the host loses its membership and the
+files that were written there. Packages stay. etcd's data are not deleted but moved to
+/var/lib/etcd.before-ci-bootstrap. Rules of others in the firewall stay as they are. Take the host out
+of the inventory afterwards, or the next apply brings it back.")]
+pub(super) struct Args {
+    /// The host
+    #[arg(value_name = "HOST")]
+    host: String,
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    file: PathBuf,
+    /// The cluster's name, instead of being asked for it
+    #[arg(long, value_name = "CLUSTER")]
+    confirm: Option<String>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let cluster = super::load(&args.file)?.cluster;
+    if cluster.host(&args.host).is_none() {
+        return Err(anyhow!(
+            "there is no host {} in {}",
+            args.host,
+            args.file.display()
+        ))
+        .or_exit(Exit::Usage);
+    }
+    confirm(args, &cluster)?;
+    block_on(async {
+        let secrets = Secrets::new(SECRET_LIMIT);
+        let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
+        let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
+        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let _lock = session::lock(&cluster, &fleet).await?;
+        let host = fleet.host(&args.host).await.or_exit(Exit::Unreachable)?;
+        if let Some(name) = remaining(&cluster, &fleet, &args.host).await? {
+            let connection = fleet.host(&name).await.or_exit(Exit::Unreachable)?;
+            recovery::leave(&*connection, &name, &args.host)
+                .await
+                .or_exit(Exit::StepFailed)?;
+            writeln!(anstream::stdout(), "{}: out of the cluster", args.host)?;
+        }
+        recovery::clean(&*host, &args.host, &undo(&plan, &args.host))
+            .await
+            .or_exit(Exit::StepFailed)?;
+        writeln!(
+            anstream::stdout(),
+            "{}: nothing of the cluster is left on it",
+            args.host
+        )?;
+        Ok(Exit::Done)
+    })
+}
+
+/// The cluster's name typed by a person is harder to give by mistake than a `y`.
+fn confirm(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
+    let given = match &args.confirm {
+        Some(given) => given.clone(),
+        None if std::io::stdin().is_terminal() => {
+            write!(
+                anstream::stderr(),
+                "{} leaves the cluster, and what was made on it is undone.\nThe cluster's name, to go on: ",
+                args.host
+            )?;
+            anstream::stderr().flush()?;
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer)?;
+            answer.trim().to_owned()
+        }
+        None => String::new(),
+    };
+    if given == cluster.name {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "not confirmed: give the cluster's name with --confirm, or type it when you are asked"
+    ))
+    .or_exit(Exit::Usage)
+}
+
+/// A control plane that stays. None when the cluster ends with this host, or has none that answers.
+async fn remaining(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<Option<String>, Failure> {
+    let others = cluster
+        .control_planes()
+        .filter(|host| host.name.as_str() != leaving);
+    let mut silent = None;
+    for host in others {
+        let name = host.name.as_str();
+        match fleet.host(name).await {
+            Ok(connection) => match recovery::traces(&*connection, name).await {
+                Ok(Traces::ControlPlane | Traces::Restored(_)) => return Ok(Some(name.to_owned())),
+                Ok(_) => {}
+                Err(error) => silent = Some(error.to_string()),
+            },
+            Err(error) => silent = Some(error.to_string()),
+        }
+    }
+    match silent {
+        None => Ok(None),
+        Some(reason) => Err(anyhow!(
+            "{leaving} can't be taken out of the cluster properly, as no other control plane can be asked: {reason}"
+        ))
+        .or_exit(Exit::Unreachable),
+    }
+}
+
+/// The script that removes what the host's steps wrote, the last first.
+fn undo(plan: &Plan, host: &str) -> String {
+    let here = Place::Host(host.to_owned());
+    let tracks = plan.tracks.iter().filter(|track| track.place == here);
+    let steps = tracks.flat_map(|track| track.host_steps.iter().rev());
+    steps.filter_map(|step| step.resource.undo()).collect()
+}

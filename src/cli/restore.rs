@@ -1,0 +1,147 @@
+//! The bundle that `apply --restore` is given, and whether it may be used: all that is refused is refused here, before a host is touched.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use crate::bundle::{self, About, Contents, Payload};
+use crate::fleet::Fleet;
+use crate::model::{Cluster, Version};
+use crate::recovery::{self, Traces};
+
+use super::restore_home::Home;
+use super::{Exit, Failure, OrExit};
+
+/// What a cluster is restored from.
+#[derive(Debug, clap::Args)]
+pub(super) struct RestoreArgs {
+    /// Bring a lost cluster back from this bundle (see `backup`)
+    #[arg(long, value_name = "BUNDLE")]
+    restore: Option<PathBuf>,
+    /// Put Jenkins' home of this bundle in place of the one there is; nothing else of the bundle
+    #[arg(long, value_name = "BUNDLE", conflicts_with = "restore")]
+    restore_home: Option<PathBuf>,
+    /// File with the age key of an encrypted bundle
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
+}
+
+/// A checked bundle that fits the inventory.
+#[derive(Debug)]
+pub(super) struct Restore {
+    contents: Contents,
+    pub(super) payload: Arc<Payload>,
+    pub(super) home: Option<Home>,
+}
+
+impl RestoreArgs {
+    /// Reads and checks the bundle, where one is given.
+    pub(super) fn open(&self, cluster: &Cluster) -> Result<Option<Restore>, Failure> {
+        let Some(path) = &self.restore else {
+            return Ok(None);
+        };
+        let identity = self.identity.as_deref();
+        let opened = bundle::open(path, identity).and_then(Payload::of);
+        let (contents, payload) = opened.or_exit(Exit::Usage)?;
+        fits(&contents.about, cluster)
+            .map_err(|why| anyhow!("{}: {why}", path.display()))
+            .or_exit(Exit::Usage)?;
+        Ok(Some(Restore {
+            home: Home::of(&contents, cluster, path, identity),
+            contents,
+            payload: Arc::new(payload),
+        }))
+    }
+
+    /// Reads and checks the bundle whose home is to be put back whatever there is, where one is given.
+    pub(super) fn open_home(&self, cluster: &Cluster) -> Result<Option<Home>, Failure> {
+        let path = self.restore_home.as_deref();
+        path.map(|path| Home::open(path, self.identity.as_deref(), cluster))
+            .transpose()
+    }
+}
+
+impl Restore {
+    /// Asks all hosts whether the cluster is really gone. A control plane that can't be asked might carry it; a worker may be away.
+    pub(super) async fn check_hosts(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), Failure> {
+        let mut others = Vec::new();
+        for host in cluster.control_planes() {
+            let name = host.name.as_str();
+            let connection = fleet.host(name).await.or_exit(Exit::Unreachable)?;
+            match recovery::traces(&*connection, name)
+                .await
+                .or_exit(Exit::Unreachable)?
+            {
+                // An earlier run has come this far: the rest is apply's.
+                Traces::Restored(id) if id == self.payload.id => return Ok(()),
+                Traces::None => {}
+                _ => others.push(name),
+            }
+        }
+        if let Some(name) = others.first() {
+            return Err(anyhow!(
+                "{name} carries a cluster already, and a restore never overwrites one\nif it is lost for good, run `ci-bootstrap reset {name}` and apply again"
+            ))
+            .or_exit(Exit::StepFailed);
+        }
+        self.check_workers(cluster, fleet).await
+    }
+
+    async fn check_workers(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), Failure> {
+        let ours = self.contents.sums.get("pki/ca.crt");
+        for host in cluster.workers() {
+            let name = host.name.as_str();
+            let Ok(connection) = fleet.host(name).await else {
+                continue;
+            };
+            if let Ok(Traces::Worker(ca)) = recovery::traces(&*connection, name).await
+                && Some(&ca) != ours
+            {
+                return Err(anyhow!(
+                    "the bundle is of another cluster than {name} belongs to: they have different certificate authorities"
+                ))
+                .or_exit(Exit::Usage);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the inventory describes the cluster that the bundle is of.
+fn fits(about: &About, cluster: &Cluster) -> Result<(), String> {
+    let networks = &cluster.networks;
+    let pairs = [
+        ("cluster.name", &about.cluster, cluster.name.clone()),
+        (
+            "cluster.networks.pods",
+            &about.networks[0],
+            networks.pods.to_string(),
+        ),
+        (
+            "cluster.networks.services",
+            &about.networks[1],
+            networks.services.to_string(),
+        ),
+        (
+            "cluster.networks.domain",
+            &about.networks[2],
+            networks.domain.clone(),
+        ),
+    ];
+    for (name, bundle, inventory) in pairs {
+        if *bundle != inventory {
+            return Err(format!(
+                "the bundle is of another cluster: {name} is {bundle} there and {inventory} in the inventory"
+            ));
+        }
+    }
+    let line = about.kubernetes.parse::<Version>().map(Version::line);
+    if line != Ok(cluster.kubernetes.line()) {
+        return Err(format!(
+            "the bundle's cluster ran Kubernetes {}, and the inventory says {}: restore with the same minor release",
+            about.kubernetes, cluster.kubernetes
+        ));
+    }
+    Ok(())
+}

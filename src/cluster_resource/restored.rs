@@ -1,0 +1,104 @@
+//! What a restored cluster still has of the machines that are lost.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde::Deserialize;
+
+use super::{ClusterResource, Error, Say};
+use crate::cluster_api::{Api, Node, ObjectId};
+use crate::model::Cluster;
+use crate::resource::{Change, Verdict};
+
+/// The cluster calls a node that fell silent not ready after 40 seconds; until then the lost ones seem alive.
+const SILENCE: Duration = Duration::from_secs(75);
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a playbook gives.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fields {
+    /// The bundle's identity.
+    bundle: String,
+}
+
+/// A cluster that has come to itself after a restore: kube-proxy knows where the API server is now, and nodes that are neither
+/// in the inventory nor alive are gone. It is done once for each restore.
+#[derive(Debug)]
+pub(super) struct Restored {
+    bundle: String,
+    hosts: Vec<String>,
+}
+
+impl Restored {
+    pub(super) fn of(fields: Fields, cluster: &Cluster) -> Self {
+        Self {
+            bundle: fields.bundle,
+            hosts: cluster.hosts.iter().map(|host| host.name.to_string()).collect(),
+        }
+    }
+
+    /// Waits until every node has been heard of since, or the cluster calls it not ready: until then it has the state of the
+    /// snapshot, in which all may be well that is lost.
+    async fn settle(&self, api: &Api) -> Result<(), Error> {
+        let began = tokio::time::Instant::now();
+        let before = api.heartbeats().await?;
+        while began.elapsed() < SILENCE {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let now = api.heartbeats().await?;
+            let stale = |node: &Node| node.ready && before.get(&node.name) == now.get(&node.name);
+            if !api.nodes().await?.iter().any(stale) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes nodes that the inventory does not name, unless they are alive: they may have joined by other means.
+    async fn forget(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+        let nodes = api.nodes().await?;
+        for node in nodes.iter().filter(|node| !self.hosts.contains(&node.name)) {
+            if node.ready {
+                say(format!(
+                    "node {} is not in the inventory and alive: it stays",
+                    node.name
+                ));
+            } else {
+                api.delete(&id(&node.name), LIMIT).await?;
+                say(format!("node {} is gone", node.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ClusterResource for Restored {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async move {
+            if api.is_restored(&self.bundle).await? {
+                return Ok(Verdict::InSync);
+            }
+            Ok(Verdict::Differs(Change::new(
+                "restart kube-proxy, and forget nodes that are lost",
+            )))
+        })
+    }
+
+    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            api.restart_kube_proxy(&self.bundle).await?;
+            self.settle(api).await?;
+            self.forget(api, say).await?;
+            Ok(api.record_restore(&self.bundle).await?)
+        })
+    }
+}
+
+fn id(name: &str) -> ObjectId {
+    ObjectId {
+        api_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+        namespace: None,
+        name: name.to_owned(),
+    }
+}

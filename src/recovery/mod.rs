@@ -1,0 +1,45 @@
+//! What is done on hosts to keep a cluster's state and to bring it back.
+
+use crate::transport::TransportError;
+
+mod jenkins_home;
+mod precheck;
+mod rehearse;
+mod renew;
+mod reset;
+mod snapshot;
+mod upload;
+
+pub use jenkins_home::{HomeState, JenkinsHome};
+pub use precheck::{Traces, traces};
+pub use rehearse::rehearse;
+pub use renew::renew;
+pub use reset::{clean, leave};
+pub use snapshot::{Snapshot, snapshot};
+pub use upload::{Upload, upload};
+
+/// Why something could not be done on a host.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The host can't be talked to.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A command on it failed.
+    #[error("{host}: {what} failed:\n{output}")]
+    Command {
+        /// The host.
+        host: String,
+        /// What the command was for.
+        what: &'static str,
+        /// What it printed.
+        output: String,
+    },
+}
+
+fn failed(host: &str, what: &'static str, output: &[u8]) -> RecoveryError {
+    RecoveryError::Command {
+        host: host.to_owned(),
+        what,
+        output: String::from_utf8_lossy(output).trim().to_owned(),
+    }
+}

@@ -1,0 +1,276 @@
+//! Losses and the ways back: backups of a running cluster, a control plane that is gone, certificates, a host that leaves.
+//!
+//! `cargo test --test recovery`; `KEEP_LAB=1` leaves the lab for a look afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use support::bundles::{
+    address, assert_back, files, fill, first_apply, folder, is_bundle, make, newest, objects, timed,
+};
+use support::cases::Cases;
+use support::eavesdropper::{Eavesdropper, secret_in};
+use support::lab::Lab;
+use support::running::Running;
+
+mod support {
+    pub(crate) mod bundles;
+    pub(crate) mod cases;
+    pub(crate) mod eavesdropper;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod lab;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod running;
+}
+
+const HOSTS: usize = 3;
+
+#[test]
+fn losses_are_recovered_from() {
+    let Some(lab) = Lab::up("recovery", 1, HOSTS) else {
+        return;
+    };
+    let mut cases = Cases::of("recovery", &lab);
+    cases.foundation("a cluster with something in it", found);
+    cases.foundation("a bundle is made while everything runs", backup);
+    cases.case("a bundle is checked, and etcd's restore rehearsed", check);
+    cases.case("an encrypted bundle needs its key", encrypted);
+    cases.case("a damaged bundle is refused", damaged);
+    cases.case("a living cluster is never overwritten", living);
+    cases.case("a killed backup leaves no half bundle", killed);
+    cases.case("certificates are renewed", renewed);
+    cases.case("a worker leaves, and comes back as if bare", reset);
+    cases.case("the only control plane is lost", control_plane_lost);
+    cases.case(
+        "the only control plane is lost, and its address too",
+        address_lost,
+    );
+    cases.end();
+}
+
+fn found(lab: &Lab) {
+    first_apply(lab, &lab.inventory(HOSTS));
+    fill(lab);
+    assert_eq!(lab.unready(), [""; 0]);
+}
+
+fn backup(lab: &Lab) {
+    let ear = Eavesdropper::on(lab.name());
+    make(lab, &lab.inventory(HOSTS), &[]);
+    let heard = ear.heard();
+    assert_eq!(
+        heard.iter().find_map(|line| secret_in(line)),
+        None,
+        "in a command line"
+    );
+    let bundle = newest(lab);
+    assert_eq!(
+        fs_err::metadata(&bundle).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(files(lab).len(), 1, "{:?}", files(lab));
+    let left = lab.ssh(
+        "cp1",
+        "ls -A /var/lib/ci-bootstrap; grep -c etcd-image /proc/mounts || true",
+    );
+    assert_eq!(left, "0\n", "something stayed on the host");
+}
+
+fn check(lab: &Lab) {
+    let ran = lab
+        .run(
+            &["backup", "check", &newest(lab), "--inventory"],
+            &lab.inventory(HOSTS),
+        )
+        .ended(0);
+    assert!(
+        ran.stdout.contains("restored into a scratch folder of cp1"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(lab.unready(), [""; 0]);
+}
+
+fn encrypted(lab: &Lab) {
+    use age::secrecy::ExposeSecret as _;
+    let key = age::x25519::Identity::generate();
+    make(
+        lab,
+        &lab.inventory(HOSTS),
+        &["--recipient", &key.to_public().to_string()],
+    );
+    let bundle = files(lab)
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|extension| extension == "age"));
+    let bundle = bundle.unwrap().display().to_string();
+    let without = lab
+        .run(
+            &["backup", "check", &bundle, "--inventory"],
+            &lab.inventory(HOSTS),
+        )
+        .ended(2);
+    assert!(without.stderr.contains("--identity"), "{}", without.stderr);
+    let identity = lab.path("key.txt");
+    fs_err::write(&identity, key.to_string().expose_secret()).unwrap();
+    let identity = identity.display().to_string();
+    let flags = ["backup", "check", &bundle, "--identity", &identity, "--inventory"];
+    lab.run(&flags, &lab.inventory(HOSTS)).ended(0);
+}
+
+/// Cut short, and with one byte turned: neither passes a check, and neither is restored.
+fn damaged(lab: &Lab) {
+    let good = fs_err::read(newest(lab)).unwrap();
+    let mut turned = good.clone();
+    turned[good.len() / 2] ^= 0x40;
+    for (name, content) in [
+        ("cut.tar.gz", &good[..good.len() - 2000]),
+        ("turned.tar.gz", &turned),
+    ] {
+        let path = lab.path(name);
+        fs_err::write(&path, content).unwrap();
+        let path = path.display().to_string();
+        let ran = lab
+            .run(&["backup", "check", &path, "--inventory"], &lab.inventory(HOSTS))
+            .ended(5);
+        assert!(ran.stderr.contains("damaged"), "{name}: {}", ran.stderr);
+        let apply = lab.apply(&lab.inventory(HOSTS), &["--restore", &path]).ended(2);
+        assert_eq!(apply.steps(), BTreeSet::new());
+    }
+}
+
+fn living(lab: &Lab) {
+    let apply = lab
+        .apply(&lab.inventory(HOSTS), &["--restore", &newest(lab)])
+        .ended(4);
+    assert!(
+        apply.stderr.contains("cp1 carries a cluster already"),
+        "{}",
+        apply.stderr
+    );
+    assert_eq!(apply.steps(), BTreeSet::new());
+    let other = lab
+        .inventory(HOSTS)
+        .replacen("\n  name: lab\n", "\n  name: other\n", 1);
+    let apply = lab.apply(&other, &["--restore", &newest(lab)]).ended(2);
+    assert!(apply.stderr.contains("of another cluster"), "{}", apply.stderr);
+}
+
+/// Killed at five instants of its way; what has a bundle's name is a whole bundle, and the next backup is made.
+fn killed(lab: &Lab) {
+    for instant in [100, 300, 600, 900, 1200] {
+        let to = folder(lab).display().to_string();
+        let running = Running::start(lab, "backup", &["backup", "--to", &to], &lab.inventory(HOSTS));
+        std::thread::sleep(Duration::from_millis(instant));
+        running.signal("KILL");
+        running.end();
+        for path in files(lab).into_iter().filter(|path| is_bundle(path)) {
+            let sealed = path.extension().is_some_and(|extension| extension == "age");
+            let path = path.display().to_string();
+            if !sealed {
+                lab.run(&["backup", "check", &path, "--inventory"], &lab.inventory(HOSTS))
+                    .ended(0);
+            }
+        }
+    }
+    make(lab, &lab.inventory(HOSTS), &[]);
+}
+
+fn renewed(lab: &Lab) {
+    let ends = "for f in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt; do sha256sum $f; done | grep -v ca.crt";
+    let before: BTreeSet<String> = lab.ssh("cp1", ends).lines().map(str::to_owned).collect();
+    lab.run(&["renew"], &lab.inventory(HOSTS)).ended(0);
+    let after: BTreeSet<String> = lab.ssh("cp1", ends).lines().map(str::to_owned).collect();
+    assert_eq!(before.intersection(&after).next(), None);
+    assert_eq!(lab.unready(), [""; 0]);
+    assert_eq!(lab.apply(&lab.inventory(HOSTS), &[]).ended(0).changes(), 0);
+}
+
+fn reset(lab: &Lab) {
+    let inventory = lab.inventory(HOSTS);
+    lab.run(&["reset", "w2", "--confirm", "wrong"], &inventory)
+        .ended(2);
+    lab.ssh("w2", "nft add table inet others; nft add chain inet others mine; mkdir -p /srv/data; echo kept >/srv/data/file");
+    lab.run(&["reset", "w2", "--confirm", "lab"], &inventory).ended(0);
+    assert!(!lab.kubectl("get nodes -o name").contains("w2"));
+    let left = lab.ssh(
+        "w2",
+        "cat /srv/data/file; nft list tables; find /etc -name '*ci-bootstrap*'; grep -c ci-bootstrap /etc/hosts || true; ls /etc/kubernetes/kubelet.conf 2>&1 || true",
+    );
+    assert!(
+        left.contains("kept") && left.contains("table inet others"),
+        "{left}"
+    );
+    assert!(
+        !left.contains("kube-proxy") && !left.contains("/etc/sysctl.d"),
+        "{left}"
+    );
+    lab.ssh("w2", "nft delete table inet others");
+    lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(lab.unready(), [""; 0]);
+    lab.lab(&["smoke", "1"]);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+}
+
+/// The machine is gone with its disk, and a bare one has its name and address.
+fn control_plane_lost(lab: &Lab) {
+    let kept = objects(lab, "cp1");
+    make(lab, &lab.inventory(HOSTS), &[]);
+    for command in ["down", "up", "wait"] {
+        lab.host(command, "cp1");
+    }
+    let inventory = lab.inventory(HOSTS);
+    let bundle = newest(lab);
+    kill_restores(lab, &inventory, &bundle);
+    lab.apply(&inventory, &["--restore", &bundle]).ended(0);
+    assert_back(lab, "cp1", &kept, HOSTS);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(
+        lab.apply(&inventory, &["--restore", &bundle]).ended(0).changes(),
+        0
+    );
+    lab.lab(&["smoke", "1"]);
+}
+
+/// Runs that are killed while they bring the state to the host, while it is put in place, and while kubeadm comes to it. What a killed run
+/// has begun on the host may end there, so that the later ones are killed by the clock.
+fn kill_restores(lab: &Lab, inventory: &str, bundle: &str) {
+    let arguments = ["apply", "--yes", "--json", "--restore", bundle];
+    let limit = Duration::from_secs(180);
+    let mut first = Running::start(lab, "restore", &arguments, inventory);
+    first.until_step("cp1", "state from the bundle", limit);
+    first.signal("KILL");
+    assert_ne!(first.end().code, 0);
+    for instant in [500, 3000, 8000] {
+        let mut running = Running::start(lab, "restore", &arguments, inventory);
+        running.until("cp1 was looked at", limit, |event| {
+            event["event"] == "observed" && event["place"] == "cp1"
+        });
+        std::thread::sleep(Duration::from_millis(instant));
+        running.signal("KILL");
+        running.end();
+    }
+}
+
+/// Another machine with another address takes its place, under the same name; the workers are told.
+fn address_lost(lab: &Lab) {
+    let kept = objects(lab, "cp1");
+    make(lab, &lab.inventory(HOSTS), &[]);
+    lab.host("down", "cp1");
+    lab.host("up", "w3");
+    lab.host("wait", "w3");
+    let four = lab.inventory(HOSTS + 1);
+    let inventory = lab
+        .inventory(HOSTS)
+        .replace(&address(&four, "cp1"), &address(&four, "w3"));
+    timed("the only control plane at another address", || {
+        lab.apply(&inventory, &["--restore", &newest(lab)]).ended(0);
+    });
+    assert_back(lab, "w3", &kept, HOSTS);
+    assert_eq!(lab.plan(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    let number = lab.number("w3").to_string();
+    lab.lab(&["smoke", &number]);
+}
