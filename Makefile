@@ -69,7 +69,7 @@ cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, 
 
 .PHONY: $(addprefix lab-test-,$(LAB_TESTS))
 $(addprefix lab-test-,$(LAB_TESTS)): lab-test-%: deps
-	$(AS_ROOT) $(LAB) prepare
+	$(AS_ROOT) $(LAB) prepare $(if $(filter harbor,$*),kaniko)
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture
 
 .PHONY: docs

@@ -56,7 +56,7 @@ all_layers() {
   links=; for name in host-local loopback portmap; do links+="$BIN/cni-$name=opt/cni/bin/$name "; done
   layer plugins "$links"
   jenkins_layer
-  layer kaniko "$BIN/kaniko=kaniko/executor $(command -v busybox)=busybox/busybox" "busybox/sh=busybox bin/sh=/busybox/sh"
+  [ ! -x "$BIN/kaniko" ] || layer kaniko "$BIN/kaniko=kaniko/executor $(command -v busybox)=busybox/busybox" "busybox/sh=busybox bin/sh=/busybox/sh"
   layer nfs-provisioner "$BIN/nfs-provisioner-standin=nfs-subdir-external-provisioner"
   network_tools_layer
 }
@@ -82,7 +82,7 @@ push_images() {
   image "calico/node:$calico" "$standin --cmd start_runit" tools calico
   image "jenkins/jenkins:$jenkins" "$standin --entrypoint /usr/local/bin/jenkins.sh --user jenkins --env JENKINS_HOME=/var/jenkins_home" jenkins
   image "jenkins/inbound-agent:$agent" "$standin --entrypoint /usr/local/bin/jenkins-agent --user jenkins --workdir /home/jenkins --env AGENT_WORKDIR=/home/jenkins/agent" jenkins
-  image "$kaniko" "--entrypoint /kaniko/executor --env HOME=/root --env USER=root --env DOCKER_CONFIG=/kaniko/.docker/ --env SSL_CERT_DIR=/kaniko/ssl/certs" kaniko
+  [ ! -x "$BIN/kaniko" ] || image "$kaniko" "--entrypoint /kaniko/executor --env HOME=/root --env USER=root --env DOCKER_CONFIG=/kaniko/.docker/ --env SSL_CERT_DIR=/kaniko/ssl/certs" kaniko
   image "calico/kube-controllers:$calico" "$standin --entrypoint /usr/bin/kube-controllers --user 999" calico   # runAsNonRoot wants a number
   image sig-storage/nfs-subdir-external-provisioner:v4.0.2 "$standin --entrypoint /nfs-subdir-external-provisioner" nfs-provisioner
 }
