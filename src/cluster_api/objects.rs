@@ -22,11 +22,18 @@ impl Api {
         read.await.map_err(|e| e.during(format_args!("read {id}")))
     }
 
-    /// Deletes an object and waits until it is gone; what it owns follows. One that does not exist is fine.
+    /// Deletes an object and waits until it is gone; what it owns follows. One that does not exist is fine, and one of the same name
+    /// that comes after it stays.
     pub async fn delete(&self, id: &ObjectId, limit: Duration) -> Result<(), ApiError> {
         let deadline = Instant::now() + limit;
         let deleted = async {
+            let mut first = None;
             while let Some(live) = self.read(id).await? {
+                let uid = live["metadata"]["uid"].clone();
+                if *first.get_or_insert_with(|| uid.clone()) != uid {
+                    // A StatefulSet makes its pod anew at once: without this look, that one would be deleted, and the next, for ever.
+                    return Ok(());
+                }
                 if live["metadata"]["deletionTimestamp"].is_null() {
                     let path = self.path(id).await?;
                     self.json_opt(Call::delete(format!("{path}?propagationPolicy=Background")))
