@@ -98,8 +98,8 @@ fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
 /// A pod that shall go. A stateful set makes no second one while the first may still run, and whether it does on a node
 /// that is silent, only a person can find out.
 fn of_end(scene: &Scene, place: &str, pod: &Value) -> Option<Cause> {
-    let since = pod["metadata"]["deletionTimestamp"].as_str()?;
-    let mut cause = Cause::new(place, format!("is being deleted since {since}"));
+    let by = pod["metadata"]["deletionTimestamp"].as_str()?;
+    let mut cause = Cause::new(place, format!("is being deleted, and shall be gone by {by}"));
     let is_silent = |node: Node| pod["spec"]["nodeName"] == *node.name && node.is_silent();
     if scene.target.kind == RolloutKind::StatefulSet && scene.nodes.iter().map(Node::of).any(is_silent) {
         cause
