@@ -11,7 +11,7 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry harbor vm
+LAB_TESTS := faults ci recovery jenkins jenkins_home convergence fleet storage high_availability registry harbor vm
 LAB_JOBS := 2
 
 .PHONY: help

@@ -1,0 +1,108 @@
+//! Jenkins' home: in a bundle that is made while it runs, and back out of it after its loss.
+//!
+//! The controller and the agents are the lab's stand-ins, behind the names of Jenkins' images; its volume is a directory of a node.
+
+use support::bundles::{address, first_apply, make, newest, timed};
+use support::cases::Cases;
+use support::home;
+use support::lab::Lab;
+
+mod support {
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod bundles;
+    pub(crate) mod cases;
+    pub(crate) mod home;
+    #[expect(dead_code, reason = "other tests use more of it")]
+    pub(crate) mod lab;
+}
+
+const HOSTS: usize = 2;
+
+#[test]
+fn builds_outlive_losses() {
+    let Some(lab) = Lab::up("home", 1, HOSTS) else {
+        return;
+    };
+    let mut cases = Cases::of("recovery of Jenkins", &lab);
+    cases.foundation("Jenkins with a build", found);
+    cases.foundation("its home is in a bundle, made while it runs", backup);
+    cases.case("the home is gone, and the cluster lives", home_gone);
+    cases.end();
+}
+
+/// Where the hosts are.
+struct Site {
+    inventory: String,
+    cp1: &'static str,
+}
+
+impl Site {
+    fn first(lab: &Lab) -> Self {
+        Self {
+            inventory: home::inventory(&lab.inventory(HOSTS), Some(home::BY_HAND)),
+            cp1: "cp1",
+        }
+    }
+
+    /// The build of before is there, with its log, and so is the key of all secrets.
+    fn assert_back(&self, lab: &Lab) {
+        home::assert_built(lab, self.cp1, &address(&self.inventory, "cp1"));
+        let verify = lab.run(&["verify", "--json"], &self.inventory).ended(0);
+        let build = verify
+            .events
+            .iter()
+            .find(|event| event["event"] == "checked" && event["check"] == "smoke build");
+        assert!(
+            build.is_some_and(|event| event["result"] == "passed"),
+            "{}",
+            verify.stdout
+        );
+        assert_eq!(lab.apply(&self.inventory, &[]).ended(0).changes(), 0);
+    }
+}
+
+fn key(lab: &Lab, w1: &str) -> String {
+    lab.ssh(w1, "sha256sum </var/lib/jenkins-home/secrets/master.key")
+}
+
+fn found(lab: &Lab) {
+    first_apply(lab, &lab.inventory(HOSTS));
+    home::volume(lab);
+    let site = Site::first(lab);
+    lab.apply(&site.inventory, &[]).ended(0);
+    home::build(lab, site.cp1, &address(&site.inventory, "cp1"));
+}
+
+fn backup(lab: &Lab) {
+    let site = Site::first(lab);
+    make(lab, &site.inventory, &[]);
+    let check = lab.run(&["backup", "check", &newest(lab), "--inventory"], &site.inventory);
+    let check = check.ended(0);
+    assert!(
+        check.stdout.contains("Jenkins' home is among them"),
+        "{}",
+        check.stdout
+    );
+}
+
+/// What the volume had is gone; Jenkins comes up with nothing, and gets its home back when told.
+fn home_gone(lab: &Lab) {
+    let site = Site::first(lab);
+    let before = key(lab, "w1");
+    lab.ssh("w1", "find /var/lib/jenkins-home -mindepth 1 -delete");
+    lab.kubectl("-n kube-ops delete pod jenkins-0");
+    lab.apply(&site.inventory, &[]).ended(0);
+    assert_ne!(key(lab, "w1"), before, "the home was not lost");
+    let bundle = newest(lab);
+    let refused = lab.apply(&site.inventory, &["--restore", &bundle]).ended(4);
+    assert!(
+        refused.stderr.contains("carries a cluster already"),
+        "{}",
+        refused.stderr
+    );
+    timed("Jenkins' home alone", || {
+        lab.apply(&site.inventory, &["--restore-home", &bundle]).ended(0);
+    });
+    assert_eq!(key(lab, "w1"), before);
+    site.assert_back(lab);
+}

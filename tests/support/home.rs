@@ -1,0 +1,132 @@
+//! A lab with Jenkins: its inventory, a volume made by hand, and requests to it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::time::{Duration, Instant};
+
+use super::lab::Lab;
+
+/// The class of the volume that is made by hand.
+pub(crate) const BY_HAND: &str = "by-hand";
+/// That class, without a provisioner, and a volume for the claim of Jenkins' home: a directory of w1.
+const VOLUME: &str = "
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: by-hand }
+provisioner: kubernetes.io/no-provisioner
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: jenkins-home }
+spec:
+  capacity: { storage: 50Gi }
+  accessModes: [ReadWriteOnce]
+  storageClassName: by-hand
+  persistentVolumeReclaimPolicy: Retain
+  claimRef: { namespace: kube-ops, name: jenkins-home }
+  hostPath: { path: /var/lib/jenkins-home }
+  nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w1] }] }] } }
+";
+/// The port of Jenkins on every node.
+const PORT: u16 = 30080;
+/// A Pipeline that needs no agent.
+const JOB: &str = "<?xml version=\"1.1\" encoding=\"UTF-8\"?><flow-definition plugin=\"workflow-job\"><definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\" plugin=\"workflow-cps\"><script>echo \"built before the loss\"</script><sandbox>true</sandbox></definition></flow-definition>";
+/// Longest time for its build.
+const BUILD: Duration = Duration::from_secs(60);
+
+/// An inventory with Jenkins, made of one without; its home is on a volume of `class`, or of the class that the inventory has.
+pub(crate) fn inventory(plain: &str, class: Option<&str>) -> String {
+    let value = |key: &str| {
+        let rest = plain.split(key).nth(1).unwrap();
+        let mut words = rest.split(['"', '}', ' ', '\n']);
+        words.find(|word| !word.is_empty()).unwrap().to_owned()
+    };
+    let (registry, ca) = (value("imageRepository:"), value("ca: { file:"));
+    let site = registry.replace(":5000", ":8000");
+    let mirror = format!(
+        "registries:\n  - {{ name: docker.io, mirrors: [\"https://{registry}\"], ca: {{ file: {ca} }} }}\n"
+    );
+    let storage = class.map_or_else(String::new, |class| format!("\n  storage: {{ class: {class} }}"));
+    plain.replace("registries:\n", &mirror)
+        + &format!(
+            "jenkins:{storage}
+  plugins: {{ updateSite: {{ metadata: \"http://{site}/jenkins/update-center.json\" }} }}
+  resources: {{ requests: {{ cpu: 50m, memory: 64Mi }}, limits: {{ memory: 512Mi }} }}
+  credentials:
+    - {{ id: gitlab, kind: usernamePassword, username: ci, password: {{ command: [echo, hunter2] }} }}
+"
+        )
+}
+
+/// Makes the directory of the volume on w1.
+pub(crate) fn directory(lab: &Lab, w1: &str) {
+    lab.ssh(w1, "install -d -m 0777 /var/lib/jenkins-home");
+}
+
+/// Makes the volume.
+pub(crate) fn volume(lab: &Lab) {
+    directory(lab, "w1");
+    lab.ssh(
+        "cp1",
+        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{VOLUME}\nEND\n"),
+    );
+}
+
+/// Makes a job and lets it build once.
+pub(crate) fn build(lab: &Lab, cp1: &str, address: &str) {
+    post(lab, cp1, address, "createItem?name=kept", JOB);
+    post(lab, cp1, address, "job/kept/build", "");
+    let began = Instant::now();
+    let built = || get(lab, cp1, address, "job/kept/api/json").contains("\"lastSuccessfulBuild\":{");
+    while !built() {
+        assert!(began.elapsed() < BUILD, "the build did not end");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// The job and its build are there, with the build's log.
+#[track_caller]
+pub(crate) fn assert_built(lab: &Lab, cp1: &str, address: &str) {
+    let log = get(lab, cp1, address, "job/kept/1/consoleText");
+    assert!(log.contains("built before the loss"), "{log}");
+}
+
+/// What Jenkins answers to the administrator, by way of the node at `address`. `cp1` says where the password is read.
+fn get(lab: &Lab, cp1: &str, address: &str, path: &str) -> String {
+    ask(lab, cp1, address, &format!("-f '{path}'"))
+}
+
+/// Posts `body`, which is XML, as the administrator.
+fn post(lab: &Lab, cp1: &str, address: &str, path: &str, body: &str) {
+    let crumb = get(lab, cp1, address, "crumbIssuer/api/json");
+    let crumb = crumb.split("\"crumb\":\"").nth(1).unwrap();
+    let crumb = crumb.split('"').next().unwrap();
+    ask(
+        lab,
+        cp1,
+        address,
+        &format!(
+            "-f -X POST -H 'Jenkins-Crumb: {crumb}' -H 'Content-Type: application/xml' --data '{body}' '{path}'"
+        ),
+    );
+}
+
+/// A request by curl, whose session is kept for the next.
+fn ask(lab: &Lab, cp1: &str, address: &str, arguments: &str) -> String {
+    let password = lab.ssh(
+        cp1,
+        "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d",
+    );
+    let jar = lab.path("cookies").display().to_string();
+    // The path is the last argument.
+    let (options, path) = arguments.rsplit_once(' ').unwrap();
+    let path = path.trim_matches('\'');
+    lab.lab(&[
+        "run",
+        "sh",
+        "-c",
+        &format!(
+            "curl -sS -u 'admin:{password}' -b '{jar}' -c '{jar}' {options} 'http://{address}:{PORT}/{path}'"
+        ),
+    ])
+}
