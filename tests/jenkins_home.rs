@@ -1,4 +1,4 @@
-//! Jenkins' home: in a bundle that is made while it runs, and back out of it after its loss.
+//! Jenkins' home after losses: in a bundle, gone while the cluster lives, gone with everything else.
 //!
 //! The controller and the agents are the lab's stand-ins, behind the names of Jenkins' images; its volume is a directory of a node.
 
@@ -27,13 +27,18 @@ fn builds_outlive_losses() {
     cases.foundation("Jenkins with a build", found);
     cases.foundation("its home is in a bundle, made while it runs", backup);
     cases.case("the home is gone, and the cluster lives", home_gone);
+    cases.case(
+        "everything is gone, and the new machines have other addresses",
+        everything_gone,
+    );
     cases.end();
 }
 
-/// Where the hosts are.
+/// Where the hosts are: the lab's first ones, or those that took their places.
 struct Site {
     inventory: String,
     cp1: &'static str,
+    w1: &'static str,
 }
 
 impl Site {
@@ -41,6 +46,24 @@ impl Site {
         Self {
             inventory: home::inventory(&lab.inventory(HOSTS), Some(home::BY_HAND)),
             cp1: "cp1",
+            w1: "w1",
+        }
+    }
+
+    /// The same cluster on the next two hosts of the lab.
+    fn second(lab: &Lab) -> Self {
+        let four = lab.inventory(2 * HOSTS);
+        let mut inventory = Self::first(lab).inventory;
+        for (old, new) in [("cp1", "w2"), ("w1", "w3")] {
+            inventory = inventory.replace(
+                &format!("{}, ", address(&four, old)),
+                &format!("{}, ", address(&four, new)),
+            );
+        }
+        Self {
+            inventory,
+            cp1: "w2",
+            w1: "w3",
         }
     }
 
@@ -105,4 +128,28 @@ fn home_gone(lab: &Lab) {
     });
     assert_eq!(key(lab, "w1"), before);
     site.assert_back(lab);
+}
+
+/// All machines and what they had are gone; there is a bundle, and bare machines with other addresses.
+fn everything_gone(lab: &Lab) {
+    let before = key(lab, "w1");
+    for host in ["cp1", "w1"] {
+        lab.host("down", host);
+    }
+    let site = Site::second(lab);
+    for host in [site.cp1, site.w1] {
+        lab.host("up", host);
+    }
+    for host in [site.cp1, site.w1] {
+        lab.host("wait", host);
+    }
+    home::directory(lab, site.w1);
+    let bundle = newest(lab);
+    timed("everything, from a bundle", || {
+        lab.apply(&site.inventory, &["--restore", &bundle]).ended(0);
+    });
+    assert_eq!(key(lab, site.w1), before);
+    site.assert_back(lab);
+    let again = lab.apply(&site.inventory, &["--restore", &bundle]).ended(0);
+    assert_eq!(again.changes(), 0);
 }
