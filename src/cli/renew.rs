@@ -16,9 +16,9 @@ Examples:
   ci-bootstrap status inventory.yaml     # says when certificates end
   ci-bootstrap renew inventory.yaml
 
-kubeadm's certificates live for a year. Each control plane gets new ones and restarts its components;
-pods go on. It also works when certificates have expired. Kubeconfigs that were given out keep their
-old certificate until it ends.")]
+kubeadm's certificates live for a year. Each control plane gets new ones and restarts its
+components; pods go on. It also works when certificates have expired. Kubeconfigs that were given
+out keep their old certificate until it ends.")]
 pub(super) struct Args {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]

@@ -22,10 +22,10 @@ Examples:
   ci-bootstrap reset w2 inventory.yaml
   ci-bootstrap reset w2 inventory.yaml --confirm ci      # for scripts: the cluster's name
 
-The node is drained and deleted, an etcd member removed, and then the host loses its membership and the
-files that were written there. Packages stay. etcd's data are not deleted but moved to
-/var/lib/etcd.before-ci-bootstrap. Rules of others in the firewall stay as they are. Take the host out
-of the inventory afterwards, or the next apply brings it back.")]
+The node is drained and deleted, an etcd member removed, and then the host loses its membership and
+the files that were written there. Packages stay. etcd's data are not deleted but moved to
+/var/lib/etcd.before-ci-bootstrap. Rules of others in the firewall stay as they are. Take the host
+out of the inventory afterwards, or the next apply brings it back.")]
 pub(super) struct Args {
     /// The host
     #[arg(value_name = "HOST")]

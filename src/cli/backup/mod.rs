@@ -24,9 +24,10 @@ Examples:
   ci-bootstrap backup list /srv/backups
   ci-bootstrap backup check /srv/backups/ci-20261121T143000Z.tar.gz --inventory inventory.yaml
 
-A bundle holds etcd's state, the cluster's keys, kubeadm's configuration, the inventory, and Jenkins'
-home without workspaces, caches and plugins, copied while Jenkins runs. Whoever can read it owns the cluster: keep it where few can, or encrypt it for a recipient (`age-keygen` makes
-the key). `ci-bootstrap apply --restore BUNDLE` brings the cluster back."
+A bundle holds etcd's state, the cluster's keys, kubeadm's configuration, the inventory, and
+Jenkins' home without workspaces, caches and plugins, copied while Jenkins runs. Whoever can read
+it owns the cluster: keep it where few can, or encrypt it for a recipient (`age-keygen` makes the
+key). `ci-bootstrap apply --restore BUNDLE` brings the cluster back."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
