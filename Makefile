@@ -10,9 +10,11 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
 # Hosts need root; building does not.
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
-# Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci recovery jenkins jenkins_home convergence fleet storage high_availability registry harbor vm
-LAB_JOBS := 2
+# Each file has a lab of its own, which waits more than it works: three run at a time. The longest come first.
+LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
+LAB_JOBS := 3
+# Rehearsals of further losses, and agent images built by Kaniko: too long for every change.
+REHEARSALS := jenkins_home harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -41,7 +43,7 @@ lint: ## does clippy agree, with every warning an error?
 	cargo clippy --all-targets -- -D warnings
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
-	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
+	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
 
 .PHONY: schemas
 schemas: ## the schemas of Kubernetes against which the unit tests hold manifests; without them that test is skipped
@@ -59,16 +61,21 @@ lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a 
 	$(RUN_AS_ROOT) cargo test --no-run $(addprefix --test ,$(LAB_TESTS))
 	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS))
 
-.PHONY: $(addprefix lab-run-,$(LAB_TESTS))
-$(addprefix lab-run-,$(LAB_TESTS)): lab-run-%:
+.PHONY: rehearsals
+rehearsals: lab ## the long lab tests, before a release: losses of all kinds, agent images of one's own
+	$(AS_ROOT) $(LAB) prepare kaniko
+	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS))
+
+.PHONY: $(addprefix lab-run-,$(LAB_TESTS) $(REHEARSALS))
+$(addprefix lab-run-,$(LAB_TESTS) $(REHEARSALS)): lab-run-%:
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /'
 
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose
 	$(AS_ROOT) env PATH="$$PATH" tests/cluster-api.sh
 
-.PHONY: $(addprefix lab-test-,$(LAB_TESTS))
-$(addprefix lab-test-,$(LAB_TESTS)): lab-test-%: deps
+.PHONY: $(addprefix lab-test-,$(LAB_TESTS) $(REHEARSALS))
+$(addprefix lab-test-,$(LAB_TESTS) $(REHEARSALS)): lab-test-%: deps
 	$(AS_ROOT) $(LAB) prepare $(if $(filter harbor,$*),kaniko)
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture
 
