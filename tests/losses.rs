@@ -1,0 +1,161 @@
+//! Losses that leave a part of the cluster alive: certificates, etcd's data, a worker under its name and under another.
+//!
+//! `cargo test --test losses`; `KEEP_LAB=1` leaves the lab for a look afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use support::bundles::{assert_back, fill, first_apply, make, newest, objects, timed};
+use support::cases::Cases;
+use support::lab::Lab;
+
+mod support {
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod bundles;
+    pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod lab;
+}
+
+const HOSTS: usize = 3;
+
+#[test]
+fn what_is_left_goes_on() {
+    let Some(lab) = Lab::up("losses", 1, HOSTS) else {
+        return;
+    };
+    let mut cases = Cases::of("losses", &lab);
+    cases.foundation("a cluster with something in it", found);
+    cases.case("certificates have ended", certificates_ended);
+    cases.case("etcd's data are damaged", etcd_damaged);
+    cases.case("a worker is replaced under its name", same_name);
+    cases.case("a worker is replaced under another name", another_name);
+    cases.end();
+}
+
+fn found(lab: &Lab) {
+    first_apply(lab, &lab.inventory(HOSTS));
+    fill(lab);
+    assert_eq!(lab.unready(), [""; 0]);
+}
+
+/// Signs kubeadm's certificates anew by the cluster's own authorities, for a day that is long over, and restarts what uses them.
+const END: &str = r#"cd /etc/kubernetes
+umask 077
+work=$(mktemp -d); : >$work/index
+sign() { # certificate, key, authority
+  openssl x509 -x509toreq -copy_extensions copyall -in $1 -signkey $2 -out $work/csr 2>/dev/null
+  printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nnew_certs_dir=%s\ndefault_md=sha256\npolicy=p\ncopy_extensions=copyall\nunique_subject=no\nrand_serial=yes\n[p]\nO=optional\nCN=supplied\n' $work/index $work >$work/conf
+  openssl ca -batch -notext -config $work/conf -cert $3.crt -keyfile $3.key -startdate 20200101000000Z -enddate 20200102000000Z -in $work/csr -out $work/crt 2>$work/log || { cat $work/log; exit 1; }
+}
+for crt in apiserver apiserver-kubelet-client; do sign pki/$crt.crt pki/$crt.key pki/ca; cat $work/crt >pki/$crt.crt; done
+for crt in apiserver-etcd-client etcd/server etcd/peer etcd/healthcheck-client; do sign pki/$crt.crt pki/$crt.key pki/etcd/ca; cat $work/crt >pki/$crt.crt; done
+sign pki/front-proxy-client.crt pki/front-proxy-client.key pki/front-proxy-ca; cat $work/crt >pki/front-proxy-client.crt
+for conf in admin super-admin controller-manager scheduler; do
+  [ -e $conf.conf ] || continue
+  sed -n 's/^ *client-certificate-data: //p' $conf.conf | base64 -d >$work/old
+  sed -n 's/^ *client-key-data: //p' $conf.conf | base64 -d >$work/key
+  sign $work/old $work/key pki/ca
+  sed -i "s/client-certificate-data: .*/client-certificate-data: $(base64 -w0 <$work/crt)/" $conf.conf
+done
+rm -rf $work
+for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do crictl stop --timeout 5 $(crictl ps -q --name "^$name\$") >/dev/null; done
+"#;
+
+fn certificates_ended(lab: &Lab) {
+    let inventory = lab.inventory(HOSTS);
+    let kept = objects(lab, "cp1");
+    lab.ssh("cp1", END);
+    // Without a certificate for etcd the API server does not even listen.
+    let answers =
+        "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=5s get nodes 2>&1 || true";
+    let began = Instant::now();
+    while !lab.ssh("cp1", answers).contains("was refused") {
+        let answer = lab.ssh("cp1", answers);
+        assert!(began.elapsed() < Duration::from_secs(90), "{answer}");
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    let apply = lab.apply(&inventory, &[]);
+    assert_ne!(apply.code, 0);
+    assert!(apply.stdout.contains("ci-bootstrap renew"), "{}", apply.stdout);
+    timed("certificates that had ended", || {
+        lab.run(&["renew"], &inventory).ended(0);
+        lab.apply(&inventory, &[]).ended(0);
+    });
+    assert_back(lab, "cp1", &kept, HOSTS);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    // Clients in the cluster have met a dead API server for long, and ask it again after minutes only.
+    let began = Instant::now();
+    while let Err(why) = lab.attempt(&["smoke", "1"]) {
+        assert!(began.elapsed() < Duration::from_secs(300), "{why}");
+    }
+}
+
+fn etcd_damaged(lab: &Lab) {
+    let inventory = lab.inventory(HOSTS);
+    let kept = objects(lab, "cp1");
+    make(lab, &inventory, &[]);
+    lab.ssh(
+        "cp1",
+        "dd if=/dev/urandom of=/var/lib/etcd/member/snap/db bs=4096 count=64 conv=notrunc 2>/dev/null; rm -f /var/lib/etcd/member/wal/*.wal
+         crictl stop --timeout 0 $(crictl ps -q --name '^etcd$') >/dev/null",
+    );
+    let bundle = newest(lab);
+    let refused = lab.apply(&inventory, &["--restore", &bundle]).ended(4);
+    assert!(
+        refused.stderr.contains("ci-bootstrap reset cp1"),
+        "{}",
+        refused.stderr
+    );
+    timed("damaged data of etcd", || {
+        lab.run(&["reset", "cp1", "--confirm", "lab"], &inventory)
+            .ended(0);
+        assert_ne!(lab.ssh("cp1", "ls /var/lib/etcd.before-ci-bootstrap"), "");
+        lab.apply(&inventory, &["--restore", &bundle]).ended(0);
+    });
+    assert_back(lab, "cp1", &kept, HOSTS);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    lab.lab(&["smoke", "1"]);
+}
+
+fn same_name(lab: &Lab) {
+    for command in ["down", "up", "wait"] {
+        lab.host(command, "w2");
+    }
+    let inventory = lab.inventory(HOSTS);
+    let mut apply = None;
+    timed("a worker under its name", || {
+        apply = Some(lab.apply(&inventory, &[]).ended(0));
+    });
+    let elsewhere: BTreeSet<_> = apply
+        .unwrap()
+        .steps()
+        .into_iter()
+        .filter(|step| !step.starts_with("w2: "))
+        .collect();
+    assert_eq!(elsewhere, BTreeSet::new(), "only the new machine is changed");
+    assert_eq!(lab.unready(), [""; 0]);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+}
+
+fn another_name(lab: &Lab) {
+    lab.host("down", "w2");
+    lab.host("up", "w3");
+    lab.host("wait", "w3");
+    let four = lab.inventory(HOSTS + 1);
+    let inventory: String = four
+        .lines()
+        .filter(|line| !line.contains("name: w2, "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    timed("a worker under another name", || {
+        lab.apply(&inventory, &[]).ended(0);
+        lab.kubectl("delete node w2");
+    });
+    assert_eq!(lab.unready(), [""; 0]);
+    assert_eq!(lab.kubectl("get node w3 -o name"), "node/w3\n");
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    lab.lab(&["smoke", "1"]);
+}
