@@ -84,7 +84,5 @@ impl Tickets {
 fn random_key() -> Result<String, AccessError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| AccessError::Api(error.to_string()))?;
-    Ok(bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+    Ok(hex::encode(bytes))
 }

@@ -3,10 +3,6 @@
 //! A bundle is a gzipped tar archive, sealed for an age recipient when asked. Its first member, `bundle.json`, says what it is of; its
 //! last, `SHA256SUMS`, has the sum of every other. A file that ends early has no sums, and is no bundle.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
-
 mod about;
 mod error;
 mod list;
@@ -31,12 +27,3 @@ const ABOUT: &str = "bundle.json";
 const SUMS: &str = "SHA256SUMS";
 /// Jenkins' home, a gzipped tar archive in pieces: `cat jenkins-home.tar.gz.* | tar -xz`.
 pub const JENKINS_HOME: &str = "jenkins-home.tar.gz";
-
-/// A finished digest in lower-case hexadecimal.
-fn hex(digest: Sha256) -> String {
-    digest.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}

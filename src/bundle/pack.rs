@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, Header};
 
-use super::{ABOUT, About, BundleError, SUMS, hex};
+use super::{ABOUT, About, BundleError, SUMS};
 
 /// Bytes of one member of what is added in pieces.
 const PIECE: u64 = 8 << 20;
@@ -95,7 +95,8 @@ impl<W: Write> Packer<W> {
         if hashing.length != size {
             return Err(BundleError::Damaged(format!("{name} ended early")));
         }
-        self.sums.insert(name.to_owned(), hex(hashing.digest));
+        self.sums
+            .insert(name.to_owned(), hex::encode(hashing.digest.finalize()));
         Ok(())
     }
 

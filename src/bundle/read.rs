@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tar::Archive;
 
 use super::pack::Hashing;
-use super::{ABOUT, About, BundleError, SUMS, hex};
+use super::{ABOUT, About, BundleError, SUMS};
 
 /// Members that are read whole to be looked at are never longer than this.
 const LONGEST_TEXT: u64 = 16 << 20;
@@ -73,7 +73,7 @@ pub fn read(
             keep(&name, &mut hashing)?;
         }
         io::copy(&mut hashing, &mut io::sink()).map_err(damaged)?;
-        found.insert(name, hex(hashing.digest));
+        found.insert(name, hex::encode(hashing.digest.finalize()));
     }
     // The archive's end comes before the file's, which has the compression's own sum.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(damaged)?;
@@ -81,12 +81,10 @@ pub fn read(
         return Err(BundleError::Damaged("it ends early".to_owned()));
     };
     compare(&found, &sums)?;
-    let mut digest = Sha256::new();
-    digest.update(&sums);
     Ok(Contents {
         about,
         sums: found,
-        id: hex(digest),
+        id: hex::encode(Sha256::digest(&sums)),
     })
 }
 

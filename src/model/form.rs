@@ -1,7 +1,5 @@
 //! The forms of words, addresses and files that the inventory's parts share.
 
-use std::fmt::Write;
-
 use super::check::Check;
 use super::{code, endpoint, name};
 use crate::diagnostic::Diagnostic;
@@ -68,15 +66,6 @@ pub(super) fn hexadecimal(text: &str, digits: usize) -> Result<String, String> {
         return Err(format!("{digits} hexadecimal digits, please"));
     }
     Ok(compact.to_lowercase())
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One word without anything that a shell, a list or a configuration file would take for something else.
@@ -271,6 +260,6 @@ mod tests {
     fn fingerprints_may_be_grouped() {
         assert_eq!(hexadecimal("AB cd", 4), Ok("abcd".to_owned()));
         assert!(hexadecimal("abcg", 4).is_err() && hexadecimal("abc", 4).is_err());
-        assert_eq!(hex(&[0, 255]), "00ff");
+        assert_eq!(hex::encode([0, 255]), "00ff");
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn content_matches(given: &inventory::Manifest, sha256: &str, check: 
     let Some(content) = form::file(path, check) else {
         return false;
     };
-    let found = form::hex(&Sha256::digest(content));
+    let found = hex::encode(Sha256::digest(content));
     if found != sha256 {
         let expected = given
             .sha256

@@ -73,7 +73,7 @@ impl<'a> Upload<'a> {
     pub async fn finish(mut self) -> Result<(), RecoveryError> {
         let (target, partial) = self.quoted();
         let digest = std::mem::take(&mut self.digest).finalize();
-        let sum: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = hex::encode(digest);
         self.run(format!(
             "set -eu\necho '{sum}  '{partial} | sha256sum -c --status || {{ echo {target}: another sum than what was sent; exit 1; }}\n\
              sync {partial}\nmv -f {partial} {target}\n"

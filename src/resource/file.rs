@@ -38,10 +38,7 @@ fn default_owner() -> String {
 
 /// Hex SHA-256 of a text.
 pub(super) fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex::encode(Sha256::digest(text))
 }
 
 /// How mode and owner of a path differ: as they are, and as they are wanted. Leading zeros of a mode mean nothing.

@@ -126,9 +126,7 @@ fn script(server: &str, question: &[u8]) -> String {
 
 /// Bytes from hexadecimal; `None` for an empty or broken text.
 fn hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.trim_ascii();
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<_>> = digits.chunks(2).map(byte).collect();
+    let bytes = hex::decode(text.trim_ascii()).ok();
     bytes.filter(|bytes| !bytes.is_empty())
 }
 

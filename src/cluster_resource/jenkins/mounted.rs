@@ -16,7 +16,7 @@ pub(super) fn wanted(pod: &Object, container: &str, objects: &[Object]) -> BTree
         for (folder, source) in mounts(pod, container, object) {
             for (key, bytes) in content(object) {
                 if let Some(path) = path_of(source, key) {
-                    files.insert(format!("{folder}/{path}"), hex(&bytes));
+                    files.insert(format!("{folder}/{path}"), hex::encode(Sha256::digest(&bytes)));
                 }
             }
         }
@@ -96,13 +96,6 @@ fn content(object: &Object) -> impl Iterator<Item = (&String, Vec<u8>)> {
         };
         Some((key, bytes))
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

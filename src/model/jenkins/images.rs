@@ -47,7 +47,7 @@ fn image(written: &inventory::Image, check: &mut Check<'_>) -> Option<Image> {
     let (name, archive) = (name?, archive?);
     Some(Image {
         job: job(&name),
-        digest: form::hex(&Sha256::digest(&archive)),
+        digest: hex::encode(Sha256::digest(&archive)),
         context: packed(&written.folder, &archive, check)?,
         name,
     })
@@ -68,7 +68,7 @@ fn job(image: &str) -> String {
         .to_lowercase()
         .replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     let short: String = plain.trim_matches('-').chars().take(40).collect();
-    let hash = form::hex(&Sha256::digest(image)[..4]);
+    let hash = hex::encode(&Sha256::digest(image)[..4]);
     format!("image-{}-{hash}", short.trim_end_matches('-'))
 }
 
