@@ -8,32 +8,26 @@ use crate::yaml::Spanned;
 
 /// The content of a file that the inventory names.
 pub(super) fn file(name: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<u8>> {
-    let files = &check.document.files;
-    match files.content(name) {
-        Ok(content) => Some(content.to_vec()),
-        Err(reason) => {
-            let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
-                .at(name.span, reason)
-                .help(format!("it was looked for at {}", files.path(name).display()));
-            check.report(problem);
-            None
-        }
-    }
+    let content = check.document.files.content(name);
+    found(name, content, check).map(<[u8]>::to_vec)
 }
 
 /// The files of a folder that the inventory names.
 pub(super) fn folder<'a>(name: &Spanned<String>, check: &mut Check<'a>) -> Option<&'a [FolderFile]> {
-    let files = &check.document.files;
-    match files.folder(name) {
-        Ok(found) => Some(found),
-        Err(reason) => {
-            let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
-                .at(name.span, reason)
-                .help(format!("it was looked for at {}", files.path(name).display()));
-            check.report(problem);
-            None
-        }
-    }
+    let files = check.document.files.folder(name);
+    found(name, files, check)
+}
+
+/// What was read, or nothing and a problem.
+fn found<T>(name: &Spanned<String>, read: Result<T, &str>, check: &mut Check<'_>) -> Option<T> {
+    read.map_err(|reason| {
+        let path = check.document.files.path(name);
+        let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))
+            .at(name.span, reason)
+            .help(format!("it was looked for at {}", path.display()));
+        check.report(problem);
+    })
+    .ok()
 }
 
 /// An `http` or `https` URL with a host.
