@@ -57,29 +57,23 @@ impl HostTrack<'_> {
     }
 
     async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(
-            &access.api,
-            self.name,
-            self.address(),
-            self.run.options.restore.is_some(),
-        )
-        .await?;
+        self.forget_node(access).await?;
         self.run.tickets.worker(access, &self.run.options.endpoint).await
     }
 
     async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
-        stale::forget_node(
-            &access.api,
-            self.name,
-            self.address(),
-            self.run.options.restore.is_some(),
-        )
-        .await?;
+        self.forget_node(access).await?;
         stale::forget_etcd_member(access, self.address()).await?;
         self.run
             .tickets
             .control_plane(access, &self.run.options.endpoint)
             .await
+    }
+
+    /// Takes out what a lost machine of this name left in the cluster.
+    async fn forget_node(&self, access: &Access) -> Result<(), AccessError> {
+        let restored = self.run.options.restore.is_some();
+        stale::forget_node(&access.api, self.name, self.address(), restored).await
     }
 
     fn address(&self) -> &str {

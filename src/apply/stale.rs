@@ -23,7 +23,9 @@ pub(super) async fn forget_node(
     let began = tokio::time::Instant::now();
     while let Some(node) = api.node(name).await? {
         if !node.ready {
-            return Ok(api.delete(&id(name), LIMIT).await?);
+            return Ok(api
+                .delete(&ObjectId::new("v1", "Node", None, name), LIMIT)
+                .await?);
         }
         if (!restored && !is_at(&node, address)) || began.elapsed() > SILENCE {
             return Err(AccessError::Api(format!(
@@ -39,15 +41,6 @@ pub(super) async fn forget_node(
 
 fn is_at(node: &Node, address: &str) -> bool {
     node.internal_ip.as_deref() == Some(address)
-}
-
-fn id(name: &str) -> ObjectId {
-    ObjectId {
-        api_version: "v1".to_owned(),
-        kind: "Node".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
-    }
 }
 
 /// Removes the etcd member that a lost control plane left: a successor with an empty disk can't take its place.

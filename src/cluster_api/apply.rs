@@ -153,12 +153,7 @@ mod tests {
     #[test]
     fn a_definition_is_found_for_its_kind() {
         let crd = json!({"spec": {"group": "ci.example", "names": {"kind": "Build"}}});
-        let id = |api_version: &str| ObjectId {
-            api_version: api_version.into(),
-            kind: "Build".into(),
-            namespace: None,
-            name: "x".into(),
-        };
+        let id = |api_version: &str| ObjectId::new(api_version, "Build", None, "x");
         assert!(defines(&crd, &id("ci.example/v1")));
         assert!(!defines(&crd, &id("other.example/v1")));
     }

@@ -159,12 +159,7 @@ mod tests {
     use super::*;
 
     fn id(kind: &str) -> ObjectId {
-        ObjectId {
-            api_version: "v1".into(),
-            kind: kind.into(),
-            namespace: None,
-            name: "x".into(),
-        }
+        ObjectId::new("v1", kind, None, "x")
     }
 
     #[test]

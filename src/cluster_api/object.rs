@@ -25,6 +25,21 @@ pub struct ObjectId {
 }
 
 impl ObjectId {
+    /// Names an object; `namespace` is that of a namespaced one.
+    pub fn new(
+        api_version: &str,
+        kind: impl Into<String>,
+        namespace: Option<&str>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            api_version: api_version.to_owned(),
+            kind: kind.into(),
+            namespace: namespace.map(str::to_owned),
+            name: name.into(),
+        }
+    }
+
     /// Reads the identity of a manifest.
     pub fn of(object: &Object) -> Result<Self, ApiError> {
         let text = |value: &Value| value.as_str().filter(|s| !s.is_empty()).map(str::to_owned);

@@ -26,12 +26,7 @@ pub struct Container {
 impl Container {
     /// The pod that it is in.
     pub fn pod_id(&self) -> ObjectId {
-        ObjectId {
-            api_version: "v1".into(),
-            kind: "Pod".into(),
-            namespace: Some(self.namespace.clone()),
-            name: self.pod.clone(),
-        }
+        ObjectId::new("v1", "Pod", Some(&self.namespace), &self.pod)
     }
 }
 

@@ -19,12 +19,7 @@ pub(super) struct GeneratedSecret {
 
 impl GeneratedSecret {
     fn id(&self) -> ObjectId {
-        ObjectId {
-            api_version: "v1".to_owned(),
-            kind: "Secret".to_owned(),
-            namespace: Some(self.namespace.clone()),
-            name: self.name.clone(),
-        }
+        ObjectId::new("v1", "Secret", Some(&self.namespace), &self.name)
     }
 }
 

@@ -64,7 +64,8 @@ impl Restored {
                     node.name
                 ));
             } else {
-                api.delete(&id(&node.name), LIMIT).await?;
+                api.delete(&ObjectId::new("v1", "Node", None, &node.name), LIMIT)
+                    .await?;
                 say(format!("node {} is gone", node.name));
             }
         }
@@ -91,14 +92,5 @@ impl ClusterResource for Restored {
             self.forget(api, say).await?;
             Ok(api.record_restore(&self.bundle).await?)
         })
-    }
-}
-
-fn id(name: &str) -> ObjectId {
-    ObjectId {
-        api_version: "v1".to_owned(),
-        kind: "Node".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
     }
 }

@@ -37,12 +37,9 @@ pub(super) enum StorageClass {
 impl StorageClass {
     pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
         Ok(match fields {
-            Fields::Existing(name) => Self::Existing(ObjectId {
-                api_version: "storage.k8s.io/v1".to_owned(),
-                kind: "StorageClass".to_owned(),
-                namespace: None,
-                name,
-            }),
+            Fields::Existing(name) => {
+                Self::Existing(ObjectId::new("storage.k8s.io/v1", "StorageClass", None, name))
+            }
             Fields::Object(text) => {
                 let object = yaml::manifests(&text)?.into_iter().next().unwrap_or_default();
                 let id = ObjectId::of(&object)?;

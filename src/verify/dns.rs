@@ -80,12 +80,7 @@ impl Dns {
         let Ok(api) = site.api().await else {
             return problem;
         };
-        let id = ObjectId {
-            api_version: "apps/v1".to_owned(),
-            kind: "Deployment".to_owned(),
-            namespace: Some("kube-system".to_owned()),
-            name: "coredns".to_owned(),
-        };
+        let id = ObjectId::new("apps/v1", "Deployment", Some("kube-system"), "coredns");
         let has_pods = match api.read(&id).await {
             Ok(Some(live)) => live["status"]["availableReplicas"].as_u64().unwrap_or(0) > 0,
             _ => false,

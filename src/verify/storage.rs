@@ -148,9 +148,10 @@ impl Claim {
     /// Removes what the check has made, also in a run that was killed: the class retains volumes and directories.
     async fn clean(&self, api: &Api, site: &Site) -> Result<(), Problem> {
         let volume = volume(api).await?;
-        api.delete(&id("v1", "Namespace", None, NAMESPACE), GOING).await?;
+        api.delete(&ObjectId::new("v1", "Namespace", None, NAMESPACE), GOING)
+            .await?;
         if let Some(volume) = volume.filter(|_| !self.is_foreign()) {
-            api.delete(&id("v1", "PersistentVolume", None, &volume), GOING)
+            api.delete(&ObjectId::new("v1", "PersistentVolume", None, &volume), GOING)
                 .await?;
             self.remove_directory(site).await;
         }
@@ -203,19 +204,15 @@ impl Claim {
     }
 }
 
-fn id(api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> ObjectId {
-    ObjectId {
-        api_version: api_version.to_owned(),
-        kind: kind.to_owned(),
-        namespace: namespace.map(str::to_owned),
-        name: name.to_owned(),
-    }
-}
-
 /// The volume that the claim is bound to.
 async fn volume(api: &Api) -> Result<Option<String>, Problem> {
     let claim = api
-        .read(&id("v1", "PersistentVolumeClaim", Some(NAMESPACE), CLAIM))
+        .read(&ObjectId::new(
+            "v1",
+            "PersistentVolumeClaim",
+            Some(NAMESPACE),
+            CLAIM,
+        ))
         .await?;
     Ok(claim.and_then(|claim| claim["spec"]["volumeName"].as_str().map(str::to_owned)))
 }

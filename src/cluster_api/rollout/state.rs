@@ -54,12 +54,8 @@ impl RolloutTarget {
             RolloutKind::Job => "batch/v1",
             _ => "apps/v1",
         };
-        ObjectId {
-            api_version: api_version.into(),
-            kind: format!("{:?}", self.kind),
-            namespace: (self.kind != RolloutKind::Node).then(|| self.namespace.clone()),
-            name: self.name.clone(),
-        }
+        let namespace = (self.kind != RolloutKind::Node).then_some(&*self.namespace);
+        ObjectId::new(api_version, format!("{:?}", self.kind), namespace, &self.name)
     }
 
     /// Path of the collection, to watch this one object in.

@@ -73,12 +73,7 @@ impl JenkinsPlace {
     }
 
     async fn secret(&self, api: &Api, name: &str, key: &str) -> Result<SecretString, Error> {
-        let id = ObjectId {
-            api_version: "v1".to_owned(),
-            kind: "Secret".to_owned(),
-            namespace: Some(self.namespace.clone()),
-            name: name.to_owned(),
-        };
+        let id = ObjectId::new("v1", "Secret", Some(&self.namespace), name);
         let secret = api.read(&id).await?.unwrap_or_default();
         let text = text(&secret, key).ok_or_else(|| Error::NoLogin {
             secret: id.to_string(),

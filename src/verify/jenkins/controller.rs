@@ -48,12 +48,12 @@ impl Controller {
 
     /// What Jenkins' own export says against the configuration in the cluster, a line each.
     async fn configuration(&self, api: &Api, jenkins: &Jenkins) -> Result<Vec<String>, Problem> {
-        let id = ObjectId {
-            api_version: "v1".to_owned(),
-            kind: "ConfigMap".to_owned(),
-            namespace: Some(self.place.container().namespace),
-            name: "jenkins-configuration".to_owned(),
-        };
+        let id = ObjectId::new(
+            "v1",
+            "ConfigMap",
+            Some(&self.place.container().namespace),
+            "jenkins-configuration",
+        );
         let map = api.read(&id).await?.unwrap_or_default();
         let read = |text: &str| {
             let documents = yaml::manifests(text).map_err(|error| Problem::failed(error.to_string()))?;
