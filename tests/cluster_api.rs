@@ -204,11 +204,7 @@ async fn calico() -> (Calico, Vec<Object>) {
         nat_outgoing: true,
         manifest: Manifest {
             source: ManifestSource::Path(path.into()),
-            sha256: digest
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<Vec<_>>()
-                .concat(),
+            sha256: hex::encode(digest),
         },
         image_registry: std::env::var("CIB_TEST_REGISTRY").unwrap_or_default(),
         dataplane: Dataplane::Nftables,
