@@ -37,10 +37,10 @@ deps: ## install the Debian packages that tests and the lab need, and nothing el
 
 .PHONY: fmt lint unit
 fmt: ## is the code formatted?
-	cargo fmt --check
+	cargo fmt --all --check
 
 lint: ## does clippy agree, with every warning an error?
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets -- -D warnings
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
 	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))

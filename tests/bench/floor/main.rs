@@ -56,6 +56,7 @@ fn hosts(cluster: &Cluster) -> Result<Vec<host::Host>> {
     let catalog = Catalog {
         playbooks: playbook::load(None)?,
         templates: Templates::load(None)?,
+        restore: None,
     };
     let mut hosts = Vec::new();
     let mut keys = std::collections::HashMap::new();
