@@ -74,7 +74,9 @@ pub(super) fn access(error: &AccessError) -> Failure {
 pub(super) fn recovery(error: &RecoveryError) -> Failure {
     match error {
         RecoveryError::Transport(error) => transport(error),
-        RecoveryError::Command { .. } => plain(Class::StepFailed, error.to_string(), None),
+        RecoveryError::Command { .. } | RecoveryError::Read(_) => {
+            plain(Class::StepFailed, error.to_string(), None)
+        }
     }
 }
 

@@ -22,6 +22,8 @@ const PROBE: Duration = Duration::from_secs(120);
 const UNFINISHED: Duration = Duration::from_secs(1800);
 /// A step that has to be done this often is undone by another.
 const ROUNDS: usize = 3;
+/// Pieces of output that may wait to be told.
+const WAITING: usize = 64;
 
 /// What became of a place's steps.
 #[derive(Debug, Default)]
@@ -366,7 +368,7 @@ impl HostTrack<'_> {
             self.tell_script(&action.script);
         }
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
-        let (live, lines) = mpsc::unbounded_channel();
+        let (live, lines) = mpsc::channel(WAITING);
         let script = batch::script(actions, &observe::script(&self.steps[first..]));
         let exec = self.host.exec(Exec {
             script,

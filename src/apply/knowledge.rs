@@ -49,7 +49,7 @@ impl HostTrack<'_> {
     /// Brings the bundle to the host. Its step is planned only where there is one.
     async fn bundle(&self) -> Result<Known, Failure> {
         if let Some(payload) = &self.run.options.restore {
-            recovery::upload(&*self.host, self.name, RESTORE_ARCHIVE, &payload.archive)
+            recovery::upload(&*self.host, self.name, RESTORE_ARCHIVE, &*payload.archive)
                 .await
                 .map_err(|error| failure::recovery(&error))?;
         }

@@ -32,7 +32,7 @@ impl<'a> Listener<'a> {
     }
 
     /// Sends events for what the lines say; the result is the failure of the step that failed.
-    pub(super) async fn listen(mut self, mut bytes: mpsc::UnboundedReceiver<Vec<u8>>) -> Option<Stopped> {
+    pub(super) async fn listen(mut self, mut bytes: mpsc::Receiver<Vec<u8>>) -> Option<Stopped> {
         let mut lines = Lines::default();
         let mut failed = None;
         while let Some(chunk) = bytes.recv().await {

@@ -24,6 +24,9 @@ pub enum RecoveryError {
     /// The host can't be talked to.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// What was to be sent can't be read.
+    #[error(transparent)]
+    Read(#[from] std::io::Error),
     /// A command on it failed.
     #[error("{host}: {what} failed:\n{output}")]
     Command {

@@ -23,7 +23,7 @@ pub async fn rehearse(
     payload: &Payload,
     image: &str,
 ) -> Result<(), RecoveryError> {
-    upload(host, name, &format!("{FOLDER}/bundle.tar.gz"), &payload.archive).await?;
+    upload(host, name, &format!("{FOLDER}/bundle.tar.gz"), &*payload.archive).await?;
     let script = format!(
         "set -eu
 {ETCD_TOOLS}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use crate::resource::ETCD_TOOLS;
 use crate::transport::{Exec, Transport};
@@ -33,7 +33,7 @@ pub enum Snapshot {
 pub async fn snapshot(
     host: &dyn Transport,
     name: &str,
-    archive: UnboundedSender<Vec<u8>>,
+    archive: Sender<Vec<u8>>,
 ) -> Result<Snapshot, RecoveryError> {
     let exec = Exec {
         script: script(),
@@ -85,7 +85,7 @@ mod tests {
                 stdout: Vec::new(),
                 stderr: b"no space left".to_vec(),
             });
-            let (sender, _pieces) = tokio::sync::mpsc::unbounded_channel();
+            let (sender, _pieces) = tokio::sync::mpsc::channel(1);
             assert_eq!(snapshot(&host, "cp1", sender).await.ok(), expected);
         }
     }

@@ -1,5 +1,6 @@
 //! A file for a host, in pieces that scripts can carry.
 
+use std::io::Read;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -99,14 +100,26 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// Writes `data` to `path`, which only root can read.
+/// Writes all of `data`, which may be larger than memory, to `path`, which only root can read.
 ///
 /// # Errors
-/// When the host can't be talked to or the file can't be written.
-pub async fn upload(host: &dyn Transport, name: &str, path: &str, data: &[u8]) -> Result<(), RecoveryError> {
+/// When the data can't be read, the host can't be talked to or the file can't be written.
+pub async fn upload(
+    host: &dyn Transport,
+    name: &str,
+    path: &str,
+    mut data: impl Read + Send,
+) -> Result<(), RecoveryError> {
     let mut upload = Upload::begin(host, name, path).await?;
-    upload.add(data).await?;
-    upload.finish().await
+    let mut piece = Vec::new();
+    loop {
+        piece.clear();
+        data.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            return upload.finish().await;
+        }
+        upload.add(&piece).await?;
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +155,9 @@ mod tests {
         let data: Vec<u8> = (0..PIECE + 12_345)
             .map(|index| u8::try_from(index % 253).unwrap())
             .collect();
-        upload(&host(), "h", path.to_str().unwrap(), &data).await.unwrap();
+        upload(&host(), "h", path.to_str().unwrap(), &*data)
+            .await
+            .unwrap();
         assert!(fs_err::read(&path).unwrap() == data);
         assert_eq!(
             fs_err::metadata(&path).unwrap().permissions().mode() & 0o777,

@@ -1,17 +1,18 @@
 //! One remote command: a task of its own that talks to one channel and closes it, whatever happens.
 //!
 //! The task reads all the time, even if nobody waits for the command: russh stops the whole connection for one
-//! channel that is not read. And it closes the channel itself, since a dropped one would count as open for ever.
+//! channel that is not read. It pauses only for a listener that has no room, and then that is what is wanted. And it
+//! closes the channel itself, since a dropped one would count as open for ever.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::select;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::capture::Capture;
 use super::connection::Connection;
@@ -25,8 +26,8 @@ const AFTER_EXIT: Duration = Duration::from_secs(2);
 /// How long a command may take to end that nobody waits for any more: longer than the watcher's patience.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// Receives the script's standard output as it comes.
-pub(super) type Listener = Box<dyn FnMut(&[u8]) + Send>;
+/// Receives the script's standard output as it comes, where somebody wants it.
+pub(super) type Listener = Option<mpsc::Sender<Vec<u8>>>;
 
 /// A command under way; when `stop` is dropped, the command is ended.
 pub(super) struct Command {
@@ -84,7 +85,7 @@ async fn attend(
         // First, so that a command which nobody wants any more is not even started.
         biased;
         _ = stopped => End::Unwanted,
-        talked = timeout(limit, progress.talk(&mut read, &write, remote)) => talked.unwrap_or(End::TimedOut),
+        end = progress.talk(&mut read, &write, remote, limit) => end,
     };
     let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
     let result = progress.conclude(connection, end, limit);
@@ -144,9 +145,16 @@ impl Progress {
         read: &mut ChannelReadHalf,
         write: &ChannelWriteHalf<Msg>,
         remote: Remote,
+        limit: Duration,
     ) -> End {
-        if let Err(error) = write.exec(false, remote.command).await {
-            return End::Lost(explain(&error));
+        let mut time_out = pin!(sleep(limit));
+        select! {
+            sent = write.exec(false, remote.command) => {
+                if let Err(error) = sent {
+                    return End::Lost(explain(&error));
+                }
+            }
+            () = &mut time_out => return End::TimedOut,
         }
         let send = |text: String| write.data_bytes(text);
         let mut writing = pin!(send(remote.first));
@@ -160,8 +168,9 @@ impl Progress {
                     written = true;
                     continue;
                 }
+                () = &mut time_out => return End::TimedOut,
             };
-            if let Some(end) = self.take(message) {
+            if let Some(end) = self.take(message, time_out.as_mut()).await {
                 return end;
             }
             if self.stderr.is_ready()
@@ -180,13 +189,11 @@ impl Progress {
         timeout(AFTER_EXIT, read.wait()).await.unwrap_or(None)
     }
 
-    fn take(&mut self, message: Option<ChannelMsg>) -> Option<End> {
+    async fn take(&mut self, message: Option<ChannelMsg>, time_out: Pin<&mut Sleep>) -> Option<End> {
         match message {
             Some(ChannelMsg::Data { data }) => {
                 let own = self.stdout.push(&data);
-                if !own.is_empty() {
-                    (self.listener)(&own);
-                }
+                self.tell(own, time_out).await;
             }
             Some(ChannelMsg::ExtendedData { data, .. }) => {
                 self.stderr.push(&data);
@@ -204,6 +211,18 @@ impl Progress {
             Some(_) => {}
         }
         None
+    }
+
+    /// Hands over what the script printed. Time that the listener takes is not the host's, and its time-out is put off.
+    async fn tell(&mut self, own: Vec<u8>, time_out: Pin<&mut Sleep>) {
+        let Some(listener) = self.listener.as_ref().filter(|_| !own.is_empty()) else {
+            return;
+        };
+        let began = Instant::now();
+        // The listener may have gone; the output is complete either way.
+        let _ = listener.send(own).await;
+        let deadline = time_out.deadline() + began.elapsed();
+        time_out.reset(deadline);
     }
 
     fn conclude(self, connection: &Connection, end: End, limit: Duration) -> Result<Output, TransportError> {

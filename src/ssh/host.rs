@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
 use super::command::{Command, Listener};
@@ -45,23 +45,18 @@ impl SshHost {
             timeout,
             live,
         } = exec;
-        let listener: Listener = match live {
-            // The listener may have gone; the output is complete either way.
-            Some(live) => Box::new(move |data| drop(live.send(data.to_vec()))),
-            None => Box::new(|_| ()),
-        };
-        let Command { stop: _stop, result } = self.start(&script::to_run(&script), timeout, listener);
+        let Command { stop: _stop, result } = self.start(&script::to_run(&script), timeout, live);
         result.await.unwrap_or_else(|_| Err(self.abandoned()))
     }
 
     async fn start_hold(&self, script: &str, limit: Duration) -> Result<Hold, TransportError> {
-        let (listener, line) = first_line();
-        let Command { stop, result } = self.start(&script::to_hold(script), Duration::MAX, listener);
+        let (listener, output) = mpsc::channel(1);
+        let Command { stop, result } = self.start(&script::to_hold(script), Duration::MAX, Some(listener));
         let answer = async {
-            match line.await {
-                Ok(first_line) => Ok(first_line),
+            match first_line(output).await {
+                Some(first_line) => Ok(first_line),
                 // No line will come: the command ended.
-                Err(_) => Err(match result.await {
+                None => Err(match result.await {
                     Ok(Ok(output)) => self.commands.target.lost(format!(
                         "the command that should hold a lock ended at once ({}): {}",
                         output.ended,
@@ -100,25 +95,16 @@ impl SshHost {
     }
 }
 
-/// A listener that hands over what comes up to and with the first line feed.
-fn first_line() -> (Listener, oneshot::Receiver<String>) {
-    let (send, line) = oneshot::channel();
-    let mut send = Some(send);
+/// What comes up to and with the first line feed; none if the output ends before.
+async fn first_line(mut output: mpsc::Receiver<Vec<u8>>) -> Option<String> {
     let mut seen = Vec::new();
-    let listener = move |data: &[u8]| {
-        if send.is_none() {
-            return;
+    while let Some(piece) = output.recv().await {
+        seen.extend(piece);
+        if let Some(end) = seen.iter().position(|byte| *byte == b'\n') {
+            return Some(String::from_utf8_lossy(&seen[..=end]).into_owned());
         }
-        seen.extend_from_slice(data);
-        if let Some(end) = seen.iter().position(|byte| *byte == b'\n')
-            && let Some(send) = send.take()
-        {
-            // The one who waited may have given up.
-            let _ = send.send(String::from_utf8_lossy(&seen[..=end]).into_owned());
-            seen.clear();
-        }
-    };
-    (Box::new(listener), line)
+    }
+    None
 }
 
 impl Transport for SshHost {

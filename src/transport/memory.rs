@@ -28,7 +28,7 @@ impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
             let output = (self.answer)(&exec.script);
             if let Some(live) = exec.live {
                 // The listener may have gone; the output below is complete either way.
-                let _ = live.send(output.stdout.clone());
+                let _ = live.send(output.stdout.clone()).await;
             }
             Ok(output)
         })

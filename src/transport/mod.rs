@@ -26,8 +26,9 @@ pub struct Exec {
     pub script: String,
     /// Longest time the script may take before it is given up.
     pub timeout: Duration,
-    /// Receives standard output as it arrives, besides the copy in [`Output`].
-    pub live: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    /// Receives standard output as it arrives, besides the copy in [`Output`]. While it has no room the host is held back, the time-out
+    /// waits, and so does all else on the same connection.
+    pub live: Option<mpsc::Sender<Vec<u8>>>,
 }
 
 impl Exec {

@@ -128,7 +128,7 @@ async fn output_comes_live() {
         return;
     };
     let host = root(servers).await;
-    let (live, mut lines) = mpsc::unbounded_channel();
+    let (live, mut lines) = mpsc::channel(1);
     let go_on = servers.file("go-on");
     let script = format!(
         "echo one; until [ -e {} ]; do sleep 0.1; done; echo two",
@@ -145,6 +145,33 @@ async fn output_comes_live() {
     let (output, first) = futures::join!(host.exec(exec), first);
     assert_eq!(text(&first), "one\n");
     assert_eq!(text(&output.unwrap().stdout), "one\ntwo\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_listener_holds_the_host_back_and_its_time_out_with_it() {
+    let Some(servers) = servers("a_slow_listener_holds_the_host_back_and_its_time_out_with_it") else {
+        return;
+    };
+    let host = root(servers).await;
+    let all_sent = servers.file("all-sent");
+    let (live, mut pieces) = mpsc::channel(1);
+    // More than all buffers on the way have room for.
+    let script = format!("head -c 80000000 /dev/zero; : >{}", all_sent.display());
+    let mut exec = Exec::new(script, Duration::from_secs(10));
+    exec.live = Some(live);
+    let slow = async {
+        let mut received = pieces.recv().await.unwrap().len();
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        let held_back = !all_sent.exists();
+        while let Some(piece) = pieces.recv().await {
+            received += piece.len();
+        }
+        (received, held_back)
+    };
+    let (output, (received, held_back)) = futures::join!(host.exec(exec), slow);
+    assert!(output.unwrap().success());
+    assert_eq!(received, 80_000_000);
+    assert!(held_back, "all of it went into memory");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,7 @@ impl Destination {
             Self::Host { name: host, folder } => {
                 let path = format!("{folder}/{name}");
                 let connection = fleet.host(host).await?;
-                recovery::upload(&*connection, host, &path, &fs_err::read(file.path())?).await?;
+                recovery::upload(&*connection, host, &path, file.reopen()?).await?;
                 Ok(format!("{host}:{path}"))
             }
         }

@@ -17,7 +17,6 @@ use super::super::{Exit, Failure, OrExit, load, session};
 use super::destination::Destination;
 use super::pieces::packed;
 
-const UNWRITABLE: &str = "the bundle can't be written";
 const WITHOUT: &str = "Jenkins' home can't be reached; --without-jenkins makes a bundle without it";
 
 #[derive(Debug, clap::Args)]
@@ -137,11 +136,11 @@ impl Backup<'_> {
         };
         let packer = Packer::begin(sink, &self.about(name, id)).or_exit(Exit::StepFailed)?;
         let etcd = async |sender| recovery::snapshot(host, name, sender).await;
-        let (taken, packer) = packed(packer, Packer::add_archive, etcd).await?;
+        let (taken, packer) = packed(packer, |packer, pieces| packer.add_archive(pieces), etcd).await?;
         if taken == Snapshot::NoEtcd {
             return Ok(false);
         }
-        let mut packer = packer.context(UNWRITABLE).or_exit(Exit::StepFailed)?;
+        let mut packer = packer?;
         if let Some(home) = home {
             packer = add_home(packer, &home).await?;
         }
@@ -191,5 +190,5 @@ async fn add_home(packer: Packer<Sink>, home: &JenkinsHome<'_>) -> Result<Packer
             "Jenkins went on while its home was copied:\n{said}"
         )?;
     }
-    packer.context(UNWRITABLE).or_exit(Exit::StepFailed)
+    packer
 }

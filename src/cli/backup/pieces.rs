@@ -1,35 +1,64 @@
 //! What a host sends, packed while it arrives.
 
 use std::io::{self, Read};
+use std::pin::pin;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use anyhow::Context as _;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::bundle::{BundleError, Packer, Sink};
 use crate::recovery::RecoveryError;
 
 use super::super::{Exit, Failure, OrExit};
 
+/// Pieces that wait to be packed; a host that is faster waits, too. So a bundle may be larger than memory.
+const WAITING: usize = 64;
+const UNWRITABLE: &str = "the bundle can't be written";
+
 /// Runs `taking`, which sends pieces, and `pack`, which reads them, side by side. What came of the second may be of no interest after the
-/// first.
+/// first; but when it ends before all has arrived, nobody would read the rest.
 pub(super) async fn packed<T>(
     mut packer: Packer<Sink>,
-    pack: fn(&mut Packer<Sink>, Pieces) -> Result<(), BundleError>,
-    taking: impl AsyncFnOnce(UnboundedSender<Vec<u8>>) -> Result<T, RecoveryError>,
-) -> Result<(T, Result<Packer<Sink>, BundleError>), Failure> {
-    let (sender, receiver) = unbounded_channel();
-    let pieces = Pieces {
-        pieces: receiver,
+    pack: fn(&mut Packer<Sink>, &mut Pieces) -> Result<(), BundleError>,
+    taking: impl AsyncFnOnce(Sender<Vec<u8>>) -> Result<T, RecoveryError>,
+) -> Result<(T, Result<Packer<Sink>, Failure>), Failure> {
+    let (sender, receiver) = channel(WAITING);
+    let mut pieces = Pieces {
+        receiver,
         current: io::Cursor::default(),
+        ended: false,
     };
-    let packing = tokio::task::spawn_blocking(move || pack(&mut packer, pieces).map(|()| packer));
-    let taken = taking(sender).await.or_exit(Exit::StepFailed)?;
-    Ok((taken, packing.await?))
+    let mut packing = tokio::task::spawn_blocking(move || {
+        let bundle = pack(&mut packer, &mut pieces).map(|()| packer);
+        (bundle, pieces.ended)
+    });
+    let mut taking = pin!(taking(sender));
+    tokio::select! {
+        taken = &mut taking => {
+            let taken = taken.or_exit(Exit::StepFailed)?;
+            let (bundle, _) = packing.await?;
+            Ok((taken, written(bundle)))
+        }
+        done = &mut packing => match done? {
+            (Err(error), false) => written(Err(error)),
+            (bundle, _) => {
+                let taken = taking.await.or_exit(Exit::StepFailed)?;
+                Ok((taken, written(bundle)))
+            }
+        },
+    }
+}
+
+fn written<T>(bundle: Result<T, BundleError>) -> Result<T, Failure> {
+    bundle.context(UNWRITABLE).or_exit(Exit::StepFailed)
 }
 
 /// What arrives in pieces, as something to read.
 pub(super) struct Pieces {
-    pieces: UnboundedReceiver<Vec<u8>>,
+    receiver: Receiver<Vec<u8>>,
     current: io::Cursor<Vec<u8>>,
+    /// Whether the last piece has been read.
+    ended: bool,
 }
 
 impl Read for Pieces {
@@ -39,10 +68,56 @@ impl Read for Pieces {
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
-            match self.pieces.blocking_recv() {
-                Some(piece) => self.current = io::Cursor::new(piece),
-                None => return Ok(0),
-            }
+            let Some(piece) = self.receiver.blocking_recv() else {
+                self.ended = true;
+                return Ok(0);
+            };
+            self.current = io::Cursor::new(piece);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+    use crate::bundle::About;
+
+    fn packer() -> Packer<Sink> {
+        let about = serde_json::json!({
+            "format": 1, "program": "", "made": "", "cluster": "", "kubernetes": "", "endpoint": "",
+            "networks": ["", "", ""], "hosts": [], "takenOn": "",
+        });
+        let about: About = serde_json::from_value(about).unwrap();
+        let sink = Sink::new(tempfile::tempfile().unwrap(), &[]).unwrap();
+        Packer::begin(sink, &about).unwrap()
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_host_that_sends_what_cant_be_packed() {
+        // It would send for ever.
+        let taking = async |sender: Sender<Vec<u8>>| {
+            while sender.send(b"no archive".to_vec()).await.is_ok() {}
+            std::future::pending().await
+        };
+        let packed = packed::<()>(packer(), |packer, pieces| packer.add_archive(pieces), taking);
+        let failure = packed.await.err().unwrap();
+        assert_eq!(failure.exit, Exit::StepFailed);
+        assert!(
+            failure.error.to_string().contains(UNWRITABLE),
+            "{:#}",
+            failure.error
+        );
+    }
+
+    #[tokio::test]
+    async fn a_host_that_fails_is_what_is_told() {
+        let taking = async |sender: Sender<Vec<u8>>| {
+            drop(sender);
+            Err(RecoveryError::Read(io::Error::other("no etcd")))
+        };
+        let packed = packed::<()>(packer(), |packer, pieces| packer.add_archive(pieces), taking);
+        let failure = packed.await.err().unwrap();
+        assert_eq!(failure.error.to_string(), "no etcd");
     }
 }

@@ -1,6 +1,6 @@
 //! A copy of the home, made while Jenkins runs.
 
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 
 use super::{JenkinsHome, LIMIT, in_pod};
 use crate::recovery::{RecoveryError, failed};
@@ -24,7 +24,7 @@ impl JenkinsHome<'_> {
     ///
     /// # Errors
     /// When the controller does not run, or a file of the home can't be read.
-    pub async fn take(&self, archive: UnboundedSender<Vec<u8>>) -> Result<String, RecoveryError> {
+    pub async fn take(&self, archive: Sender<Vec<u8>>) -> Result<String, RecoveryError> {
         let exec = Exec {
             script: self.script(&in_pod(SCRIPT, "")),
             timeout: LIMIT,
