@@ -44,6 +44,8 @@ apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 failCgroupV1: false
 serializeImagePulls: false
+evictionHard: { nodefs.available: 1%, imagefs.available: 1%, memory.available: 100Mi }
+imageGCHighThresholdPercent: 100
 ---
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

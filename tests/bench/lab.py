@@ -102,8 +102,6 @@ def keep_as_prepared(number):
     shutil.rmtree(kind, ignore_errors=True)
     subprocess.run(["cp", "-a", ROOT / "rootfs" / "bookworm", kind], check=True)
     subprocess.run(["cp", "-aT", "--remove-destination", disk, kind], check=True)
-    # Where there is no cluster to join, the package's kubelet starts and fails every ten seconds: a hundred of them keep two processors busy.
-    (kind / "etc/systemd/system/multi-user.target.wants/kubelet.service").unlink()
     # What the overlay calls deleted is a character device in it.
     subprocess.run(["find", kind, "-xdev", "-type", "c", "-delete"], check=True)
     for own in [*kind.glob("etc/ssh/ssh_host_*"), *kind.glob("var/cache/apt/archives/*.deb")]:
