@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             if plan.exit_code() != Exit::Done {
                 return Ok(plan.exit_code());
             }
-            if plan.changes > 0 && !super::ask("\nMake these changes? [y/N] ")? {
+            if plan.changes > 0 && !super::agreed("\nMake these changes? [y/N] ")? {
                 return Ok(Exit::Done);
             }
         }

@@ -92,14 +92,19 @@ pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
 }
 
-/// Asks a person; only `y` and `yes` mean yes.
-fn ask(question: &str) -> Result<bool, Failure> {
+/// Asks a person for a line.
+fn ask(question: &str) -> Result<String, Failure> {
     let mut terminal = anstream::stderr();
     write!(terminal, "{question}")?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(answer.trim().to_owned())
+}
+
+/// Asks a person; only `y` and `yes` mean yes.
+fn agreed(question: &str) -> Result<bool, Failure> {
+    Ok(matches!(ask(question)?.to_lowercase().as_str(), "y" | "yes"))
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {

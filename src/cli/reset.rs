@@ -81,17 +81,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 fn confirm(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
     let given = match &args.confirm {
         Some(given) => given.clone(),
-        None if std::io::stdin().is_terminal() => {
-            write!(
-                anstream::stderr(),
-                "{} leaves the cluster, and what was made on it is undone.\nThe cluster's name, to go on: ",
-                args.host
-            )?;
-            anstream::stderr().flush()?;
-            let mut answer = String::new();
-            std::io::stdin().read_line(&mut answer)?;
-            answer.trim().to_owned()
-        }
+        None if std::io::stdin().is_terminal() => super::ask(&format!(
+            "{} leaves the cluster, and what was made on it is undone.\nThe cluster's name, to go on: ",
+            args.host
+        ))?,
         None => String::new(),
     };
     if given == cluster.name {

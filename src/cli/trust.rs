@@ -156,7 +156,7 @@ fn confirmed(count: usize) -> Result<bool, Failure> {
         let hint = "nobody is there to confirm: compare the fingerprints and run it again on a terminal, or say --yes";
         return Err(anyhow!(hint)).or_exit(Exit::Usage);
     }
-    super::ask(&format!("Are these the keys of your {count} new host(s)? [y/N] "))
+    super::agreed(&format!("Are these the keys of your {count} new host(s)? [y/N] "))
 }
 
 /// Writes the keys of each host into the first of its files of known hosts.
