@@ -56,6 +56,7 @@ fn jenkins_converges() {
     cases.case("the administrator can log in, nobody else", login);
     cases.case("a changed configuration is loaded without a restart", configured);
     cases.case("a configuration that Jenkins refuses is not applied", refused);
+    cases.case("an Ingress leads to it", ingress);
     cases.case("a changed list of plugins restarts it", plugins);
     cases.case("a deleted pod comes back with its home", deleted_pod);
     cases.case("a plugin that is not there is named", wrong_plugin);
@@ -185,6 +186,23 @@ fn refused(lab: &Lab) {
     lab.apply(&inventory(lab, ""), &[]).ended(0);
 }
 
+fn ingress(lab: &Lab) {
+    let before = pod(lab);
+    let inventory = inventory(
+        lab,
+        "  ingress: { host: jenkins.ci.example, tlsSecret: jenkins-tls, class: nginx }\n",
+    );
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 1);
+    let rule =
+        "{.spec.ingressClassName} {.spec.rules[0].host} {.spec.rules[0].http.paths[0].backend.service.name}";
+    assert_eq!(
+        lab.kubectl(&format!("-n kube-ops get ingress jenkins -o 'jsonpath={rule}'")),
+        "nginx jenkins.ci.example jenkins"
+    );
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(pod(lab), before, "it was restarted");
+}
+
 fn plugins(lab: &Lab) {
     let before = pod(lab);
     lab.apply(&with_plugins(lab, FEWER), &[]).ended(0);
@@ -233,7 +251,7 @@ fn unreachable_update_site(lab: &Lab) {
     let said = failing(lab, &format!("{before}metadata: \"http://192.0.2.1/{after}"));
     assert_says(
         &said,
-        &["the update site http://192.0.2.1/x can't be reached", "proxy"],
+        &["the update site's http://192.0.2.1/x can't be had", "proxy"],
     );
 }
 

@@ -157,6 +157,11 @@ fn an_image_is_built_with_what_there_is_to_know_about_registries() {
     ] {
         assert!(arguments.contains(&expected), "no {expected} in {arguments:?}");
     }
+    let proxy = container["env"].to_string();
+    assert!(
+        proxy.contains("http://proxy.ci.example:3128") && proxy.contains("no_proxy"),
+        "{proxy}"
+    );
     let digest = job["metadata"]["annotations"]["ci-bootstrap/digest"]
         .as_str()
         .unwrap();
@@ -165,6 +170,41 @@ fn an_image_is_built_with_what_there_is_to_know_about_registries() {
     let own = &pods[2].1["spec"]["containers"][1];
     assert_eq!(own["imagePullPolicy"], "Always");
     assert!(pods[1].1["spec"]["containers"][1]["imagePullPolicy"].is_null());
+}
+
+/// The words of Java for the proxy are made by the very script that the container runs.
+#[test]
+fn plugins_come_through_the_proxy() {
+    let objects = objects(INVENTORY);
+    let controller = objects
+        .iter()
+        .find(|object| object["kind"] == "StatefulSet")
+        .unwrap();
+    let container = &controller["spec"]["template"]["spec"]["initContainers"][0];
+    let script = container["command"][2].as_str().unwrap();
+    let (functions, _) = script.split_once("\ntouch ").unwrap();
+    let mut shell = Command::new("sh");
+    shell.args([
+        "-euc",
+        &format!("{functions}\njava_proxy http \"$http_proxy\"; java_proxy https \"$https_proxy\"; java_proxy https proxy"),
+    ]);
+    for variable in container["env"].as_array().unwrap() {
+        shell.env(
+            variable["name"].as_str().unwrap(),
+            variable["value"].as_str().unwrap(),
+        );
+    }
+    let output = shell.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for expected in [
+        "-Dhttp.proxyHost=proxy.ci.example -Dhttp.proxyPort=3128 ",
+        "-Dhttps.proxyHost=proxy.ci.example -Dhttps.proxyPort=3129 ",
+        "-Dhttps.proxyHost=proxy -Dhttps.proxyPort=80 ",
+        "'-Dhttp.nonProxyHosts=*.intern.example|",
+        "|*.svc|",
+    ] {
+        assert!(said.contains(expected), "no {expected} in {said}");
+    }
 }
 
 #[test]

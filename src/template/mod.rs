@@ -138,6 +138,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("nfs.conf.j2", include_str!("../../templates/nfs.conf.j2")),
     ("nfs.exports.j2", include_str!("../../templates/nfs.exports.j2")),
+    (
+        "proxy-variables.yaml.j2",
+        include_str!("../../templates/proxy-variables.yaml.j2"),
+    ),
     ("proxy.conf.j2", include_str!("../../templates/proxy.conf.j2")),
     (
         "registry-ca.yaml.j2",

@@ -7,7 +7,8 @@ list=$LAB_HERE/../../src/model/jenkins/plugins.txt site=$REPOS/jenkins
 stamp=$(cat "$0" "$list" | hash_of)
 [ -d "$site" ] && is_done update-site "$stamp" && exit 0
 rm -rf "$site.new"; mkdir -p "$site.new/download/plugins"
-echo '{"comment": "the lab has no metadata, only files"}' > "$site.new/update-center.json"
+mkdir -p "$site.new/current"
+echo '{"comment": "the lab has no metadata, only files"}' | tee "$site.new/update-center.json" > "$site.new/current/plugin-versions.json"
 grep -v '^#' "$list" | python3 -c '
 import pathlib, sys, zipfile
 for line in sys.stdin:

@@ -51,6 +51,9 @@ impl Default for Plugins {
 pub struct UpdateSite {
     /// Address of `update-center.json`, which few mirrors have.
     pub metadata: Spanned<String>,
+    /// Address of `plugin-versions.json`, which is always read, too. Without it: `current/plugin-versions.json` beside `metadata`.
+    #[schemars(example = &"https://mirrors.tuna.tsinghua.edu.cn/jenkins/updates/current/plugin-versions.json")]
+    pub versions: Option<Spanned<String>>,
     /// Address below which the files lie as `NAME/VERSION/NAME.hpi`. Without it: where the metadata says.
     #[schemars(example = &"https://mirrors.tuna.tsinghua.edu.cn/jenkins/plugins")]
     pub downloads: Option<Spanned<String>>,
@@ -60,6 +63,7 @@ impl Default for UpdateSite {
     fn default() -> Self {
         Self {
             metadata: "https://updates.jenkins.io/update-center.json".into(),
+            versions: None,
             downloads: None,
         }
     }

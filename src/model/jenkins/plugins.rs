@@ -43,6 +43,8 @@ pub struct Plugin {
 pub struct UpdateSite {
     /// Address of `update-center.json`.
     pub metadata: String,
+    /// Address of `plugin-versions.json`.
+    pub versions: String,
     /// Address below which the files lie; none is where the metadata says.
     pub downloads: Option<String>,
 }
@@ -81,21 +83,30 @@ pub(super) fn check(written: &inventory::Plugins, check: &mut Check<'_>) -> Opti
             )),
         );
     }
-    let site = &written.update_site;
-    let metadata = check.parse(&site.metadata, &code::BAD_URL, "address", form::url);
-    let downloads = check.parse_some(site.downloads.as_ref(), &code::BAD_URL, "address", form::url);
+    let update_site = update_site(&written.update_site, check);
     Some(Plugins {
         source: written.source.value,
-        update_site: UpdateSite {
-            metadata: metadata?,
-            downloads: downloads?.map(|url| url.trim_end_matches('/').to_owned()),
-        },
+        update_site: update_site?,
         list: versions
             .into_iter()
             .map(|(name, version)| Plugin { name, version })
             .collect(),
     })
     .filter(|_| sound)
+}
+
+fn update_site(written: &inventory::UpdateSite, check: &mut Check<'_>) -> Option<UpdateSite> {
+    let metadata = check.parse(&written.metadata, &code::BAD_URL, "address", form::url);
+    let mut other =
+        |written: &Option<_>| check.parse_some(written.as_ref(), &code::BAD_URL, "address", form::url);
+    let (versions, downloads) = (other(&written.versions), other(&written.downloads));
+    let metadata = metadata?;
+    let beside = metadata.rsplit_once('/').map_or("", |(folder, _)| folder);
+    Some(UpdateSite {
+        versions: versions?.unwrap_or_else(|| format!("{beside}/current/plugin-versions.json")),
+        downloads: downloads?.map(|url| url.trim_end_matches('/').to_owned()),
+        metadata,
+    })
 }
 
 fn defaults() -> impl Iterator<Item = (String, String)> {
