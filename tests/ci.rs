@@ -33,6 +33,12 @@ mod support {
 /// The lab's number of the machine that becomes the NFS server.
 const SERVER: &str = "50";
 const HOSTS: &str = "3";
+/// Plugins without which there is no Jenkins of ours, at the versions that the lab's update site has.
+const FOLDER: [(&str, &str); 3] = [
+    ("configuration-as-code", "2117.vc05a_0b_e6b_f4e"),
+    ("kubernetes", "4547.v52f3080db_8cd"),
+    ("workflow-aggregator", "608.v67378e9d3db_1"),
+];
 /// Longest wait for what takes an emulated machine a while.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Kills of the runs that bring Jenkins back, at the most and at the least.
@@ -62,6 +68,10 @@ fn a_ci_system_comes_up_and_comes_back() {
     cases.case(
         "a Jenkins that is gone comes back with its jobs, through runs that are killed",
         jenkins_gone,
+    );
+    cases.case(
+        "plugins come from a folder, without a network",
+        plugins_from_a_folder,
     );
     cases.case("the controller's node without power", node_without_power);
     cases.end();
@@ -181,6 +191,50 @@ fn jenkins_gone(lab: &Lab) {
     lab.apply(&inventory(lab), &[]).ended(0);
     second_apply(lab);
     assert_eq!(history(&Jenkins::of(lab)), before);
+}
+
+/// What is not in the folder is named; once somebody has put it there, the next run goes on.
+fn plugins_from_a_folder(lab: &Lab) {
+    let before = history(&Jenkins::of(lab));
+    let with_site = inventory(lab);
+    let (start, rest) = with_site.split_once("plugins: {").unwrap();
+    let (site, end) = rest.split_once("}\n").unwrap();
+    let pins = FOLDER
+        .map(|(name, version)| format!("{name}: {version}"))
+        .join(", ");
+    let from_folder =
+        format!("{start}plugins: {{ source: folder, defaults: false, pins: {{ {pins} }} }}\n{end}");
+    let failed = lab.apply(&from_folder, &[]).ended(4);
+    let named = format!(
+        "plugin {}: {} is listed, and it is absent",
+        FOLDER[0].0, FOLDER[0].1
+    );
+    assert!(
+        failed.stdout.contains(&named),
+        "no `{named}` in {}",
+        failed.stdout
+    );
+    let url = site
+        .split('"')
+        .nth(1)
+        .and_then(|url| url.rsplit_once('/'))
+        .unwrap()
+        .0;
+    for (name, version) in FOLDER {
+        lab.lab(&[
+            "ssh",
+            SERVER,
+            &format!(
+                "/usr/lib/apt/apt-helper download-file {url}/download/plugins/{name}/{version}/{name}.hpi \
+                 /srv/nfs/ci/kube-ops-jenkins-plugins/{name}.hpi"
+            ),
+        ]);
+    }
+    lab.apply(&from_folder, &[]).ended(0);
+    assert_eq!(lab.apply(&from_folder, &[]).ended(0).changes(), 0);
+    assert_eq!(history(&Jenkins::of(lab)), before);
+    lab.apply(&with_site, &[]).ended(0);
+    second_apply(lab);
 }
 
 /// `apply` says how to free the pod, goes on when that is done, and is content when the machine is back.

@@ -44,6 +44,8 @@ fn volumes_outlive_pods_and_servers() {
     cases.case("a claim that comes back finds its files", the_same_names);
     cases.case("pods go on after the server's reboot", server_rebooted);
     cases.case("a path that is not exported is explained", wrong_path);
+    cases.case("a server that exists already is used as it is", existing_server);
+    cases.case("a class that others made is used as it is", class_of_others);
     cases.end();
 }
 
@@ -195,7 +197,8 @@ fn server_rebooted(lab: &Lab) {
     assert_eq!(lab.apply(&inventory(lab), &[]).ended(0).changes(), 0);
 }
 
-fn wrong_path(lab: &Lab) {
+/// The inventory in which the server is no host of ours, with another path.
+fn with_server(lab: &Lab, path: &str) -> String {
     let inventory = inventory(lab);
     let server = inventory
         .lines()
@@ -206,12 +209,57 @@ fn wrong_path(lab: &Lab) {
         .nth(1)
         .and_then(|rest| rest.split(',').next())
         .unwrap();
-    let wrong = inventory.replace(&format!("{server}\n"), "").replace(
+    inventory.replace(&format!("{server}\n"), "").replace(
         "storage: {",
-        &format!("storage: {{ nfs: {{ server: {address}, path: /srv/nfs/wrong }},"),
-    );
-    let failed = lab.apply(&wrong, &[]).ended(4);
+        &format!("storage: {{ nfs: {{ server: {address}, path: {path} }},"),
+    )
+}
+
+fn wrong_path(lab: &Lab) {
+    let failed = lab.apply(&with_server(lab, "/srv/nfs/wrong"), &[]).ended(4);
     for words in ["/srv/nfs/wrong", "has no such export", "/srv/nfs/ci"] {
         assert!(failed.stdout.contains(words), "no `{words}` in {}", failed.stdout);
     }
+}
+
+fn existing_server(lab: &Lab) {
+    on_server(
+        lab,
+        "install -d -m 0777 /srv/nfs/theirs
+         echo '/srv/nfs/theirs *(rw,sync,no_subtree_check,no_root_squash)' >> /etc/exports; exportfs -ra",
+    );
+    let inventory = with_server(lab, "/srv/nfs/theirs");
+    let apply = lab.apply(&inventory, &[]).ended(0);
+    assert!(
+        apply.stdout.contains("written on w1, read on w2"),
+        "{}",
+        apply.stdout
+    );
+    on_server(lab, "test -s /srv/nfs/theirs/.ci-bootstrap-check");
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+}
+
+fn class_of_others(lab: &Lab) {
+    let inventory = with_server(lab, "/srv/nfs/theirs").replace(
+        "class: { mountOptions: [nfsvers=3, hard] }",
+        "class: { provisioner: none, name: theirs }",
+    );
+    assert!(inventory.contains("name: theirs"), "{inventory}");
+    let failed = lab.apply(&inventory, &[]).ended(4);
+    assert!(failed.stdout.contains("theirs"), "{}", failed.stdout);
+    create(
+        lab,
+        "apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: { name: theirs }
+provisioner: ci-bootstrap/nfs
+parameters: { pathPattern: \"${.PVC.namespace}-${.PVC.name}\", onDelete: retain }
+mountOptions: [nfsvers=3, hard]
+",
+    );
+    let before = lab.kubectl("get storageclasses -o yaml");
+    lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_eq!(lab.kubectl("get storageclasses -o yaml"), before);
+    lab.run(&["verify"], &inventory).ended(0);
 }
