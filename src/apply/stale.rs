@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cluster_api::{Api, Node, ObjectId};
-use crate::resource::sh;
+use crate::resource::{etcd_peer, sh};
 use crate::transport::Exec;
 
 use super::access::{Access, AccessError, failed};
@@ -59,7 +59,7 @@ pub(super) async fn forget_etcd_member(access: &Access, address: &str) -> Result
 
 /// Several control planes may ask at once, so nothing lies in a file. Members are told apart by their peer address: the name is the node's, and a new one may have it already.
 fn remove_member(address: &str) -> String {
-    let peer = sh::quote(&format!("https://{address}:2380"));
+    let peer = sh::quote(&etcd_peer(address));
     format!(
         "set -eu\netcd=$(crictl ps -q --name '^etcd$' --state Running | head -n 1)\n\
          [ -n \"$etcd\" ] || exit 0   # an etcd of the site's own is not ours to change\n\
@@ -78,20 +78,23 @@ mod tests {
     fn only_the_member_at_that_address_is_removed() {
         let folder = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
         let crictl = "#!/bin/sh\ncase \"$*\" in *'ps -q'*) echo abc ;; *'member list') printf '%s\\n' \
-            '1a, started, cp1, https://10.0.0.1:2380, https://10.0.0.1:2379, false' '2b, started, cp3, https://10.0.0.13:2380, https://10.0.0.13:2379, false' ;; \
+            '1a, started, cp1, https://10.0.0.1:2380, https://10.0.0.1:2379, false' '2b, started, cp3, https://10.0.0.13:2380, https://10.0.0.13:2379, false' \
+            '3c, started, cp4, https://[fd00::13]:2380, https://[fd00::13]:2379, false' ;; \
             *'member remove'*) echo \"removed ${*##* }\" ;; esac\n";
         let path = folder.path().join("crictl");
         fs_err::write(&path, crictl).unwrap_or_else(|error| unreachable!("{error}"));
-        let script = format!(
-            "chmod 755 {path}\nPATH={folder}:$PATH\n{script}",
-            script = remove_member("10.0.0.13"),
-            path = path.display(),
-            folder = folder.path().display()
-        );
-        let output = std::process::Command::new("sh").args(["-c", &script]).output();
-        let text = output
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-            .unwrap_or_default();
-        assert_eq!(text, "removed 2b\n");
+        for (address, member) in [("10.0.0.13", "2b"), ("fd00::13", "3c")] {
+            let script = format!(
+                "chmod 755 {path}\nPATH={folder}:$PATH\n{script}",
+                script = remove_member(address),
+                path = path.display(),
+                folder = folder.path().display()
+            );
+            let output = std::process::Command::new("sh").args(["-c", &script]).output();
+            let text = output
+                .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+                .unwrap_or_default();
+            assert_eq!(text, format!("removed {member}\n"));
+        }
     }
 }

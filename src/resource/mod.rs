@@ -9,6 +9,7 @@ use std::time::Duration;
 mod block;
 mod control_plane;
 mod directory;
+mod etcd_peer;
 mod etcd_tools;
 mod file;
 mod firewall;
@@ -36,6 +37,7 @@ mod time_sync;
 mod worker;
 
 pub use control_plane::upload_certificates;
+pub use etcd_peer::etcd_peer;
 pub use etcd_tools::ETCD_TOOLS;
 pub use kind::{Kind, KindError};
 pub use kubeadm::Standing;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    Action, Change, ETCD_TOOLS, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, kubeadm, sh,
+    Action, Change, ETCD_TOOLS, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, etcd_peer,
+    kubeadm, sh,
 };
 
 /// The keys and the etcd state of a bundle, where kubeadm will find and keep them.
@@ -68,16 +69,6 @@ cd /
 rm -rf $work
 ";
 
-impl Restore {
-    fn peer(&self) -> String {
-        if self.address.contains(':') {
-            format!("https://[{}]:2380", self.address)
-        } else {
-            format!("https://{}:2380", self.address)
-        }
-    }
-}
-
 impl Resource for Restore {
     fn probe(&self, ask: &mut Probe) {
         ask.script("restore", &PROBE.replace("@BUNDLE@", &sh::quote(&self.bundle)));
@@ -107,7 +98,7 @@ impl Resource for Restore {
         let script = ACTION
             .replace("@IMAGE@", &sh::quote(&self.image))
             .replace("@NODE@", &sh::quote(&self.node))
-            .replace("@PEER@", &sh::quote(&self.peer()))
+            .replace("@PEER@", &sh::quote(&etcd_peer(&self.address)))
             .replace("@LEFT_OUT@", &LEFT_OUT.to_string())
             .replace("@BUNDLE@", &sh::quote(&self.bundle));
         Action::long(
