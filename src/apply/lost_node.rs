@@ -1,5 +1,6 @@
-//! What is said of a host that can't be reached when its cluster can't reach it either.
+//! What is said of a machine that the cluster has not heard of: a host of the inventory, or one that is no longer in it.
 
+use crate::cluster_api::Node;
 use crate::event::Event;
 use crate::plan::Fact;
 
@@ -31,5 +32,25 @@ impl Run {
             place: host.to_owned(),
             text,
         });
+    }
+
+    /// Tells of nodes that a machine left behind whose name is not in the inventory any more. Whether it may come back only a person
+    /// can know. The cluster is not asked for this alone.
+    pub(super) async fn tell_of_left_nodes(&self) {
+        let Some(Ok(access)) = self.access.get() else {
+            return;
+        };
+        let nodes = access.api.nodes().await.unwrap_or_default();
+        let left = |node: &&Node| node.is_silent() && !self.options.addresses.contains_key(&node.name);
+        for Node { name, .. } in nodes.iter().filter(left) {
+            let text = format!(
+                "the cluster still has the node {name}, which is not in the inventory, and has not heard of it; when the machine is gone \
+                 for good, `kubectl delete node {name}` takes it out"
+            );
+            self.events.send(Event::Note {
+                place: "cluster".to_owned(),
+                text,
+            });
+        }
     }
 }

@@ -131,6 +131,7 @@ pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: Options
             Err(panic) => drop(failures.insert("?".to_owned(), failure::bug(&panic.to_string()))),
         }
     }
+    run.tell_of_left_nodes().await;
     run.tear_up().await;
     run.finish(done, failures, began)
 }
