@@ -7,16 +7,24 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use support::bundles::{assert_back, fill, first_apply, make, newest, objects, timed};
+use support::bundles::{
+    assert_back, assert_works, files, fill, first_apply, folder, make, newest, objects, timed,
+};
 use support::cases::Cases;
+use support::cuts::let_vanish;
 use support::lab::Lab;
+use support::running::Running;
 
 mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod cuts;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod running;
 }
 
 const HOSTS: usize = 3;
@@ -29,6 +37,7 @@ fn what_is_left_goes_on() {
     let mut cases = Cases::of("losses", &lab);
     cases.foundation("a cluster with something in it", found);
     cases.case("certificates have ended", certificates_ended);
+    cases.case("connections vanish without a word", connections_vanish);
     cases.case("etcd's data are damaged", etcd_damaged);
     cases.case("a worker is replaced under its name", same_name);
     cases.case("a worker is replaced under another name", another_name);
@@ -61,7 +70,8 @@ for conf in admin super-admin controller-manager scheduler; do
   sed -i "s/client-certificate-data: .*/client-certificate-data: $(base64 -w0 <$work/crt)/" $conf.conf
 done
 rm -rf $work
-for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do crictl stop --timeout 5 $(crictl ps -q --name "^$name\$") >/dev/null; done
+# Those that the end of another has ended already are no longer there to be stopped.
+for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do crictl ps -q --name "^$name\$" | xargs -r crictl stop --timeout 5 >/dev/null || true; done
 "#;
 
 fn certificates_ended(lab: &Lab) {
@@ -91,6 +101,41 @@ fn certificates_ended(lab: &Lab) {
     while let Err(why) = lab.attempt(&["smoke", "1"]) {
         assert!(began.elapsed() < Duration::from_secs(300), "{why}");
     }
+    assert_works(lab, &inventory);
+}
+
+/// Nobody tells either end that the connections are gone: both find out by themselves, and what comes next goes on.
+fn connections_vanish(lab: &Lab) {
+    let inventory = lab.inventory(HOSTS);
+    let (to, before) = (folder(lab).display().to_string(), files(lab));
+    // The backup is on the host, and has to wait for its turn there.
+    lab.ssh(
+        "cp1",
+        "setsid flock /run/ci-bootstrap/etcd-tools.lock sleep 30 </dev/null >/dev/null 2>&1 &",
+    );
+    let backup = Running::start(lab, "backup", &["backup", "--to", &to], &inventory);
+    std::thread::sleep(Duration::from_secs(3));
+    let_vanish(lab, "cp1");
+    let backup = backup.end().ended(4);
+    assert!(
+        backup.stderr.contains("lost the connection to cp1"),
+        "{}",
+        backup.stderr
+    );
+    assert_eq!(files(lab), before);
+    lab.ssh("cp1", "flock -w 240 /run/ci-bootstrap/etcd-tools.lock true");
+    make(lab, &inventory, &[]);
+
+    for command in ["down", "up", "wait"] {
+        lab.host(command, "w2");
+    }
+    let mut apply = Running::apply(lab, "apply", &inventory);
+    apply.until_step("w2", "container runtime and Kubernetes", Duration::from_secs(120));
+    let_vanish(lab, "cp1");
+    assert_ne!(apply.end().code, 0);
+    lab.ssh("cp1", "flock -w 240 /run/ci-bootstrap/lock true");
+    lab.apply(&inventory, &[]).ended(0);
+    assert_works(lab, &inventory);
 }
 
 fn etcd_damaged(lab: &Lab) {
@@ -116,7 +161,7 @@ fn etcd_damaged(lab: &Lab) {
         lab.apply(&inventory, &["--restore", &bundle]).ended(0);
     });
     assert_back(lab, "cp1", &kept, HOSTS);
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_works(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }
 
@@ -137,9 +182,10 @@ fn same_name(lab: &Lab) {
         .collect();
     assert_eq!(elsewhere, BTreeSet::new(), "only the new machine is changed");
     assert_eq!(lab.unready(), [""; 0]);
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_works(lab, &inventory);
 }
 
+/// What a lost machine leaves in the cluster under its name is a person's to take out, who is told how.
 fn another_name(lab: &Lab) {
     lab.host("down", "w2");
     lab.host("up", "w3");
@@ -152,10 +198,20 @@ fn another_name(lab: &Lab) {
         .collect();
     timed("a worker under another name", || {
         lab.apply(&inventory, &[]).ended(0);
-        lab.kubectl("delete node w2");
     });
-    assert_eq!(lab.unready(), [""; 0]);
     assert_eq!(lab.kubectl("get node w3 -o name"), "node/w3\n");
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    lab.kubectl("wait --for=condition=Ready=Unknown node/w2 --timeout=120s");
+    let told = lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(told.changes(), 0);
+    assert!(
+        told.stdout.contains("`kubectl delete node w2`"),
+        "{}",
+        told.stdout
+    );
+    lab.kubectl("delete node w2");
+    assert_eq!(lab.unready(), [""; 0]);
+    let silent = lab.apply(&inventory, &[]).ended(0);
+    assert!(!silent.stdout.contains("w2"), "{}", silent.stdout);
+    assert_works(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }

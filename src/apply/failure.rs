@@ -56,7 +56,7 @@ pub(super) fn no_lock(error: &NoLock) -> Failure {
                 "wait until it is done; the lock goes with the run that holds it, so there is nothing to clean up",
             ),
         ),
-        NoLock::NoHost(_) => plain(Class::Unreachable, error.to_string(), None),
+        NoLock::NoHost(_) | NoLock::Lost => plain(Class::Unreachable, error.to_string(), None),
     }
 }
 

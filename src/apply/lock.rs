@@ -21,6 +21,9 @@ pub enum NoLock {
         /// Who holds it.
         holder: String,
     },
+    /// It was held, and is no more.
+    #[error("the cluster's lock is lost with the connection that held it, and another run may have begun")]
+    Lost,
     /// No host could be asked.
     #[error("no host can hold the cluster's lock: {0}")]
     NoHost(String),
@@ -52,14 +55,13 @@ impl Lock {
     /// Takes it, unless it is held already.
     ///
     /// # Errors
-    /// When another run holds it or no host can be asked.
+    /// When another run holds it, no host can be asked, or it was lost.
     pub async fn take(&self, fleet: &Fleet) -> Result<(), NoLock> {
-        self.held
-            .get_or_init(|| self.ask(fleet))
-            .await
-            .as_ref()
-            .map(|_| ())
-            .map_err(Clone::clone)
+        match self.held.get_or_init(|| self.ask(fleet)).await {
+            Ok(held) if held.is_over() => Err(NoLock::Lost),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     async fn ask(&self, fleet: &Fleet) -> Result<Hold, NoLock> {
@@ -86,12 +88,12 @@ impl Lock {
     }
 }
 
-/// Holds the lock until its standard input ends, which it does with the connection whatever becomes of its owner.
+/// Holds the lock until it is ended, as it is with the connection whatever becomes of its owner.
 fn script(holder: &str) -> String {
     let holder = sh::quote(holder);
     format!(
         "mkdir -p -m 700 /run/ci-bootstrap\nexec 9>>/run/ci-bootstrap/lock\n\
-         if flock -n 9; then printf '%s\\n' {holder} > /run/ci-bootstrap/lock.holder; echo held; cat >/dev/null\n\
+         if flock -n 9; then printf '%s\\n' {holder} > /run/ci-bootstrap/lock.holder; echo held; exec sleep infinity\n\
          else echo \"busy $(cat /run/ci-bootstrap/lock.holder)\"; fi\n"
     )
 }

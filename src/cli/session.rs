@@ -164,7 +164,7 @@ pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Resul
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error @ NoLock::Busy { .. }) => return Err(error).or_exit(Exit::Locked),
-            Err(error @ NoLock::NoHost(_)) => return Err(error).or_exit(Exit::Unreachable),
+            Err(error @ (NoLock::NoHost(_) | NoLock::Lost)) => return Err(error).or_exit(Exit::Unreachable),
         }
     }
 }

@@ -12,12 +12,12 @@ use russh::client::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::select;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, interval_at, sleep, timeout};
 
 use super::capture::Capture;
 use super::connection::Connection;
 use super::handler::explain;
-use super::script::Remote;
+use super::script::{PULSE, Remote, SIGN_OF_LIFE};
 use super::start;
 use crate::transport::{Ended, Output, TransportError};
 
@@ -160,10 +160,18 @@ impl Progress {
         let mut writing = pin!(send(remote.first));
         let mut when_ready = remote.when_ready;
         let mut written = false;
+        let mut pulse = interval_at(tokio::time::Instant::now() + PULSE, PULSE);
         loop {
+            // A script that has not arrived is no script yet, and one that has ended needs no sign.
+            let runs = written && when_ready.is_none() && self.ended.is_none();
             // Reading must end the writing: nobody wakes a writer whose command no longer reads.
             let message = select! {
                 message = self.next(read) => message,
+                _ = pulse.tick(), if runs => {
+                    writing.set(send(SIGN_OF_LIFE.to_owned()));
+                    written = false;
+                    continue;
+                }
                 _ = &mut writing, if !written => {
                     written = true;
                     continue;

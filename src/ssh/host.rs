@@ -51,7 +51,7 @@ impl SshHost {
 
     async fn start_hold(&self, script: &str, limit: Duration) -> Result<Hold, TransportError> {
         let (listener, output) = mpsc::channel(1);
-        let Command { stop, result } = self.start(&script::to_hold(script), Duration::MAX, Some(listener));
+        let Command { stop, result } = self.start(&script::to_run(script), Duration::MAX, Some(listener));
         let answer = async {
             match first_line(output).await {
                 Some(first_line) => Ok(first_line),
@@ -70,10 +70,7 @@ impl SshHost {
         let first_line = timeout(limit, answer)
             .await
             .map_err(|_| self.commands.target.timed_out(limit))??;
-        Ok(Hold {
-            first_line,
-            guard: Box::new(stop),
-        })
+        Ok(Hold::new(first_line, stop))
     }
 
     /// The connection for streams: bulk traffic in it can't stall commands.

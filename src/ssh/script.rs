@@ -1,6 +1,7 @@
 //! The text that is sent to a host: a script, wrapped so that nothing of it can go wrong half-way.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
@@ -17,6 +18,13 @@ const ANNOUNCE: &str = r#"printf "\n%s\n" "ci-bootstrap: ready"; printf "\n%s\n"
 /// What every script can rely on, whatever the host's settings.
 const ENVIRONMENT: &str =
     "export LC_ALL=C PATH=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:$PATH\"";
+
+/// What is written to a running script's standard input every so often.
+pub(super) const SIGN_OF_LIFE: &str = "\n";
+/// How often. A busy line may hold it up for long.
+pub(super) const PULSE: Duration = Duration::from_secs(10);
+/// How long a script goes on without one.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What to run on a host and what to write to its standard input.
 pub(super) struct Remote {
@@ -60,21 +68,25 @@ impl Remote {
 ///
 /// Being one group, it is parsed as a whole before anything runs: of a text that arrives in part, nothing does.
 /// A watcher waits for the end of standard input, which comes when we send it (after a time-out) or vanish, and
-/// then ends the process group. sshd itself would leave the command running.
+/// then ends the process group. sshd itself would leave the command running. Where nobody tells sshd that we are gone, as when a
+/// network fails, the watcher misses our [`SIGN_OF_LIFE`]; sshd would wait for hours.
 pub(super) fn to_run(script: &str) -> String {
+    watched(script, PATIENCE)
+}
+
+fn watched(script: &str, patience: Duration) -> String {
     let mut text = String::with_capacity(script.len() + 512);
     text.push_str("{ exec 3<&0 </dev/null\n");
-    text.push_str("( while read -r _ <&3; do :; done; trap '' TERM; kill -TERM 0; sleep 5; kill -KILL 0 )");
+    let seconds = patience.as_secs();
+    let _ = write!(
+        text,
+        "( while timeout {seconds} sh -c 'read -r _' <&3; do :; done; trap '' TERM; kill -TERM 0; sleep 5; kill -KILL 0 )"
+    );
     text.push_str(" >/dev/null 2>&1 &\n");
     let _ = write!(text, "lease=$!\n( exec 3<&-\n{ENVIRONMENT}\n{script}\n)\n");
     // Quiet, because some shells report the watcher's death.
     text.push_str("status=$?; exec 2>/dev/null; kill \"$lease\"; exit \"$status\"\n}\n");
     text
-}
-
-/// A script that goes on until its standard input closes.
-pub(super) fn to_hold(script: &str) -> String {
-    format!("{{ {ENVIRONMENT}\n{script}\nexit\n}}\n")
 }
 
 #[cfg(test)]
@@ -139,6 +151,17 @@ mod tests {
                 "{shell:?}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
+        }
+    }
+
+    #[test]
+    fn a_script_of_somebody_silent_is_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = watched("sleep 1000; : >ran", Duration::from_secs(1));
+        for shell in shells() {
+            let output = feed(&shell, text.as_bytes(), dir.path());
+            assert!(!output.status.success(), "{shell:?}: {output:?}");
+            assert!(!dir.path().join("ran").exists(), "{shell:?}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use super::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
 
@@ -38,10 +39,12 @@ impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
         Box::pin(async move {
             let output = (self.answer)(&script);
             match output.ended {
-                Ended::Exited(0) => Ok(Hold {
-                    first_line: String::from_utf8_lossy(&output.stdout).into_owned(),
-                    guard: Box::new(()),
-                }),
+                Ended::Exited(0) => {
+                    let (guard, dropped) = oneshot::channel();
+                    tokio::spawn(dropped);
+                    let first_line = String::from_utf8_lossy(&output.stdout).into_owned();
+                    Ok(Hold::new(first_line, guard))
+                }
                 ended => Err(TransportError::Lost {
                     host: self.name.clone(),
                     reason: ended.to_string(),

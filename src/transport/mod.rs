@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 mod basic_auth;
 mod connector;
@@ -135,8 +135,20 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub struct Hold {
     /// What the command printed up to and with its first line.
     pub first_line: String,
-    /// Dropping it closes the command's standard input, which ends it.
-    pub guard: Box<dyn Send + Sync>,
+    /// Dropping it ends the command; whoever runs the command drops the other end when it is over.
+    guard: oneshot::Sender<()>,
+}
+
+impl Hold {
+    /// A command that is under way.
+    pub fn new(first_line: String, guard: oneshot::Sender<()>) -> Self {
+        Self { first_line, guard }
+    }
+
+    /// Whether the command has ended by itself, or is lost with its connection.
+    pub fn is_over(&self) -> bool {
+        self.guard.is_closed()
+    }
 }
 
 impl fmt::Debug for Hold {
@@ -152,15 +164,15 @@ pub trait Transport: Send + Sync {
     /// Runs a script as root, in the C locale and with the system's folders first in `PATH`.
     ///
     /// It runs whole or, if the connection is lost on the way there, not at all. At its time-out, or if the connection
-    /// is lost while it runs, it is ended with what it started; what must survive is started by `systemd-run` or
-    /// `setsid`. What it leaves in the background when it ends by itself lives on.
+    /// is lost while it runs, it is ended with what it started (some time later if nobody tells the host); what must survive is started by
+    /// `systemd-run` or `setsid`. What it leaves in the background when it ends by itself lives on.
     ///
     /// # Errors
     /// Only when the host can't be talked to; a failing script is an [`Output`].
     fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>>;
 
-    /// Starts a script as root and returns when it has printed one line; it goes on while the result lives,
-    /// and must end when its standard input closes. It ends with the connection, whatever becomes of this program.
+    /// Starts a script as root and returns when it has printed one line; it may go on for ever, and is ended when the result is dropped.
+    /// It ends with the connection, whatever becomes of this program, and some time after it if nobody tells the host that it is gone.
     ///
     /// # Errors
     /// When the host can't be talked to, or the script ended or was silent until `limit`.

@@ -292,7 +292,7 @@ async fn a_lock_is_held_until_it_is_dropped() {
     let host = root(servers).await;
     let lock = servers.file("lock").display().to_string();
     let script =
-        format!("exec 9>{lock}; flock -n 9 || {{ echo busy; exit 1; }}; echo got it; cat >/dev/null");
+        format!("exec 9>{lock}; flock -n 9 || {{ echo busy; exit 1; }}; echo got it; exec sleep infinity");
     let held = host.hold(script.clone(), LIMIT).await.unwrap();
     assert_eq!(held.first_line, "got it\n");
     assert_eq!(
@@ -301,6 +301,7 @@ async fn a_lock_is_held_until_it_is_dropped() {
     );
     let free = format!("flock -n {lock} true");
     assert!(!exec(&host, &free).await.success(), "held while others run");
+    assert!(!held.is_over());
     drop(held);
     for _ in 0..50 {
         if exec(&host, &free).await.success() {
@@ -329,7 +330,7 @@ async fn a_lock_that_fails_says_why() {
         "{ended}"
     );
     let silent = host
-        .hold("cat".to_owned(), Duration::from_millis(300))
+        .hold("sleep 1000".to_owned(), Duration::from_millis(300))
         .await
         .unwrap_err();
     assert!(matches!(silent, TransportError::Timeout { .. }), "{silent:?}");

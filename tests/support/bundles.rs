@@ -20,7 +20,12 @@ static FIRST: OnceLock<Duration> = OnceLock::new();
 pub(crate) fn first_apply(lab: &Lab, inventory: &str) {
     let began = Instant::now();
     lab.apply(inventory, &[]).ended(0);
-    FIRST.set(began.elapsed()).unwrap();
+    first_apply_took(began.elapsed());
+}
+
+/// Tells what ways back are measured by, where it was not [`first_apply`] that founded the cluster.
+pub(crate) fn first_apply_took(time: Duration) {
+    FIRST.set(time).unwrap();
 }
 
 /// Goes a way back, and tells how long it took.
@@ -103,6 +108,15 @@ pub(crate) fn assert_back(lab: &Lab, control_plane: &str, kept: &BTreeSet<String
         (nodes, nodes),
         "{listed}"
     );
+}
+
+/// All checks of `verify` pass, and an apply has nothing to do.
+#[track_caller]
+pub(crate) fn assert_works(lab: &Lab, inventory: &str) {
+    let verify = lab.run(&["verify", "--json"], inventory).ended(0);
+    let failed = |event: &&serde_json::Value| event["event"] == "checked" && event["result"] != "passed";
+    assert_eq!(verify.events.iter().find(failed), None);
+    assert_eq!(lab.apply(inventory, &[]).ended(0).changes(), 0);
 }
 
 /// The address that an inventory gives a host.
