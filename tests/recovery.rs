@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use backup::schedule;
 use support::bundles::{
     address, assert_back, files, fill, first_apply, folder, is_bundle, make, newest, objects, timed,
 };
@@ -16,7 +17,11 @@ use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::Lab;
 use support::running::Running;
 
+mod backup {
+    pub(crate) mod schedule;
+}
 mod support {
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
@@ -41,6 +46,10 @@ fn losses_are_recovered_from() {
     cases.case("a damaged bundle is refused", damaged);
     cases.case("a living cluster is never overwritten", living);
     cases.case("a killed backup leaves no half bundle", killed);
+    cases.case("a bundle is kept on a host", schedule::kept_on_a_host);
+    cases.case("a host makes bundles by a timer", schedule::by_a_timer);
+    cases.case("two bundles are kept", schedule::two_are_kept);
+    cases.case("a timer is taken away", schedule::no_more);
     cases.case("certificates are renewed", renewed);
     cases.case("a worker leaves, and comes back as if bare", reset);
     cases.case("the only control plane is lost", control_plane_lost);
@@ -192,6 +201,8 @@ fn reset(lab: &Lab) {
     let inventory = lab.inventory(HOSTS);
     lab.run(&["reset", "w2", "--confirm", "wrong"], &inventory)
         .ended(2);
+    let timer = ["backup", "--to", "w2:/srv/bundles", "--schedule", "weekly"];
+    lab.run(&timer, &inventory).ended(0);
     lab.ssh("w2", "nft add table inet others; nft add chain inet others mine; mkdir -p /srv/data; echo kept >/srv/data/file");
     lab.run(&["reset", "w2", "--confirm", "lab"], &inventory).ended(0);
     assert!(!lab.kubectl("get nodes -o name").contains("w2"));
@@ -207,6 +218,8 @@ fn reset(lab: &Lab) {
         !left.contains("kube-proxy") && !left.contains("/etc/sysctl.d"),
         "{left}"
     );
+    schedule::assert_gone(lab, "w2");
+    assert!(lab.ssh("w2", "ls /srv/bundles").starts_with("lab-"));
     lab.ssh("w2", "nft delete table inet others");
     lab.apply(&inventory, &[]).ended(0);
     assert_eq!(lab.unready(), [""; 0]);

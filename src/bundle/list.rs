@@ -13,6 +13,31 @@ pub fn file_name(cluster: &str, made: &str, sealed: bool) -> String {
     format!("{cluster}-{digits}{}", if sealed { SEALED } else { PLAIN })
 }
 
+/// Of the names in a folder those of bundles of this cluster that are to go, so that `keep` of them stay: `new`, and the latest of the
+/// others. A name that [`file_name`] does not make is never among them.
+pub fn outdated(names: &[String], cluster: &str, new: &str, keep: usize) -> Vec<String> {
+    let mut others: Vec<_> = names
+        .iter()
+        .filter(|name| *name != new)
+        .filter_map(|name| Some((stamp(name, cluster)?, name)))
+        .collect();
+    others.sort_unstable();
+    // The new one stays even where a clock was wrong and its name is not the latest.
+    let surplus = others.len().saturating_sub(keep.saturating_sub(1));
+    others.drain(..surplus).map(|(_, name)| name.clone()).collect()
+}
+
+/// The time in the name of a bundle of this cluster.
+fn stamp<'a>(name: &'a str, cluster: &str) -> Option<&'a str> {
+    let rest = name.strip_prefix(cluster)?.strip_prefix('-')?;
+    let stamp = rest.strip_suffix(SEALED).or_else(|| rest.strip_suffix(PLAIN))?;
+    let shape: String = stamp
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    (shape == "00000000T000000Z").then_some(stamp)
+}
+
 /// A bundle in a folder.
 #[derive(Debug)]
 pub struct Listed {

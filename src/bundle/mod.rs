@@ -15,7 +15,7 @@ mod tests;
 
 pub use about::{About, FORMAT};
 pub use error::BundleError;
-pub use list::{Listed, file_name, list};
+pub use list::{Listed, file_name, list, outdated};
 pub use pack::Packer;
 pub use payload::Payload;
 pub use read::{Contents, about, read};

@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, Header};
 
-use super::{About, BundleError, FORMAT, Packer, Payload, about, file_name, read};
+use super::{About, BundleError, FORMAT, Packer, Payload, about, file_name, outdated, read};
 
 const NAMES: [&str; 10] = [
     "etcd-status.json",
@@ -145,4 +145,27 @@ fn names_sort_by_time() {
         file_name("ci", "2026-11-21T14:30:00Z", true),
         "ci-20261121T143000Z.tar.gz.age"
     );
+}
+
+#[test]
+fn only_old_bundles_of_the_same_cluster_are_outdated() {
+    let names = [
+        "ci-20261101T000000Z.tar.gz",
+        "ci-20261102T000000Z.tar.gz.age",
+        "ci-20261103T000000Z.tar.gz",
+        "ci-20261104T000000Z.tar.gz",
+        "ci-two-20261101T000000Z.tar.gz",
+        "ci-20261101T000000Z.tar.gz.partial",
+        ".ci-20261101T000000Z.tar.gz",
+        "ci-2026.tar.gz",
+        "ci-20261101T000000Z.zip",
+        "notes.txt",
+    ]
+    .map(str::to_owned);
+    let gone = |new: &str, keep| outdated(&names, "ci", new, keep);
+    assert_eq!(gone("ci-20261104T000000Z.tar.gz", 2), names[..2]);
+    assert_eq!(gone("ci-20261104T000000Z.tar.gz", 1), names[..3]);
+    assert_eq!(gone("ci-20261104T000000Z.tar.gz", 4), [""; 0]);
+    // Made while the clock was wrong: it stays, and the latest of the others.
+    assert_eq!(gone("ci-20261101T000000Z.tar.gz", 2), names[1..3]);
 }

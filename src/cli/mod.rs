@@ -27,6 +27,7 @@ mod schema;
 mod session;
 mod status;
 mod table;
+mod timers;
 mod trust;
 mod verify;
 

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::plan::{Place, Plan};
-use crate::recovery::{self, Traces};
+use crate::recovery::{self, Traces, schedule};
 use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
@@ -23,9 +23,10 @@ Examples:
   ci-bootstrap reset w2 inventory.yaml --confirm ci      # for scripts: the cluster's name
 
 The node is drained and deleted, an etcd member removed, and then the host loses its membership and
-the files that were written there. Packages stay. etcd's data are not deleted but moved to
-/var/lib/etcd.before-ci-bootstrap. Rules of others in the firewall stay as they are. Take the host
-out of the inventory afterwards, or the next apply brings it back.")]
+the files that were written there, a timer for bundles among them. Packages and bundles stay.
+etcd's data are not deleted but moved to /var/lib/etcd.before-ci-bootstrap. Rules of others in the
+firewall stay as they are. Take the host out of the inventory afterwards, or the next apply brings
+it back.")]
 pub(super) struct Args {
     /// The host
     #[arg(value_name = "HOST")]
@@ -73,6 +74,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             "{}: nothing of the cluster is left on it",
             args.host
         )?;
+        expel(&cluster, &fleet, &args.host).await?;
         Ok(Exit::Done)
     })
 }
@@ -120,6 +122,27 @@ async fn remaining(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<Op
         ))
         .or_exit(Exit::Unreachable),
     }
+}
+
+/// Takes away the key by which a host with a timer for bundles was let in; the host's own half is gone.
+async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), Failure> {
+    let others = cluster
+        .control_planes()
+        .filter(|host| host.name.as_str() != leaving);
+    for host in others {
+        let name = host.name.as_str();
+        let expelled = match fleet.host(name).await {
+            Ok(connection) => schedule::expel(&*connection, name, leaving).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = expelled {
+            writeln!(
+                anstream::stderr(),
+                "{name} may still list a key of {leaving}, which is gone: {error}"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// The script that removes what the host's steps wrote, the last first.

@@ -21,6 +21,7 @@ use super::jenkins::JenkinsStatus;
 use super::run::{SECRET_LIMIT, block_on};
 use super::session::{self, CatalogArgs};
 use super::table::Table;
+use super::timers::{Timer, timers};
 use super::{Exit, Failure, OrExit};
 
 /// Certificates are told from this many days before their end.
@@ -34,8 +35,8 @@ Examples:
   ci-bootstrap status inventory.yaml
   ci-bootstrap status inventory.yaml --json | jq '.certificates'
 
-Exits with 5 when a node is not ready, a component is not healthy or a certificate ends within
-30 days.")]
+Exits with 5 when a node is not ready, a component is not healthy, a certificate ends within 30 days
+or a timer could not make its last bundle.")]
 pub(super) struct Args {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]
@@ -59,6 +60,8 @@ struct Status {
     problems: Vec<String>,
     certificates: Vec<Certificate>,
     jenkins: Option<JenkinsStatus>,
+    /// Hosts that make bundles by a timer.
+    timers: Vec<Timer>,
     /// Changes that an apply would make, by place.
     drift: BTreeMap<String, Vec<String>>,
 }
@@ -91,12 +94,16 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
         let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        let (drift, certificates, (api, jenkins)) = futures::join!(
+        let (drift, certificates, timers, (api, jenkins)) = futures::join!(
             drift(plan, &fleet, &cluster),
             certificates(&fleet, &cluster),
+            timers(&fleet, &cluster),
             ask(&fleet, &cluster)
         );
-        Ok(Status::new(&cluster, drift, certificates, api, jenkins))
+        let mut status = Status::new(&cluster, drift, certificates, api, jenkins);
+        status.problems.extend(timers.iter().filter_map(Timer::problem));
+        status.timers = timers;
+        Ok(status)
     })?;
     if args.json {
         writeln!(anstream::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
@@ -211,6 +218,7 @@ impl Status {
             problems: Vec::new(),
             certificates,
             jenkins,
+            timers: Vec::new(),
             drift,
         };
         match api {
@@ -307,6 +315,7 @@ impl Status {
         if let Some(jenkins) = &self.jenkins {
             text += &jenkins.text();
         }
+        text.extend(self.timers.iter().map(Timer::text));
         let list = |title: &str, lines: Vec<String>| match lines.as_slice() {
             [] => format!("{title}: none\n"),
             lines => format!("{title}:\n  {}\n", lines.join("\n  ")),

@@ -77,7 +77,7 @@ fn unique_logins(hosts: &[(&inventory::Host, Host)], check: &mut Check<'_>) {
     let mut seen = HashMap::new();
     for (host, model) in hosts {
         let jump = model.ssh.jump.as_ref().map(|jump| &jump.address);
-        let login = (&model.ssh.address, model.ssh.port.unwrap_or(22), jump);
+        let login = (&model.ssh.address, model.ssh.port(), jump);
         let Some(first) = first_of(&mut seen, login, host) else {
             continue;
         };

@@ -52,6 +52,13 @@ pub struct SshAccess {
     pub connect_timeout: Duration,
 }
 
+impl SshAccess {
+    /// The port, as far as the inventory says it.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(22)
+    }
+}
+
 pub(super) fn check(
     host: &inventory::Host,
     inventory: &inventory::Inventory,

@@ -7,6 +7,8 @@ mod precheck;
 mod rehearse;
 mod renew;
 mod reset;
+mod retention;
+pub mod schedule;
 mod snapshot;
 mod upload;
 
@@ -15,6 +17,7 @@ pub use precheck::{Traces, traces};
 pub use rehearse::rehearse;
 pub use renew::renew;
 pub use reset::{clean, leave};
+pub use retention::{delete, names};
 pub use snapshot::{Snapshot, snapshot};
 pub use upload::{Upload, upload};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::resource::sh;
 use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed};
+use super::{RecoveryError, failed, schedule};
 
 /// Pods may take their time to end; then the node is not drained, and nothing has been lost yet.
 const DRAIN: Duration = Duration::from_secs(300);
@@ -61,13 +61,15 @@ for link in vxlan.calico vxlan-v6.calico kube-ipvs0; do ip link delete $link 2>/
 rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig
 ";
 
-/// Undoes on a host what was made there: its membership, then the files that `undo` removes. Packages stay, and so does what
-/// the host had before.
+/// Undoes on a host what was made there: its membership, its timer for bundles and its door for another's, then the files that `undo`
+/// removes. Packages stay, and so do bundles and what the host had before.
 ///
 /// # Errors
 /// When the host can't be talked to or a command fails. It may be begun again.
 pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), RecoveryError> {
-    let script = format!("set -eu\n{CLEAN}{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n");
+    let (timer, door) = (schedule::remove_script(), schedule::expel_all_script());
+    let script =
+        format!("set -eu\n{CLEAN}{timer}( {door})\n{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n");
     run(host, name, "undoing what was made on it", script).await
 }
 

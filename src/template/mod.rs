@@ -45,6 +45,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/agent-maven.yaml.j2"),
     ),
     (
+        "backup.service.j2",
+        include_str!("../../templates/backup.service.j2"),
+    ),
+    ("backup.timer.j2", include_str!("../../templates/backup.timer.j2")),
+    (
         "cloud-init.cfg.j2",
         include_str!("../../templates/cloud-init.cfg.j2"),
     ),

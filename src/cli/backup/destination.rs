@@ -1,12 +1,20 @@
 //! Where bundles are kept: a folder here, or one on a host of the inventory.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 
+use crate::bundle;
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery;
+
+/// Names of bundles that are being written.
+const PREFIX: &str = ".ci-bootstrap-";
+const SUFFIX: &str = ".partial";
+/// What nobody has written to for so long was left by a run that was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// Where a bundle goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,11 +43,13 @@ impl Destination {
     /// The file that a bundle is written to before it gets its name: in the folder where it stays, or in one for passing things.
     pub(super) fn temporary(&self) -> anyhow::Result<tempfile::NamedTempFile> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".ci-bootstrap-").suffix(".partial");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         match self {
-            Self::Folder(folder) => builder
-                .tempfile_in(folder)
-                .with_context(|| format!("--to {}", folder.display())),
+            Self::Folder(folder) => {
+                let place = || format!("--to {}", folder.display());
+                sweep(folder).with_context(place)?;
+                builder.tempfile_in(folder).with_context(place)
+            }
             Self::Host { .. } => Ok(builder.tempfile()?),
         }
     }
@@ -67,9 +77,108 @@ impl Destination {
             }
         }
     }
+
+    /// Deletes older bundles of a cluster, so that `keep` with the `new` one stay. Returns the names of the deleted.
+    pub(super) async fn retire(
+        &self,
+        cluster: &str,
+        new: &str,
+        keep: usize,
+        fleet: &Fleet,
+    ) -> anyhow::Result<Vec<String>> {
+        let old = |names: Vec<String>| bundle::outdated(&names, cluster, new, keep);
+        match self {
+            Self::Folder(folder) => {
+                let old = old(files(folder)?);
+                old.iter()
+                    .try_for_each(|name| fs_err::remove_file(folder.join(name)))?;
+                Ok(old)
+            }
+            Self::Host { name: host, folder } => {
+                let connection = fleet.host(host).await?;
+                let old = old(recovery::names(&*connection, host, folder).await?);
+                if !old.is_empty() {
+                    recovery::delete(&*connection, host, folder, &old).await?;
+                }
+                Ok(old)
+            }
+        }
+    }
+}
+
+/// Deletes what killed runs have left: each could be as large as a bundle.
+fn sweep(folder: &Path) -> anyhow::Result<()> {
+    for name in files(folder)? {
+        let path = folder.join(&name);
+        let ours = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
+        if ours && fs_err::metadata(&path)?.modified()?.elapsed().unwrap_or_default() > ABANDONED {
+            fs_err::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The names of the files in a folder.
+fn files(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// A file's name is on the disk only when its folder is.
 fn sync(folder: &Path) -> anyhow::Result<()> {
     Ok(fs_err::File::open(folder)?.sync_all()?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn old_bundles_of_a_folder_are_deleted_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let stays = [
+            "ci-20261103T000000Z.tar.gz",
+            "notes.txt",
+            "other-20261101T000000Z.tar.gz",
+        ];
+        let goes = ["ci-20261101T000000Z.tar.gz.age", "ci-20261102T000000Z.tar.gz"];
+        for name in stays.iter().chain(&goes) {
+            fs_err::write(folder.path().join(name), "").unwrap();
+        }
+        let destination = Destination::Folder(folder.path().to_owned());
+        let nowhere = Fleet::new([], Box::new(|_| futures::future::pending().boxed()));
+        let deleted = destination.retire("ci", stays[0], 1, &nowhere).await.unwrap();
+        assert_eq!(deleted, goes);
+        let mut left = files(folder.path()).unwrap();
+        left.sort();
+        assert_eq!(left, stays);
+    }
+
+    #[test]
+    fn only_half_bundles_that_nobody_writes_any_more_are_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        for (name, written) in [
+            (".ci-bootstrap-a.partial", long_ago),
+            (".ci-bootstrap-b.partial", std::time::SystemTime::now()),
+            (".other-a.partial", long_ago),
+        ] {
+            let file = fs_err::File::create(folder.path().join(name)).unwrap();
+            file.file().set_modified(written).unwrap();
+        }
+        let destination = Destination::Folder(folder.path().to_owned());
+        drop(destination.temporary().unwrap());
+        let mut left = files(folder.path()).unwrap();
+        left.sort();
+        assert_eq!(left, [".ci-bootstrap-b.partial", ".other-a.partial"]);
+    }
 }

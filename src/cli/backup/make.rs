@@ -1,6 +1,7 @@
 //! `ci-bootstrap backup INVENTORY --to DIR`: one bundle of a running cluster.
 
 use std::io::Write as _;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
@@ -16,6 +17,7 @@ use super::super::run::{SECRET_LIMIT, block_on};
 use super::super::{Exit, Failure, OrExit, load, session};
 use super::destination::Destination;
 use super::pieces::packed;
+use super::schedule;
 
 const WITHOUT: &str = "Jenkins' home can't be reached; --without-jenkins makes a bundle without it";
 
@@ -23,16 +25,25 @@ const WITHOUT: &str = "Jenkins' home can't be reached; --without-jenkins makes a
 pub(super) struct MakeArgs {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// Folder for the bundle, or `HOST:/path` for one on a host of the inventory
     #[arg(long, value_name = "DIR", required = true)]
     to: Option<String>,
     /// Encrypt for this age recipient (may be repeated)
     #[arg(long, value_name = "AGE1…")]
-    recipient: Vec<String>,
+    pub(super) recipient: Vec<String>,
     /// Leave Jenkins' home out
     #[arg(long)]
-    without_jenkins: bool,
+    pub(super) without_jenkins: bool,
+    /// Delete older bundles of the same cluster there, so that so many stay. With --schedule and without this: 14
+    #[arg(long, value_name = "N")]
+    pub(super) keep: Option<NonZero<usize>>,
+    /// Have the host of `--to HOST:/path` make bundles by a timer at these times (see systemd.time(7)), or no more with `off`
+    #[arg(long, value_name = "CALENDAR")]
+    schedule: Option<String>,
+    /// The inventory that goes into the bundle, where the other is only what a timer needs of it
+    #[arg(long, value_name = "FILE", hide = true)]
+    bundled_inventory: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
@@ -40,7 +51,11 @@ pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
     let cluster = load(&args.file)?.cluster;
     let to = args.to.as_deref().unwrap_or_default();
     let destination = Destination::parse(to, &cluster).or_exit(Exit::Usage)?;
-    let inventory = fs_err::read(&args.file).or_exit(Exit::Usage)?;
+    if let Some(calendar) = &args.schedule {
+        return schedule::run(args, calendar, &cluster, &destination);
+    }
+    let bundled = args.bundled_inventory.as_ref().unwrap_or(&args.file);
+    let inventory = fs_err::read(bundled).or_exit(Exit::Usage)?;
     block_on(async {
         let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
             .await
@@ -57,24 +72,8 @@ pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
                 .filter(|_| !args.without_jenkins)
                 .map(|jenkins| jenkins.namespace.as_str()),
         };
-        let file = destination.temporary().or_exit(Exit::Usage)?;
-        let taking = async {
-            let taken_on = backup.write(&file, &recipients).await?;
-            let name = bundle::file_name(&cluster.name, &made, !recipients.is_empty());
-            let bytes = file.as_file().metadata()?.len();
-            let place = destination
-                .keep(file, &name, &fleet)
-                .await
-                .or_exit(Exit::StepFailed)?;
-            writeln!(
-                anstream::stdout(),
-                "{place}: {}, taken on {taken_on}",
-                super::size(bytes)
-            )?;
-            Ok(Exit::Done)
-        };
         tokio::select! {
-            done = taking => done,
+            done = backup.make(&destination, &recipients, args.keep) => done,
             // The half bundle goes with this run, and what lies on the host when its connection is gone.
             Ok(()) = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")).or_exit(Exit::Interrupted),
         }
@@ -92,6 +91,30 @@ struct Backup<'a> {
 }
 
 impl Backup<'_> {
+    /// Makes a bundle and gives it its name; only then are older ones deleted, where not all are to be kept.
+    async fn make(
+        &self,
+        destination: &Destination,
+        recipients: &[bundle::Recipient],
+        keep: Option<NonZero<usize>>,
+    ) -> Result<Exit, Failure> {
+        let (cluster, fleet) = (&self.cluster.name, self.fleet);
+        let file = destination.temporary().or_exit(Exit::Usage)?;
+        let taken_on = self.write(&file, recipients).await?;
+        let name = bundle::file_name(cluster, self.made, !recipients.is_empty());
+        let size = super::size(file.as_file().metadata()?.len());
+        let place = destination.keep(file, &name, fleet).await;
+        let place = place.or_exit(Exit::StepFailed)?;
+        writeln!(anstream::stdout(), "{place}: {size}, taken on {taken_on}")?;
+        if let Some(keep) = keep {
+            let deleted = destination.retire(cluster, &name, keep.get(), fleet).await;
+            for name in deleted.or_exit(Exit::StepFailed)? {
+                writeln!(anstream::stdout(), "{name}: deleted")?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+
     /// Writes a whole bundle with the state of the first control plane that has one, and says which that is.
     async fn write(
         &self,

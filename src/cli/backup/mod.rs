@@ -11,6 +11,8 @@ mod destination;
 mod list;
 mod make;
 mod pieces;
+mod reduced;
+mod schedule;
 
 /// Make a bundle of the cluster's state while everything runs; list and check bundles
 #[derive(Debug, clap::Args)]
@@ -21,13 +23,20 @@ mod pieces;
 Examples:
   ci-bootstrap backup inventory.yaml --to /srv/backups
   ci-bootstrap backup inventory.yaml --to nfs1:/srv/backups --recipient age1…
+  ci-bootstrap backup inventory.yaml --to nfs1:/srv/backups --schedule daily --keep 14
+  ci-bootstrap backup inventory.yaml --to nfs1:/srv/backups --schedule off
   ci-bootstrap backup list /srv/backups
   ci-bootstrap backup check /srv/backups/ci-20261121T143000Z.tar.gz --inventory inventory.yaml
 
 A bundle holds etcd's state, the cluster's keys, kubeadm's configuration, the inventory, and
 Jenkins' home without workspaces, caches and plugins, copied while Jenkins runs. Whoever can read
 it owns the cluster: keep it where few can, or encrypt it for a recipient (`age-keygen` makes the
-key). `ci-bootstrap apply --restore BUNDLE` brings the cluster back."
+key). `ci-bootstrap apply --restore BUNDLE` brings the cluster back.
+
+With --schedule, a timer of systemd on the host that keeps the bundles makes them. The host gets
+this program and a key of its own, which control planes accept from its address only. The first
+bundle is made at once. The same command again changes what differs: run it when a control plane
+was replaced or the inventory has changed."
 )]
 pub(super) struct Args {
     #[command(subcommand)]

@@ -156,7 +156,7 @@ impl Names {
 }
 
 /// How `host` on `port` is written in these files.
-pub(super) fn name(host: &str, port: u16) -> String {
+pub fn name(host: &str, port: u16) -> String {
     if port == super::target::DEFAULT_PORT {
         host.to_owned()
     } else {
