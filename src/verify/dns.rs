@@ -17,7 +17,10 @@ use crate::model::Cluster;
 
 /// A pod of CoreDNS that has just moved is found within this time, in seconds.
 const PATIENCE: u32 = 20;
-const LIMIT: Duration = Duration::from_secs(60);
+const ASKING: Duration = Duration::from_secs(60);
+/// Pods of a node that was replaced start again on the new one, which has to become ready first.
+const STARTING: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
 
 pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     if cluster.first_control_plane().is_none() {
@@ -51,32 +54,41 @@ impl Check for Dns {
 
     fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
         Box::pin(async move {
-            let networks = &site.cluster.networks;
-            let (server, wanted) = (networks.dns, networks.api_server);
-            let name = format!("kubernetes.default.svc.{}", networks.domain);
-            let script = script(&server.to_string(), &question(&name, server.is_ipv6()));
-            let output = site.exec(&self.host, script, LIMIT).await?;
-            let reason = match hex(&output.stdout).as_deref().map(answer) {
-                Some(Ok(address)) if address == wanted => return Ok(format!("{name} is {address}")),
-                Some(Ok(address)) => format!("{name} is {address} there, and should be {wanted}"),
-                Some(Err(reason)) => reason,
-                None => format!("no answer within {PATIENCE} seconds"),
+            let answered = match self.ask(site).await? {
+                Err(_) if has_started(site).await => self.ask(site).await?,
+                answered => answered,
             };
-            Err(self
-                .explained(
-                    site,
-                    &format!("{server} on UDP port 53, asked for {name}: {reason}"),
-                )
-                .await)
+            match answered {
+                Ok(address) => Ok(address),
+                Err(reason) => Err(self.explained(site, &reason).await),
+            }
         })
     }
 }
 
 impl Dns {
+    /// Asks until there is an answer, which may be none or a wrong one.
+    async fn ask(&self, site: &Site) -> Result<Result<String, String>, Problem> {
+        let networks = &site.cluster.networks;
+        let (server, wanted) = (networks.dns, networks.api_server);
+        let name = format!("kubernetes.default.svc.{}", networks.domain);
+        let script = script(&server.to_string(), &question(&name, server.is_ipv6()));
+        let output = site.exec(&self.host, script, ASKING).await?;
+        let reason = match hex(&output.stdout).as_deref().map(answer) {
+            Some(Ok(address)) if address == wanted => return Ok(Ok(format!("{name} is {address}"))),
+            Some(Ok(address)) => format!("{name} is {address} there, and should be {wanted}"),
+            Some(Err(reason)) => reason,
+            None => format!("no answer within {PATIENCE} seconds"),
+        };
+        Ok(Err(format!(
+            "{server} on UDP port 53, asked for {name}: {reason}"
+        )))
+    }
+
     /// The problem, with what the API server knows about the DNS server.
     async fn explained(&self, site: &Site, message: &str) -> Problem {
         let problem = Problem::failed(message);
-        let coredns = RolloutTarget::new(RolloutKind::Deployment, "kube-system", "coredns");
+        let coredns = coredns();
         let Ok(api) = site.api().await else {
             return problem;
         };
@@ -96,6 +108,19 @@ impl Dns {
             Err(_) => problem,
         }
     }
+}
+
+fn coredns() -> RolloutTarget {
+    RolloutTarget::new(RolloutKind::Deployment, "kube-system", "coredns")
+}
+
+/// Whether CoreDNS was not ready, and is now that it was waited for.
+async fn has_started(site: &Site) -> bool {
+    let Ok(api) = site.api().await else {
+        return false;
+    };
+    matches!(api.unready(&coredns()).await, Ok(Some(_)))
+        && api.wait(&coredns(), STARTING, |_| ()).await.is_ok()
 }
 
 /// A script that asks until something answers, and prints the answer in hexadecimal.
