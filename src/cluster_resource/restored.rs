@@ -6,13 +6,15 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 
 use super::{ClusterResource, Error, Say};
-use crate::cluster_api::{Api, Node, ObjectId};
+use crate::cluster_api::{Api, Node, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
 use crate::resource::{Change, Verdict};
 
 /// The cluster calls a node that fell silent not ready after 40 seconds; until then the lost ones seem alive.
 const SILENCE: Duration = Duration::from_secs(75);
 const LIMIT: Duration = Duration::from_secs(60);
+/// For kube-proxy on all nodes, one after the other.
+const PROXIES: Duration = Duration::from_secs(120);
 
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
@@ -73,6 +75,18 @@ impl Restored {
     }
 }
 
+/// Waits until kube-proxy has come back on one node after the other: only then are Services reached from all of them. A node that is
+/// lost, too, must not keep the others from their end, and says so by itself.
+async fn proxies_restarted(api: &Api, say: Say<'_>) {
+    let proxies = RolloutTarget::new(RolloutKind::DaemonSet, "kube-system", "kube-proxy");
+    let waited = api
+        .wait(&proxies, PROXIES, |state| say(format!("{proxies}: {state}")))
+        .await;
+    if let Err(error) = waited {
+        say(error.to_string());
+    }
+}
+
 impl ClusterResource for Restored {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(async move {
@@ -90,6 +104,7 @@ impl ClusterResource for Restored {
             api.restart_kube_proxy(&self.bundle).await?;
             self.settle(api).await?;
             self.forget(api, say).await?;
+            proxies_restarted(api, say).await;
             Ok(api.record_restore(&self.bundle).await?)
         })
     }
