@@ -6,24 +6,29 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
 
 use backup::schedule;
+use recover::interruptions;
 use support::bundles::{
-    address, assert_back, files, fill, first_apply, folder, is_bundle, make, newest, objects, timed,
+    address, assert_back, assert_works, files, fill, first_apply, make, newest, objects, timed,
 };
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::Lab;
-use support::running::Running;
 
 mod backup {
     pub(crate) mod schedule;
 }
+
+mod recover {
+    pub(crate) mod interruptions;
+}
+
 mod support {
-    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod cuts;
     pub(crate) mod eavesdropper;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
@@ -45,7 +50,10 @@ fn losses_are_recovered_from() {
     cases.case("an encrypted bundle needs its key", encrypted);
     cases.case("a damaged bundle is refused", damaged);
     cases.case("a living cluster is never overwritten", living);
-    cases.case("a killed backup leaves no half bundle", killed);
+    cases.case(
+        "a backup that is interrupted leaves no half bundle",
+        interruptions::of_a_backup,
+    );
     cases.case("a bundle is kept on a host", schedule::kept_on_a_host);
     cases.case("a host makes bundles by a timer", schedule::by_a_timer);
     cases.case("two bundles are kept", schedule::two_are_kept);
@@ -167,26 +175,6 @@ fn living(lab: &Lab) {
     assert!(apply.stderr.contains("of another cluster"), "{}", apply.stderr);
 }
 
-/// Killed at five instants of its way; what has a bundle's name is a whole bundle, and the next backup is made.
-fn killed(lab: &Lab) {
-    for instant in [100, 300, 600, 900, 1200] {
-        let to = folder(lab).display().to_string();
-        let running = Running::start(lab, "backup", &["backup", "--to", &to], &lab.inventory(HOSTS));
-        std::thread::sleep(Duration::from_millis(instant));
-        running.signal("KILL");
-        running.end();
-        for path in files(lab).into_iter().filter(|path| is_bundle(path)) {
-            let sealed = path.extension().is_some_and(|extension| extension == "age");
-            let path = path.display().to_string();
-            if !sealed {
-                lab.run(&["backup", "check", &path, "--inventory"], &lab.inventory(HOSTS))
-                    .ended(0);
-            }
-        }
-    }
-    make(lab, &lab.inventory(HOSTS), &[]);
-}
-
 fn renewed(lab: &Lab) {
     let ends = "for f in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt; do sha256sum $f; done | grep -v ca.crt";
     let before: BTreeSet<String> = lab.ssh("cp1", ends).lines().map(str::to_owned).collect();
@@ -194,7 +182,7 @@ fn renewed(lab: &Lab) {
     let after: BTreeSet<String> = lab.ssh("cp1", ends).lines().map(str::to_owned).collect();
     assert_eq!(before.intersection(&after).next(), None);
     assert_eq!(lab.unready(), [""; 0]);
-    assert_eq!(lab.apply(&lab.inventory(HOSTS), &[]).ended(0).changes(), 0);
+    assert_works(lab, &lab.inventory(HOSTS));
 }
 
 fn reset(lab: &Lab) {
@@ -236,35 +224,15 @@ fn control_plane_lost(lab: &Lab) {
     }
     let inventory = lab.inventory(HOSTS);
     let bundle = newest(lab);
-    kill_restores(lab, &inventory, &bundle);
+    interruptions::of_a_restore(lab, &inventory, &bundle);
     lab.apply(&inventory, &["--restore", &bundle]).ended(0);
     assert_back(lab, "cp1", &kept, HOSTS);
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_works(lab, &inventory);
     assert_eq!(
         lab.apply(&inventory, &["--restore", &bundle]).ended(0).changes(),
         0
     );
     lab.lab(&["smoke", "1"]);
-}
-
-/// Runs that are killed while they bring the state to the host, while it is put in place, and while kubeadm comes to it. What a killed run
-/// has begun on the host may end there, so that the later ones are killed by the clock.
-fn kill_restores(lab: &Lab, inventory: &str, bundle: &str) {
-    let arguments = ["apply", "--yes", "--json", "--restore", bundle];
-    let limit = Duration::from_secs(180);
-    let mut first = Running::start(lab, "restore", &arguments, inventory);
-    first.until_step("cp1", "state from the bundle", limit);
-    first.signal("KILL");
-    assert_ne!(first.end().code, 0);
-    for instant in [500, 3000, 8000] {
-        let mut running = Running::start(lab, "restore", &arguments, inventory);
-        running.until("cp1 was looked at", limit, |event| {
-            event["event"] == "observed" && event["place"] == "cp1"
-        });
-        std::thread::sleep(Duration::from_millis(instant));
-        running.signal("KILL");
-        running.end();
-    }
 }
 
 /// Another machine with another address takes its place, under the same name; the workers are told.
@@ -283,7 +251,7 @@ fn address_lost(lab: &Lab) {
     });
     assert_back(lab, "w3", &kept, HOSTS);
     assert_eq!(lab.plan(&inventory, &[]).ended(0).changes(), 0);
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    assert_works(lab, &inventory);
     let number = lab.number("w3").to_string();
     lab.lab(&["smoke", &number]);
 }
