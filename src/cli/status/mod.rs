@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::apply::{self, Access, Mode};
 use crate::cluster_api::ClusterStatus;
@@ -15,7 +13,6 @@ use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::secret::Secrets;
-use crate::transport::Exec;
 
 use super::jenkins::JenkinsStatus;
 use super::run::{SECRET_LIMIT, block_on};
@@ -23,10 +20,9 @@ use super::session::{self, CatalogArgs};
 use super::table::Table;
 use super::timers::{Timer, timers};
 use super::{Exit, Failure, OrExit};
+use certificate::Certificate;
 
-/// Certificates are told from this many days before their end.
-const SOON: i64 = 30;
-const LIMIT: Duration = Duration::from_secs(60);
+mod certificate;
 
 /// Show nodes, versions, certificates and what is not as planned
 #[derive(Debug, clap::Args)]
@@ -77,16 +73,6 @@ struct NodeLine {
     address: String,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Certificate {
-    host: String,
-    name: String,
-    /// RFC 3339.
-    expires: String,
-    days_left: i64,
-}
-
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cluster = super::load(&args.file)?.cluster;
     let status = block_on(async {
@@ -96,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let (drift, certificates, timers, (api, jenkins)) = futures::join!(
             drift(plan, &fleet, &cluster),
-            certificates(&fleet, &cluster),
+            certificate::all(&fleet, &cluster),
             timers(&fleet, &cluster),
             ask(&fleet, &cluster)
         );
@@ -152,56 +138,6 @@ async fn ask(fleet: &Fleet, cluster: &Cluster) -> (Result<ClusterStatus, String>
     (Err(reason), None)
 }
 
-/// What kubeadm says about the certificates of each control plane.
-async fn certificates(fleet: &Fleet, cluster: &Cluster) -> Vec<Certificate> {
-    let of = |host: String| async move {
-        let output = match fleet.host(&host).await {
-            Ok(connection) => {
-                connection
-                    .exec(Exec::new(
-                        "kubeadm certs check-expiration -o json 2>/dev/null\n",
-                        LIMIT,
-                    ))
-                    .await
-            }
-            Err(error) => Err(error),
-        };
-        // A host that does not answer is told with the others' drift.
-        let text = output.map(|output| output.stdout).unwrap_or_default();
-        read_certificates(&host, &serde_json::from_slice(&text).unwrap_or_default())
-    };
-    let asked = cluster.control_planes().map(|host| of(host.name.to_string()));
-    futures::future::join_all(asked)
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-fn read_certificates(host: &str, answer: &Value) -> Vec<Certificate> {
-    let all = ["certificates", "certificateAuthorities"]
-        .into_iter()
-        .filter_map(|key| answer[key].as_array())
-        .flatten();
-    let read = |certificate: &Value| {
-        let expires = certificate["expirationDate"].as_str()?;
-        let end: jiff::Timestamp = expires.parse().ok()?;
-        let days_left = (end - jiff::Timestamp::now())
-            .total(jiff::Unit::Hour)
-            .map_or(0.0, |hours| hours / 24.0);
-        #[expect(clippy::cast_possible_truncation, reason = "days fit by far")]
-        let days_left = days_left.floor() as i64;
-        let name = certificate["name"].as_str()?.to_owned();
-        Some(Certificate {
-            host: host.to_owned(),
-            name,
-            expires: expires.to_owned(),
-            days_left,
-        })
-    };
-    all.filter_map(read).collect()
-}
-
 impl Status {
     fn new(
         cluster: &Cluster,
@@ -233,7 +169,7 @@ impl Status {
         let soon = status
             .certificates
             .iter()
-            .filter(|certificate| certificate.days_left < SOON);
+            .filter(|certificate| certificate.ends_soon());
         let soon = soon.map(|c| {
             format!(
                 "certificate {} on {} ends in {} days: `ci-bootstrap renew`",
@@ -326,26 +262,5 @@ impl Status {
             .iter()
             .flat_map(|(place, lines)| lines.iter().map(move |line| format!("{place}: {line}")));
         text + &list("not as planned", drift.collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn certificates_are_read_as_kubeadm_tells_them() {
-        let answer = json!({"certificates": [{"name": "apiserver", "expirationDate": "2020-01-01T00:00:00Z"}],
-            "certificateAuthorities": [{"name": "ca", "expirationDate": "2990-01-01T00:00:00Z"}]});
-        let found = read_certificates("cp1", &answer);
-        assert_eq!(
-            found
-                .iter()
-                .map(|c| (c.name.as_str(), c.days_left < SOON))
-                .collect::<Vec<_>>(),
-            [("apiserver", true), ("ca", false)]
-        );
-        assert!(read_certificates("cp1", &Value::Null).is_empty());
     }
 }
