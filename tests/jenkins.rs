@@ -192,7 +192,8 @@ fn ingress(lab: &Lab) {
         lab,
         "  ingress: { host: jenkins.ci.example, tlsSecret: jenkins-tls, class: nginx }\n",
     );
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 1);
+    // The Ingress, and the address by which Jenkins calls itself.
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 2);
     let rule =
         "{.spec.ingressClassName} {.spec.rules[0].host} {.spec.rules[0].http.paths[0].backend.service.name}";
     assert_eq!(
