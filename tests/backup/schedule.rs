@@ -31,6 +31,19 @@ pub(crate) fn kept_on_a_host(lab: &Lab) {
     );
 }
 
+/// The timer of one cluster is not replaced by that of another.
+fn not_of_another_cluster(lab: &Lab) {
+    let other = lab.inventory(HOSTS).replace("  name: lab\n", "  name: other\n");
+    let refused = lab
+        .run(&["backup", "--to", TO, "--schedule", "daily"], &other)
+        .ended(4);
+    assert!(
+        refused.stderr.contains("makes bundles of the cluster lab"),
+        "{}",
+        refused.stderr
+    );
+}
+
 /// A timer is refused, killed on its way, installed, and then there is nothing left to do.
 pub(crate) fn by_a_timer(lab: &Lab) {
     let refused = backup(lab, &["--schedule", "every now and then"]).ended(2);
@@ -78,6 +91,7 @@ pub(crate) fn by_a_timer(lab: &Lab) {
         "{}",
         again.stdout
     );
+    not_of_another_cluster(lab);
     assert_eq!(
         lab.ssh("w1", "systemctl is-active ci-bootstrap-backup.timer"),
         "active\n"

@@ -124,7 +124,8 @@ impl<'a> Schedule<'a> {
         let name = self.keeper.name.as_str();
         let host = fleet.host(name).await.or_exit(Exit::Unreachable)?;
         let keeper = Keeper::new(&*host, name);
-        let program = match keeper.look(self.calendar).await.or_exit(Exit::StepFailed)? {
+        let look = keeper.look(self.calendar, &self.cluster.name).await;
+        let program = match look.or_exit(Exit::StepFailed)? {
             Look::Program(sum) => sum,
             Look::BadCalendar(said) => {
                 return Err(anyhow!(

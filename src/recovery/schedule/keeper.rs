@@ -14,6 +14,8 @@ use super::{FOLDER, KEY, PROGRAM, PROVEN, SERVICE, Setting, TIMER, unit};
 const LIMIT: Duration = Duration::from_secs(120);
 /// Longer than the service may take, which its template says.
 const BUNDLE_LIMIT: Duration = Duration::from_secs(7 * 3600);
+/// How the service's description begins, before the cluster's name.
+const DESCRIPTION: &str = "Bundle of the cluster";
 /// How the script says that systemd does not understand the calendar.
 const BAD_CALENDAR: u32 = 64;
 
@@ -49,16 +51,22 @@ impl<'a> Keeper<'a> {
     /// Asks systemd what it thinks of a calendar, and for the program's sum. Changes nothing.
     ///
     /// # Errors
-    /// When the host can't be talked to, or has no systemd or OpenSSH.
-    pub async fn look(&self, calendar: &str) -> Result<Look, RecoveryError> {
+    /// When the host can't be talked to, has no systemd or OpenSSH, or makes bundles of another cluster than this.
+    pub async fn look(&self, calendar: &str, cluster: &str) -> Result<Look, RecoveryError> {
         let script = format!(
             "set -eu
 for tool in systemctl systemd-analyze ssh-keygen; do
   command -v $tool >/dev/null || {{ echo \"there is no $tool\"; exit 1; }}
 done
+other=$(sed -n 's/^Description={DESCRIPTION} //p' {SERVICE} 2>/dev/null || true)
+[ -z \"$other\" ] || [ \"$other\" = {} ] || {{
+  echo \"it makes bundles of the cluster $other; with the inventory of that one, --schedule off takes its timer away\"
+  exit 1
+}}
 systemd-analyze calendar -- {} 2>&1 >/dev/null || exit {BAD_CALENDAR}
 [ ! -e {PROGRAM} ] || sha256sum <{PROGRAM} | cut -d' ' -f1
 ",
+            sh::quote(cluster),
             sh::quote(calendar)
         );
         let output = self.host.exec(Exec::new(script, LIMIT)).await?;
