@@ -2,18 +2,32 @@
 //!
 //! The controller and the agents are the lab's stand-ins, behind the names of Jenkins' images; its volume is a directory of a node.
 
-use support::bundles::{address, first_apply, make, newest, timed};
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use home_cases::interruptions;
+use support::bundles::{address, assert_works, first_apply, make, newest, timed};
 use support::cases::Cases;
 use support::home;
 use support::lab::Lab;
+
+mod home_cases {
+    pub(crate) mod interruptions;
+}
 
 mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod cuts;
     pub(crate) mod home;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
+    pub(crate) mod random;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod running;
 }
 
 const HOSTS: usize = 2;
@@ -27,6 +41,10 @@ fn builds_outlive_losses() {
     cases.foundation("Jenkins with a build", found);
     cases.foundation("its home is in a bundle, made while it runs", backup);
     cases.case("the home is gone, and the cluster lives", home_gone);
+    cases.case(
+        "a home's way back is interrupted",
+        interruptions::of_a_home_put_back,
+    );
     cases.case(
         "everything is gone, and the new machines have other addresses",
         everything_gone,
@@ -67,20 +85,10 @@ impl Site {
         }
     }
 
-    /// The build of before is there, with its log, and so is the key of all secrets.
+    /// The jobs, builds and credentials of the bundle are there, and work.
     fn assert_back(&self, lab: &Lab) {
-        home::assert_built(lab, self.cp1, &address(&self.inventory, "cp1"));
-        let verify = lab.run(&["verify", "--json"], &self.inventory).ended(0);
-        let build = verify
-            .events
-            .iter()
-            .find(|event| event["event"] == "checked" && event["check"] == "smoke build");
-        assert!(
-            build.is_some_and(|event| event["result"] == "passed"),
-            "{}",
-            verify.stdout
-        );
-        assert_eq!(lab.apply(&self.inventory, &[]).ended(0).changes(), 0);
+        home::assert_back(lab, self.cp1, &address(&self.inventory, "cp1"));
+        assert_works(lab, &self.inventory);
     }
 }
 

@@ -29,10 +29,18 @@ spec:
 ";
 /// The port of Jenkins on every node.
 const PORT: u16 = 30080;
-/// A Pipeline that needs no agent.
-const JOB: &str = "<?xml version=\"1.1\" encoding=\"UTF-8\"?><flow-definition plugin=\"workflow-job\"><definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\" plugin=\"workflow-cps\"><script>echo \"built before the loss\"</script><sandbox>true</sandbox></definition></flow-definition>";
-/// Longest time for its build.
-const BUILD: Duration = Duration::from_secs(60);
+/// A Pipeline that says the sum of what the credential holds. It stands between single quotes of a shell.
+const JOB: &str = r#"<?xml version="1.1" encoding="UTF-8"?><flow-definition plugin="workflow-job"><definition class="org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition" plugin="workflow-cps"><script>node { withCredentials([usernamePassword(credentialsId: &apos;gitlab&apos;, usernameVariable: &apos;U&apos;, passwordVariable: &apos;P&apos;)]) { sh &apos;printf %s "$P" | sha256sum&apos; } }</script><sandbox>true</sandbox></definition></flow-definition>"#;
+/// The password that the inventory gives for it, and its sum.
+const PASSWORD: &str = "hunter2";
+const SUM: &str = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7";
+/// What is compared before and after a loss.
+const KEPT: [&str; 2] = [
+    "api/json?tree=jobs[name,builds[number,result]]",
+    "credentials/store/system/domain/_/api/json?depth=1",
+];
+/// Longest time for its build, whose agent is a pod.
+const BUILD: Duration = Duration::from_secs(180);
 
 /// An inventory with Jenkins, made of one without; its home is on a volume of `class`, or of the class that the inventory has.
 pub(crate) fn inventory(plain: &str, class: Option<&str>) -> String {
@@ -53,7 +61,7 @@ pub(crate) fn inventory(plain: &str, class: Option<&str>) -> String {
   plugins: {{ updateSite: {{ metadata: \"http://{site}/jenkins/update-center.json\" }} }}
   resources: {{ requests: {{ cpu: 50m, memory: 64Mi }}, limits: {{ memory: 512Mi }} }}
   credentials:
-    - {{ id: gitlab, kind: usernamePassword, username: ci, password: {{ command: [echo, hunter2] }} }}
+    - {{ id: gitlab, kind: usernamePassword, username: ci, password: {{ command: [echo, {PASSWORD}] }} }}
 "
         )
 }
@@ -75,25 +83,53 @@ pub(crate) fn volume(lab: &Lab) {
 /// Makes a job and lets it build once.
 pub(crate) fn build(lab: &Lab, cp1: &str, address: &str) {
     post(lab, cp1, address, "createItem?name=kept", JOB);
-    post(lab, cp1, address, "job/kept/build", "");
-    let began = Instant::now();
-    let built = || get(lab, cp1, address, "job/kept/api/json").contains("\"lastSuccessfulBuild\":{");
-    while !built() {
-        assert!(began.elapsed() < BUILD, "the build did not end");
-        std::thread::sleep(Duration::from_secs(1));
-    }
+    build_again(lab, cp1, address);
+    remember(lab, cp1, address);
 }
 
-/// The job and its build are there, with the build's log.
+/// The job builds, with the credential.
+fn build_again(lab: &Lab, cp1: &str, address: &str) {
+    let next = get(lab, cp1, address, "job/kept/api/json?tree=nextBuildNumber");
+    let number: String = next.chars().filter(char::is_ascii_digit).collect();
+    post(lab, cp1, address, "job/kept/build", "");
+    let began = Instant::now();
+    let last = "job/kept/api/json?tree=lastSuccessfulBuild[number]";
+    while !get(lab, cp1, address, last).contains(&format!("\"number\":{number}}}")) {
+        assert!(began.elapsed() < BUILD, "build {number} did not end well");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    assert_log(lab, cp1, address, &number);
+}
+
+/// The build's log has the sum of the password.
 #[track_caller]
-pub(crate) fn assert_built(lab: &Lab, cp1: &str, address: &str) {
-    let log = get(lab, cp1, address, "job/kept/1/consoleText");
-    assert!(log.contains("built before the loss"), "{log}");
+fn assert_log(lab: &Lab, cp1: &str, address: &str, number: &str) {
+    let log = get(lab, cp1, address, &format!("job/kept/{number}/consoleText"));
+    assert!(log.contains(SUM), "{log}");
+}
+
+/// Writes down what Jenkins has: its jobs with their builds, and its credentials.
+pub(crate) fn remember(lab: &Lab, cp1: &str, address: &str) {
+    fs_err::write(lab.path("kept"), kept(lab, cp1, address)).unwrap();
+}
+
+fn kept(lab: &Lab, cp1: &str, address: &str) -> String {
+    KEPT.map(|page| get(lab, cp1, address, page)).join("\n")
+}
+
+/// The jobs, builds and credentials are those that were remembered; the first build has its log, and the job builds again.
+#[track_caller]
+pub(crate) fn assert_back(lab: &Lab, cp1: &str, address: &str) {
+    let before = fs_err::read_to_string(lab.path("kept")).unwrap();
+    assert!(before.contains("kept") && before.contains("gitlab"), "{before}");
+    assert_eq!(kept(lab, cp1, address), before);
+    assert_log(lab, cp1, address, "1");
+    build_again(lab, cp1, address);
 }
 
 /// What Jenkins answers to the administrator, by way of the node at `address`. `cp1` says where the password is read.
 fn get(lab: &Lab, cp1: &str, address: &str, path: &str) -> String {
-    ask(lab, cp1, address, &format!("-f '{path}'"))
+    ask(lab, cp1, address, &format!("-fg '{path}'"))
 }
 
 /// Posts `body`, which is XML, as the administrator.
