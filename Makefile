@@ -14,7 +14,7 @@ endif
 LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
 LAB_JOBS := 2
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change.
-REHEARSALS := losses jenkins_home harbor
+REHEARSALS := losses jenkins_home share_outlives harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -71,6 +71,7 @@ lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a 
 .PHONY: rehearsals
 rehearsals: lab ## the long lab tests, before a release: losses of all kinds, agent images of one's own
 	$(AS_ROOT) $(LAB) prepare kaniko
+	if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare; fi
 	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS))
 
 .PHONY: $(addprefix lab-run-,$(LAB_TESTS) $(REHEARSALS))
