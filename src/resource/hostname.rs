@@ -35,11 +35,12 @@ impl Resource for Hostname {
     }
 
     fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+        // The file first: hostnamectl writes it too, and a write that is killed after that would leave its half behind for good.
         // hostnamectl needs D-Bus; a host without it still gets its name.
         let name = sh::quote(&self.name);
         let write = sh::write_file("/etc/hostname", &format!("{}\n", self.name), "0644", "root:root");
         Action::quick(format!(
-            "hostnamectl set-hostname {name} 2>/dev/null || true\n{write}\
+            "{write}hostnamectl set-hostname {name} 2>/dev/null || true\n\
                                [ \"$(cat /proc/sys/kernel/hostname)\" = {name} ] || printf %s {name} > /proc/sys/kernel/hostname\n"
         ))
     }
