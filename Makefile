@@ -14,7 +14,7 @@ endif
 LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
 LAB_JOBS := 2
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change.
-REHEARSALS := losses jenkins_home share_outlives harbor
+REHEARSALS := losses jenkins_home share_outlives high_availability harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -69,21 +69,22 @@ lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a 
 	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS))
 
 .PHONY: rehearsals
+rehearsals: export REHEARSE := yes
 rehearsals: lab ## the long lab tests, before a release: losses of all kinds, agent images of one's own
 	$(AS_ROOT) $(LAB) prepare kaniko
 	if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare; fi
 	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS))
 
-.PHONY: $(addprefix lab-run-,$(LAB_TESTS) $(REHEARSALS))
-$(addprefix lab-run-,$(LAB_TESTS) $(REHEARSALS)): lab-run-%:
+.PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
+$(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /'
 
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose
 	$(AS_ROOT) env PATH="$$PATH" tests/cluster-api.sh
 
-.PHONY: $(addprefix lab-test-,$(LAB_TESTS) $(REHEARSALS))
-$(addprefix lab-test-,$(LAB_TESTS) $(REHEARSALS)): lab-test-%: deps
+.PHONY: $(addprefix lab-test-,$(sort $(LAB_TESTS) $(REHEARSALS)))
+$(addprefix lab-test-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-test-%: deps
 	$(AS_ROOT) $(LAB) prepare $(if $(filter harbor,$*),kaniko)
 	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture
 
