@@ -1,6 +1,6 @@
 //! What is done on hosts to keep a cluster's state and to bring it back.
 
-use crate::transport::TransportError;
+use crate::transport::{Exec, Output, Transport, TransportError};
 
 mod jenkins_home;
 mod precheck;
@@ -40,6 +40,23 @@ pub enum RecoveryError {
         /// What it printed.
         output: String,
     },
+}
+
+/// Runs a script that must succeed. When it does not, all that it printed is told with what it was for.
+async fn run(
+    host: &dyn Transport,
+    name: &str,
+    what: &'static str,
+    exec: Exec,
+) -> Result<Output, RecoveryError> {
+    succeeded(name, what, host.exec(exec).await?)
+}
+
+fn succeeded(name: &str, what: &'static str, output: Output) -> Result<Output, RecoveryError> {
+    if output.success() {
+        return Ok(output);
+    }
+    Err(failed(name, what, &[output.stdout, output.stderr].concat()))
 }
 
 fn failed(host: &str, what: &'static str, output: &[u8]) -> RecoveryError {

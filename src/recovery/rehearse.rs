@@ -6,7 +6,7 @@ use crate::bundle::Payload;
 use crate::resource::{ETCD_TOOLS, sh};
 use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed, upload};
+use super::{RecoveryError, run, upload};
 
 const LIMIT: Duration = Duration::from_secs(600);
 const FOLDER: &str = "/var/lib/ci-bootstrap/rehearsal";
@@ -41,14 +41,6 @@ etcdutl snapshot restore etcd.db --data-dir $work/etcd >log 2>&1 || {{ cat log; 
 ",
         image = sh::quote(image)
     );
-    let output = host.exec(Exec::new(script, LIMIT)).await?;
-    if output.success() {
-        return Ok(());
-    }
-    let text = [output.stdout, output.stderr].concat();
-    Err(failed(
-        name,
-        "restoring etcd's snapshot into a scratch folder",
-        &text,
-    ))
+    let what = "restoring etcd's snapshot into a scratch folder";
+    run(host, name, what, Exec::new(script, LIMIT)).await.map(drop)
 }

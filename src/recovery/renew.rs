@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed};
+use super::{RecoveryError, run};
 
 /// Four components are stopped and waited for, one after the other.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -64,15 +64,8 @@ leads kube-scheduler
 /// # Errors
 /// When the host can't be talked to, carries no control plane, or a component does not come back.
 pub async fn renew(host: &dyn Transport, name: &str) -> Result<(), RecoveryError> {
-    let output = host.exec(Exec::new(SCRIPT, LIMIT)).await?;
-    if output.success() {
-        return Ok(());
-    }
-    Err(failed(
-        name,
-        "renewing certificates",
-        &[output.stdout, output.stderr].concat(),
-    ))
+    let exec = Exec::new(SCRIPT, LIMIT);
+    run(host, name, "renewing certificates", exec).await.map(drop)
 }
 
 #[cfg(test)]

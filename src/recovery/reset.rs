@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::resource::sh;
 use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed, schedule};
+use super::{RecoveryError, run, schedule};
 
 /// Pods may take their time to end; then the node is not drained, and nothing has been lost yet.
 const DRAIN: Duration = Duration::from_secs(300);
@@ -27,7 +27,10 @@ k delete node {node}
         node = sh::quote(node),
         seconds = DRAIN.as_secs()
     );
-    run(control_plane, name, "taking the node out of the cluster", script).await
+    let exec = Exec::new(script, LIMIT);
+    run(control_plane, name, "taking the node out of the cluster", exec)
+        .await
+        .map(drop)
 }
 
 /// What kubeadm, kube-proxy and the pod network leave behind. Rules of others stay: of nftables only the tables of kube-proxy and
@@ -70,20 +73,10 @@ pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), R
     let (timer, door) = (schedule::remove_script(), schedule::expel_all_script());
     let script =
         format!("set -eu\n{CLEAN}{timer}( {door})\n{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n");
-    run(host, name, "undoing what was made on it", script).await
-}
-
-async fn run(
-    host: &dyn Transport,
-    name: &str,
-    what: &'static str,
-    script: String,
-) -> Result<(), RecoveryError> {
-    let output = host.exec(Exec::new(script, LIMIT)).await?;
-    if output.success() {
-        return Ok(());
-    }
-    Err(failed(name, what, &[output.stdout, output.stderr].concat()))
+    let exec = Exec::new(script, LIMIT);
+    run(host, name, "undoing what was made on it", exec)
+        .await
+        .map(drop)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::resource::sh;
-use crate::transport::{Exec, Output, Transport};
+use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed};
+use super::{RecoveryError, run};
 
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -18,7 +18,7 @@ pub async fn names(host: &dyn Transport, name: &str, folder: &str) -> Result<Vec
         "cd -- {} && find . -maxdepth 1 -type f -printf '%f\\n'\n",
         sh::quote(folder)
     );
-    let output = run(host, name, "listing the bundles", script).await?;
+    let output = run(host, name, "listing the bundles", Exec::new(script, LIMIT)).await?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().map(str::to_owned).collect())
 }
@@ -34,18 +34,6 @@ pub async fn delete(
     files: &[String],
 ) -> Result<(), RecoveryError> {
     let script = format!("cd -- {} && rm -f -- {}\n", sh::quote(folder), sh::words(files));
-    run(host, name, "deleting old bundles", script).await.map(drop)
-}
-
-async fn run(
-    host: &dyn Transport,
-    name: &str,
-    what: &'static str,
-    script: String,
-) -> Result<Output, RecoveryError> {
-    let output = host.exec(Exec::new(script, LIMIT)).await?;
-    if output.success() {
-        return Ok(output);
-    }
-    Err(failed(name, what, &output.stderr))
+    let exec = Exec::new(script, LIMIT);
+    run(host, name, "deleting old bundles", exec).await.map(drop)
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::resource::sh;
 use crate::transport::{Exec, Transport};
 
-use super::{RecoveryError, failed};
+use super::{RecoveryError, run};
 
 /// Bytes of one piece. A shell reads a script into memory before it runs.
 const PIECE: usize = 3 << 20;
@@ -88,15 +88,10 @@ impl<'a> Upload<'a> {
     }
 
     async fn run(&self, script: String) -> Result<(), RecoveryError> {
-        let output = self.host.exec(Exec::new(script, LIMIT)).await?;
-        if output.success() {
-            return Ok(());
-        }
-        Err(failed(
-            self.name,
-            "receiving a file",
-            &[output.stdout, output.stderr].concat(),
-        ))
+        let exec = Exec::new(script, LIMIT);
+        run(self.host, self.name, "receiving a file", exec)
+            .await
+            .map(drop)
     }
 }
 

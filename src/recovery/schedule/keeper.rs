@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::recovery::{RecoveryError, failed, upload};
+use crate::recovery::{RecoveryError, run, succeeded, upload};
 use crate::resource::sh;
 use crate::transport::{Ended, Exec, Output, Transport};
 
@@ -73,7 +73,7 @@ systemd-analyze calendar -- {} 2>&1 >/dev/null || exit {BAD_CALENDAR}
         if output.ended == Ended::Exited(BAD_CALENDAR) {
             return Ok(Look::BadCalendar(text(&output)));
         }
-        let output = self.check("looking for what a timer needs", output)?;
+        let output = succeeded(self.name, "looking for what a timer needs", output)?;
         Ok(Look::Program(text(&output)))
     }
 
@@ -181,8 +181,8 @@ said _SYSTEMD_UNIT={service}
 "
         );
         let exec = Exec::new(script, BUNDLE_LIMIT);
-        let output = self.host.exec(exec).await?;
-        let output = self.check("making a bundle by the timer's service", output)?;
+        let what = "making a bundle by the timer's service";
+        let output = run(self.host, self.name, what, exec).await?;
         Ok(text(&output))
     }
 
@@ -210,16 +210,7 @@ said _SYSTEMD_UNIT={service}
     }
 
     async fn run(&self, what: &'static str, script: String) -> Result<Output, RecoveryError> {
-        let output = self.host.exec(Exec::new(script, LIMIT)).await?;
-        self.check(what, output)
-    }
-
-    fn check(&self, what: &'static str, output: Output) -> Result<Output, RecoveryError> {
-        if output.success() {
-            return Ok(output);
-        }
-        let text = [output.stdout, output.stderr].concat();
-        Err(failed(self.name, what, &text))
+        run(self.host, self.name, what, Exec::new(script, LIMIT)).await
     }
 }
 

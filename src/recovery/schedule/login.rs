@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::recovery::{RecoveryError, failed};
+use crate::recovery::{RecoveryError, run};
 use crate::resource::sh;
 use crate::transport::{Exec, Transport};
 
@@ -63,7 +63,9 @@ echo \"user $user\"
         mark = quoted_mark(keeper),
         line = sh::quote(&line)
     );
-    let printed = run(control_plane, name, "letting the host of the bundles in", script).await?;
+    let exec = Exec::new(script, LIMIT);
+    let output = run(control_plane, name, "letting the host of the bundles in", exec).await?;
+    let printed = String::from_utf8_lossy(&output.stdout);
     let after = |word: &'static str| printed.lines().filter_map(move |line| line.strip_prefix(word));
     Ok(Admitted {
         user: after("user ").next().unwrap_or_default().to_owned(),
@@ -78,8 +80,9 @@ echo \"user $user\"
 /// When the control plane can't be talked to, or its file of authorised keys can't be written.
 pub async fn expel(control_plane: &dyn Transport, name: &str, keeper: &str) -> Result<bool, RecoveryError> {
     let script = format!("set -eu\n{}", expel_script(&quoted_mark(keeper)));
-    let printed = run(control_plane, name, "taking its key away", script).await?;
-    Ok(!printed.is_empty())
+    let exec = Exec::new(script, LIMIT);
+    let output = run(control_plane, name, "taking its key away", exec).await?;
+    Ok(!output.stdout.is_empty())
 }
 
 /// Removes our lines for any host.
@@ -98,19 +101,6 @@ fn quoted_mark(keeper: &str) -> String {
 
 fn without_comment(key: &str) -> String {
     key.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
-}
-
-async fn run(
-    control_plane: &dyn Transport,
-    name: &str,
-    what: &'static str,
-    script: String,
-) -> Result<String, RecoveryError> {
-    let output = control_plane.exec(Exec::new(script, LIMIT)).await?;
-    if output.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(failed(name, what, &[output.stdout, output.stderr].concat()))
 }
 
 #[cfg(test)]
