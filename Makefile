@@ -13,6 +13,8 @@ endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
 LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
 LAB_JOBS := 2
+# Files that run side by side bury the reason of a failure: it is told once more at the end.
+WHAT_FAILED := grep -hE '^[a-z_]*: (failed: |test .* FAILED)' target/lab-run-*.log; exit 1
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change.
 REHEARSALS := losses jenkins_home share_outlives high_availability harbor
 
@@ -66,18 +68,20 @@ lab-tests: deps ## tests on real hosts, by file; on a machine that can't host a 
 	  if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare && $(AS_ROOT) env LAB_VM_KIND=rocky9 $(LAB) vm prepare; fi; \
 	fi
 	$(RUN_AS_ROOT) cargo test --no-run $(addprefix --test ,$(LAB_TESTS))
-	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS))
+	@rm -f target/lab-run-*.log
+	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS)) || { $(WHAT_FAILED); }
 
 .PHONY: rehearsals
 rehearsals: export REHEARSE := yes
 rehearsals: lab ## the long lab tests, before a release: losses of all kinds, agent images of one's own
 	$(AS_ROOT) $(LAB) prepare kaniko
 	if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare; fi
-	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS))
+	@rm -f target/lab-run-*.log
+	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || { $(WHAT_FAILED); }
 
 .PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
 $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
-	$(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /'
+	RUST_BACKTRACE=0 $(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /' | tee target/lab-run-$*.log
 
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose

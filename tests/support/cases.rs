@@ -1,15 +1,19 @@
 //! Cases that share one lab: run in order, each told by name, and all of them even if one fails.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::lab::{Lab, say};
 
+/// Characters of a failed case's reason that are repeated at the end.
+const REASON: usize = 3000;
+
 /// The cases of one test.
 pub(crate) struct Cases<'a> {
     test: &'static str,
     lab: &'a Lab,
-    failed: Vec<&'static str>,
+    failed: Vec<(&'static str, String)>,
 }
 
 impl<'a> Cases<'a> {
@@ -29,8 +33,8 @@ impl<'a> Cases<'a> {
             self.test,
             began.elapsed()
         ));
-        if ended.is_err() {
-            self.failed.push(name);
+        if let Err(panic) = ended {
+            self.failed.push((name, reason(panic.as_ref())));
         }
     }
 
@@ -42,14 +46,30 @@ impl<'a> Cases<'a> {
         }
     }
 
-    /// Fails if one of them has failed.
+    /// Fails if one of them has failed, and says why once more: what was said at the time is far up by now.
     pub(crate) fn end(&self) {
+        for (name, reason) in &self.failed {
+            for line in reason.lines() {
+                say(&format!("failed: {name}: {line}"));
+            }
+        }
+        let names: Vec<_> = self.failed.iter().map(|(name, _)| *name).collect();
         assert!(
-            self.failed.is_empty(),
+            names.is_empty(),
             "{}: {} failed: {}",
             self.test,
-            self.failed.len(),
-            self.failed.join("; ")
+            names.len(),
+            names.join("; ")
         );
     }
+}
+
+/// The end of what a case panicked with.
+fn reason(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default();
+    let skipped = said.chars().count().saturating_sub(REASON);
+    said.chars().skip(skipped).collect()
 }

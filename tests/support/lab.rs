@@ -247,7 +247,8 @@ impl Ran {
     /// Fails with all that was said unless it ended with this code.
     #[track_caller]
     pub(crate) fn ended(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}\n{}", self.told(), self.stderr);
+        let ended = self.code;
+        assert!(ended == code, "ended with {ended}, not {code}\n{}", self.told());
         self
     }
 
@@ -267,12 +268,12 @@ impl Ran {
         usize::try_from(report["changes"].as_u64().unwrap()).unwrap()
     }
 
-    /// What a person would ask for after a failure: what was done and what went wrong.
+    /// What a person would ask for after a failure: what was done and, last, what went wrong.
     fn told(&self) -> String {
         let is_failure = |event: &&Value| event["event"] == "placeFailed" || event["result"] == "failed";
         let failed = self.events.iter().filter(is_failure);
         let failed: String = failed.map(|event| format!("{event}\n")).collect();
-        format!("{failed}of {:?}", self.steps())
+        format!("{:?}\n{}{failed}", self.steps(), self.stderr)
     }
 }
 
