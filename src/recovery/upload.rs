@@ -121,26 +121,7 @@ pub async fn upload(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use super::*;
-    use crate::transport::memory::MemoryHost;
-    use crate::transport::{Ended, Output};
-
-    /// A host whose scripts run here.
-    fn host() -> impl Transport {
-        MemoryHost::new("h", |script: &str| {
-            // As over SSH, the script travels on standard input.
-            let file = tempfile::NamedTempFile::new().unwrap();
-            fs_err::write(file.path(), script).unwrap();
-            let output = std::process::Command::new("sh")
-                .arg(file.path())
-                .output()
-                .unwrap();
-            Output {
-                ended: Ended::Exited(output.status.code().unwrap().unsigned_abs()),
-                stdout: output.stdout,
-                stderr: output.stderr,
-            }
-        })
-    }
+    use crate::transport::memory::{MemoryHost, run_here};
 
     #[tokio::test]
     async fn what_is_sent_arrives_whole_and_for_root_alone() {
@@ -150,9 +131,8 @@ mod tests {
         let data: Vec<u8> = (0..PIECE + 12_345)
             .map(|index| u8::try_from(index % 253).unwrap())
             .collect();
-        upload(&host(), "h", path.to_str().unwrap(), &*data)
-            .await
-            .unwrap();
+        let host = MemoryHost::new("h", run_here);
+        upload(&host, "h", path.to_str().unwrap(), &*data).await.unwrap();
         assert!(fs_err::read(&path).unwrap() == data);
         assert_eq!(
             fs_err::metadata(&path).unwrap().permissions().mode() & 0o777,

@@ -127,7 +127,7 @@ impl Resource for ControlPlane {
         let (word, _) = kubeadm::word_and_rest(seen.section("control-plane"));
         let script = match (word, &known.join) {
             ("silent", _) => return Action::quick(self.wait()).within(Duration::from_secs(300)),
-            ("unknown", _) => format!("systemctl restart kubelet\nsleep 5\n{}", self.wait()),
+            ("unknown", _) => "systemctl restart kubelet\nsleep 5\n".to_owned(),
             ("addons", _) => kubeadm::run("init phase addon all", &self.init, &[]),
             (_, None) => self.found(seen),
             (_, Some(ticket)) => {
@@ -142,7 +142,8 @@ impl Resource for ControlPlane {
                 )
             }
         };
-        Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
+        // kubeadm is content before a busy host's API server answers each question within the time of one look.
+        Action::long("ci-bootstrap-kubeadm", PATIENCE, script + &self.wait())
     }
 
     fn touches(&self) -> Vec<Topic> {
@@ -199,6 +200,12 @@ mod tests {
     fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
         let action = control_plane().action(&seen("silent\nconnection refused\n", "6.1"), &Known::default());
         assert!(!action.script.contains("kubeadm init"), "{}", action.script);
+    }
+
+    #[test]
+    fn a_join_ends_when_the_api_server_answers() {
+        let joined = control_plane().action(&seen("absent\n", "6.1"), &Known::default());
+        assert!(joined.script.ends_with(&control_plane().wait()) && sh::is_valid(&joined.script));
     }
 
     #[test]

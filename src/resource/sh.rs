@@ -56,6 +56,15 @@ fn delimiter(text: &str) -> String {
     end
 }
 
+/// Whether `sh` can read a script to its end.
+#[cfg(test)]
+pub fn is_valid(script: &str) -> bool {
+    let status = std::process::Command::new("sh")
+        .args(["-n", "-c", script])
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

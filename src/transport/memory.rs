@@ -62,3 +62,23 @@ impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
         Box::pin(async move { Err(error) })
     }
 }
+
+/// Runs a script on this machine, as a host in memory may answer it. As over SSH, it is read from where there is no limit to its size.
+#[cfg(test)]
+pub(crate) fn run_here(script: &str) -> Output {
+    let run = || {
+        let file = tempfile::NamedTempFile::new()?;
+        fs_err::write(file.path(), script)?;
+        std::process::Command::new("sh").arg(file.path()).output()
+    };
+    let failed = |error: std::io::Error| Output {
+        ended: Ended::Exited(127),
+        stdout: Vec::new(),
+        stderr: error.to_string().into_bytes(),
+    };
+    run().map_or_else(failed, |output| Output {
+        ended: Ended::Exited(output.status.code().unwrap_or(128).unsigned_abs()),
+        stdout: output.stdout,
+        stderr: output.stderr,
+    })
+}

@@ -93,11 +93,7 @@ fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();
     for track in plan.tracks {
         let script = crate::observe::script(&track.host_steps);
-        let status = std::process::Command::new("sh")
-            .args(["-n", "-c", &script])
-            .status()
-            .unwrap();
-        assert!(status.success(), "{script}");
+        assert!(crate::resource::sh::is_valid(&script), "{script}");
     }
 }
 

@@ -108,27 +108,16 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
-    use std::process::Command;
 
     use super::*;
-    use crate::transport::memory::MemoryHost;
-    use crate::transport::{Ended, Output};
+    use crate::transport::memory::{MemoryHost, run_here};
 
     /// A host whose scripts run here, with a user's home in a folder.
     fn host(home: &Path) -> impl Transport {
         let home = home.display().to_string();
         MemoryHost::new("cp1", move |script: &str| {
-            let script = format!("getent() {{ echo 'u:x:0:0::{home}:/bin/sh'; }}\n{script}");
-            let output = Command::new("sh")
-                .args(["-c", &script])
-                .env_remove("SUDO_USER")
-                .output()
-                .unwrap();
-            Output {
-                ended: Ended::Exited(output.status.code().unwrap().unsigned_abs()),
-                stdout: output.stdout,
-                stderr: output.stderr,
-            }
+            let environment = format!("unset SUDO_USER\ngetent() {{ echo 'u:x:0:0::{home}:/bin/sh'; }}\n");
+            run_here(&format!("{environment}{script}"))
         })
     }
 
@@ -158,10 +147,7 @@ mod tests {
         assert_eq!(read(), format!("{before}\n"));
         let mode = fs_err::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
-        let status = Command::new("sh")
-            .args(["-n", "-c", &expel_all_script()])
-            .status();
-        assert!(status.unwrap().success());
+        assert!(sh::is_valid(&expel_all_script()));
     }
 
     #[tokio::test]
