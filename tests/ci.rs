@@ -60,6 +60,7 @@ fn a_ci_system_comes_up_and_comes_back() {
     let mut cases = Cases::of("ci", &lab);
     cases.foundation("from bare hosts to a passed build", from_bare_hosts);
     cases.case("a second apply changes nothing", second_apply);
+    cases.case("a job builds what its repository holds", built_from_a_repository);
     cases.case("a build goes on while the NFS server restarts", server_rebooted);
     cases.case(
         "a deleted controller comes back with its jobs",
@@ -78,8 +79,33 @@ fn a_ci_system_comes_up_and_comes_back() {
 }
 
 fn inventory(lab: &Lab) -> String {
-    lab.lab(&["inventory", "--storage", "--jenkins", HOSTS])
-        + "  jobs:\n    - { name: shop, repository: \"https://git.example/shop.git\" }\n"
+    let inventory = lab.lab(&["inventory", "--storage", "--jenkins", HOSTS]);
+    let site = inventory.split("metadata: \"").nth(1).unwrap();
+    let site = site.split("/jenkins/").next().unwrap();
+    format!("{inventory}  jobs:\n    - {{ name: shop, repository: \"{site}/shop.git\" }}\n")
+}
+
+/// A build without a label, of what a repository holds.
+fn built_from_a_repository(lab: &Lab) {
+    let folder = lab.path("shop");
+    fs_err::create_dir(&folder).unwrap();
+    fs_err::write(folder.join("greeting"), "welcome to the shop\n").unwrap();
+    fs_err::write(
+        folder.join("Jenkinsfile"),
+        "node {\n  checkout scm\n  sh 'cat greeting'\n}\n",
+    )
+    .unwrap();
+    lab.lab(&["publish", "shop", &folder.display().to_string()]);
+    let jenkins = Jenkins::of(lab);
+    jenkins.post("/job/shop/build", &[]);
+    let (result, log) = (
+        jenkins.built("shop")["result"].clone(),
+        jenkins.log("shop").unwrap(),
+    );
+    assert!(
+        result == "SUCCESS" && log.contains("welcome to the shop"),
+        "{result}: {log}"
+    );
 }
 
 fn second_apply(lab: &Lab) {
@@ -142,17 +168,18 @@ fn server_rebooted(lab: &Lab) {
         "long",
         "node('jnlp') {\n  sh 'echo it has begun; sleep 60; echo it went on'\n}\n",
     );
-    let log = || jenkins.try_get("/job/long/1/consoleText");
     until("the build begins", || {
-        log()?.contains("it has begun").then_some(())
+        jenkins.log("long")?.contains("it has begun").then_some(())
     });
     lab.lab(&["vm", "reboot", SERVER]);
-    let build = until("the build ends", || {
-        let build: Value = serde_json::from_str(&jenkins.try_get("/job/long/1/api/json")?).unwrap();
-        (build["building"] == false).then_some(build)
-    });
-    assert_eq!(build["result"], "SUCCESS", "{:?}", log());
-    assert!(log().unwrap().contains("it went on"));
+    let (result, log) = (
+        jenkins.built("long")["result"].clone(),
+        jenkins.log("long").unwrap(),
+    );
+    assert!(
+        result == "SUCCESS" && log.contains("it went on"),
+        "{result}: {log}"
+    );
     assert_eq!(pod(lab), before, "it was restarted");
     second_apply(lab);
 }

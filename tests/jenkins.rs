@@ -12,7 +12,6 @@ use support::lab::{Lab, Ran};
 mod support {
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
-    #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
@@ -67,6 +66,7 @@ fn jenkins_converges() {
     cases.case("an image that is not there is named", wrong_image);
     cases.case("all of it is mended by the right inventory", mended);
     cases.case("a build passes on an agent that comes by WebSocket", websocket);
+    cases.case("builds pass on agents of the kinds that bring a tool", kinds);
     cases.case(
         "a configuration with which Jenkins can't start is named",
         refused_at_a_first_start,
@@ -270,6 +270,32 @@ fn mended(lab: &Lab) {
 fn websocket(lab: &Lab) {
     let apply = lab.apply(&inventory(lab, "  agents: { websocket: true }\n"), &[]);
     assert_says(&apply.ended(0).stdout, &["smoke build", "passed on w1"]);
+}
+
+/// The tools are stand-ins, and the builds don't use them: what is tried is that such pods are let in, start, and are gone afterwards.
+/// Kaniko's is in `tests/harbor.rs`, and the real one.
+fn kinds(lab: &Lab) {
+    lab.ssh(
+        "w1",
+        "systemd-run --unit docker-standin socat UNIX-LISTEN:/var/run/docker.sock,fork PIPE",
+    );
+    let kinds = ["maven", "docker", "dind", "buildkit"];
+    let on_w1 = "nodeSelector: { kubernetes.io/hostname: w1 }";
+    let templates = kinds.map(|kind| format!("{{ name: {kind}, kind: {kind}, {on_w1} }}"));
+    let inventory = inventory(
+        lab,
+        &format!("  agents: {{ templates: [{}] }}\n", templates.join(", ")),
+    );
+    lab.apply(&inventory, &[]).ended(0);
+    let jenkins = Jenkins::of(lab);
+    for kind in kinds {
+        jenkins.build(kind, &format!("node('{kind}') {{\n  sh 'pwd; id -u'\n}}\n"));
+    }
+    for kind in kinds {
+        let (result, log) = (jenkins.built(kind)["result"].clone(), jenkins.log(kind));
+        assert_eq!(result, "SUCCESS", "{kind}: {log:?}");
+    }
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
 
 /// There is no Jenkins that could have tried it out.

@@ -8,6 +8,8 @@ version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 calico=v3.32.1
 default_of() { sed -n "s|.*docker.io/jenkins/$1:\([^\"]*\)\".*|\1|p" "$LAB_HERE"/../../src/inventory/jenkins/*.rs; }
 jenkins=$(default_of jenkins) agent=$(default_of inbound-agent)
+# Of the kinds of agents that bring a tool; Kaniko is the real one, where it was built.
+agent_images() { sed -n 's|.*"docker.io/\([^"]*\)".*|\1|p' "$LAB_HERE"/../../templates/agent-*.j2 | sort -u; }
 kaniko=$(sed -n 's|.*ghcr.io/\(osscontainertools/kaniko:[^"]*\)".*|\1|p' "$LAB_HERE/../../src/inventory/jenkins/mod.rs")
 
 pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf "$layers/$2.tar" .; rm -rf "$1"; }
@@ -27,6 +29,16 @@ jenkins_layer() { # the multi-call stand-in, and what else Jenkins' image has th
   for name in jenkins.sh jenkins-agent java; do ln -s jenkins-standin "$dir/usr/local/bin/$name"; done
   printf 'root:x:0:0:root:/root:/bin/sh\njenkins:x:1000:1000::/var/jenkins_home:/bin/sh\n' > "$dir/etc/passwd"
   pack "$dir" jenkins
+}
+
+git_layer() { # what Jenkins' image and its agents' have beside Jenkins: as much of git as clones and checkouts need, which is no perl
+  local dir=$layers/tree.git; [ -f "$layers/git.tar" ] && return
+  mmdebstrap --quiet --variant=extract --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/*' \
+    --include=git,libc6 "$LAB_SUITE" "$dir" "$(debian_mirror)"
+  mv "$dir/usr/bin/git" "$dir/usr/lib/git-core"/git-remote-http{,s} "$dir/tmp"
+  rm -rf "$dir"/{bin,sbin,var,etc} "$dir"/usr/{share,bin,sbin}/* "$dir"/usr/lib/git-core/* "$dir"/usr/lib/*/{perl*,libperl*,libdb-*}
+  mv "$dir"/tmp/git-remote-* "$dir/usr/lib/git-core"; mv "$dir/tmp/git" "$dir/usr/bin"; ln -s ../../bin/git "$dir/usr/lib/git-core/git"
+  pack "$dir" git
 }
 
 network_tools_layer() { # what kube-proxy and calico/node call: nft, iptables, conntrack
@@ -55,7 +67,8 @@ all_layers() {
   layer calico "$BIN/calico-standin=usr/bin/calico-standin" "$links"
   links=; for name in host-local loopback portmap; do links+="$BIN/cni-$name=opt/cni/bin/$name "; done
   layer plugins "$links"
-  jenkins_layer
+  git_layer; jenkins_layer
+  layer docker "$LAB_HERE/src/docker-standin/docker=usr/local/bin/docker $LAB_HERE/src/docker-standin/dockerd=usr/local/bin/dockerd"
   [ ! -x "$BIN/kaniko" ] || layer kaniko "$BIN/kaniko=kaniko/executor $(command -v busybox)=busybox/busybox" "busybox/sh=busybox bin/sh=/busybox/sh"
   layer nfs-provisioner "$BIN/nfs-provisioner-standin=nfs-subdir-external-provisioner"
   network_tools_layer
@@ -80,8 +93,9 @@ push_images() {
   image busybox:2 "" busybox
   image "calico/cni:$calico" "$standin --cmd /opt/cni/bin/install" calico plugins
   image "calico/node:$calico" "$standin --cmd start_runit" tools calico
-  image "jenkins/jenkins:$jenkins" "$standin --entrypoint /usr/local/bin/jenkins.sh --user jenkins --env JENKINS_HOME=/var/jenkins_home" jenkins
-  image "jenkins/inbound-agent:$agent" "$standin --entrypoint /usr/local/bin/jenkins-agent --user jenkins --workdir /home/jenkins --env AGENT_WORKDIR=/home/jenkins/agent" jenkins
+  image "jenkins/jenkins:$jenkins" "$standin --entrypoint /usr/local/bin/jenkins.sh --user jenkins --env JENKINS_HOME=/var/jenkins_home" git jenkins
+  image "jenkins/inbound-agent:$agent" "$standin --entrypoint /usr/local/bin/jenkins-agent --user jenkins --workdir /home/jenkins --env AGENT_WORKDIR=/home/jenkins/agent" git jenkins
+  for name in $(agent_images); do image "$name" "$standin" busybox docker; done
   [ ! -x "$BIN/kaniko" ] || image "$kaniko" "--entrypoint /kaniko/executor --env HOME=/root --env USER=root --env DOCKER_CONFIG=/kaniko/.docker/ --env SSL_CERT_DIR=/kaniko/ssl/certs" kaniko
   image "calico/kube-controllers:$calico" "$standin --entrypoint /usr/bin/kube-controllers --user 999" calico   # runAsNonRoot wants a number
   image sig-storage/nfs-subdir-external-provisioner:v4.0.2 "$standin --entrypoint /nfs-subdir-external-provisioner" nfs-provisioner
@@ -96,7 +110,7 @@ start_registry() {
 }
 
 if [ "${1:-}" = push ]; then start_registry; push_images; exit 0; fi
-stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$BIN"/.versions/*; echo "$jenkins $agent $kaniko"; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$LAB_HERE"/src/docker-standin/* "$BIN"/.versions/*; echo "$jenkins $agent $kaniko $(agent_images)"; } | hash_of)
 [ -d "$data" ] && is_done images "$stamp" && exit 0
 t0=$(now); mkdir -p "$layers"; rm -rf "$data.new" "$layers"/tree.*
 all_layers

@@ -5,9 +5,14 @@
     reason = "a Jenkins that does not answer is a failed test"
 )]
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use super::lab::Lab;
+
+/// Longest wait for a build: its pod is made, images are pulled, and an emulated machine may have the files.
+const BUILD: Duration = Duration::from_secs(300);
 
 /// Longest answer, in seconds: Jenkins hangs while its volume does.
 const LIMIT: &str = "10";
@@ -83,6 +88,25 @@ impl<'a> Jenkins<'a> {
         let created = ["-H", "Content-Type: application/xml", "--data-binary", &body];
         self.post(&format!("/createItem?name={job}"), &created);
         self.post(&format!("/job/{job}/build"), &[]);
+    }
+
+    /// The job's first build, once it has ended.
+    pub(crate) fn built(&self, job: &str) -> Value {
+        let (began, path) = (Instant::now(), format!("/job/{job}/1/api/json"));
+        loop {
+            let answer = self.try_get(&path);
+            let build: Option<Value> = answer.map(|text| serde_json::from_str(&text).unwrap());
+            if let Some(build) = build.filter(|build| build["building"] == false) {
+                return build;
+            }
+            assert!(began.elapsed() < BUILD, "{job} is not built: {:?}", self.log(job));
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// What the job's first build has said.
+    pub(crate) fn log(&self, job: &str) -> Option<String> {
+        self.try_get(&format!("/job/{job}/1/consoleText"))
     }
 
     fn curl(&self, path: &str, more: &[&str]) -> Result<(), String> {
