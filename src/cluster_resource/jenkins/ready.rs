@@ -29,7 +29,7 @@ impl Ready {
     /// and Kubernetes would wait up to five minutes with its next try.
     async fn start_anew(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
         let id = self.0.container().pod_id();
-        if api.read(&id).await?.is_some_and(|pod| backs_off(&pod)) {
+        if api.read(&id).await?.is_some_and(|pod| has_failed(&pod)) {
             say("the pod has failed before: it is started anew".to_owned());
             api.delete(&id, GONE).await?;
         }
@@ -49,13 +49,20 @@ impl Ready {
     }
 }
 
-/// Whether a container of the pod waits for its next try, to start or to pull its image.
-fn backs_off(pod: &Object) -> bool {
+/// Whether a container of the pod has failed and has no next try yet, to start or to pull its image.
+fn has_failed(pod: &Object) -> bool {
     let of = |field: &str| pod["status"][field].as_array().into_iter().flatten();
+    let failed = |state: &Object| {
+        let reason = state["waiting"]["reason"].as_str().unwrap_or_default();
+        // Some seconds pass until an end is called a back-off.
+        reason.ends_with("BackOff")
+            || state["terminated"]["exitCode"]
+                .as_i64()
+                .is_some_and(|code| code != 0)
+    };
     of("initContainerStatuses")
         .chain(of("containerStatuses"))
-        .filter_map(|status| status["state"]["waiting"]["reason"].as_str())
-        .any(|reason| reason.ends_with("BackOff"))
+        .any(|status| failed(&status["state"]))
 }
 
 impl ClusterResource for Ready {
@@ -87,8 +94,11 @@ mod tests {
 
     #[test]
     fn a_pod_that_waits_for_its_next_try_is_known() {
-        let with = |reason: &str| json!({"status": {"initContainerStatuses": [{"state": {"waiting": {"reason": reason}}}]}});
-        assert!(backs_off(&with("CrashLoopBackOff")) && backs_off(&with("ImagePullBackOff")));
-        assert!(!backs_off(&with("PodInitializing")) && !backs_off(&json!({})));
+        let of =
+            |state: Object| has_failed(&json!({"status": {"initContainerStatuses": [{"state": state}]}}));
+        let waiting = |reason: &str| of(json!({"waiting": {"reason": reason}}));
+        assert!(waiting("CrashLoopBackOff") && waiting("ImagePullBackOff") && !waiting("PodInitializing"));
+        let ended = |code: i32| of(json!({"terminated": {"exitCode": code}}));
+        assert!(ended(78) && !ended(0) && !has_failed(&json!({})));
     }
 }
