@@ -15,8 +15,8 @@ LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availabil
 LAB_JOBS := 2
 # Files that run side by side bury the reason of a failure: it is told once more at the end.
 WHAT_FAILED := grep -hE '^[a-z_]*: (failed: |test .* FAILED)' target/lab-run-*.log; exit 1
-# Rehearsals of further losses, and agent images built by Kaniko: too long for every change.
-REHEARSALS := losses jenkins_home share_outlives high_availability harbor
+# Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
+REHEARSALS := losses jenkins_home share_outlives high_availability recovery storage harbor
 
 .PHONY: help
 help: ## list what can be made

@@ -10,7 +10,8 @@ use std::time::Instant;
 use support::bundles::{assert_back, assert_works, fill, first_apply_took, objects, timed};
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
-use support::lab::{Lab, Ran, say};
+use support::lab::{Lab, Ran};
+use support::rehearsal::rehearse;
 
 mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
@@ -19,6 +20,7 @@ mod support {
     pub(crate) mod eavesdropper;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod rehearsal;
 }
 
 const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
@@ -34,14 +36,11 @@ fn control_planes_are_many() {
     cases.case("a second apply changes nothing", second_apply);
     cases.case("pods reach each other by name", pods_talk);
     cases.case("a lost control plane is replaced", |lab| replace(lab, "cp3"));
-    // Four minutes in which five machines have the processors for themselves.
-    if std::env::var_os("REHEARSE").is_some() {
-        cases.case("the first control plane is lost, and replaced", first_lost);
-    } else {
-        say(
-            "test high availability: the first control plane is lost, and replaced ... skipped: part of `make rehearsals`",
-        );
-    }
+    rehearse(
+        &mut cases,
+        "the first control plane is lost, and replaced",
+        first_lost,
+    );
     cases.end();
 }
 

@@ -15,6 +15,7 @@ use support::bundles::{
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::Lab;
+use support::rehearsal::rehearse;
 
 mod backup {
     pub(crate) mod schedule;
@@ -32,6 +33,7 @@ mod support {
     pub(crate) mod eavesdropper;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod rehearsal;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod running;
 }
@@ -60,7 +62,7 @@ fn losses_are_recovered_from() {
     cases.case("a timer is taken away", schedule::no_more);
     cases.case("certificates are renewed", renewed);
     cases.case("a worker leaves, and comes back as if bare", reset);
-    cases.case("the only control plane is lost", control_plane_lost);
+    rehearse(&mut cases, "the only control plane is lost", control_plane_lost);
     cases.case(
         "the only control plane is lost, and its address too",
         address_lost,

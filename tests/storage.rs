@@ -14,11 +14,13 @@ use std::path::Path;
 
 use support::cases::Cases;
 use support::lab::{Lab, say};
+use support::rehearsal::rehearse;
 
 mod support {
     pub(crate) mod cases;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod rehearsal;
 }
 
 /// The lab's number of the machine that becomes the NFS server.
@@ -42,7 +44,11 @@ fn volumes_outlive_pods_and_servers() {
     cases.case("what is written on one node is read on another", across_nodes);
     cases.case("drift of the server and of the cluster is repaired", drift);
     cases.case("a claim that comes back finds its files", the_same_names);
-    cases.case("pods go on after the server's reboot", server_rebooted);
+    rehearse(
+        &mut cases,
+        "pods go on after the server's reboot",
+        server_rebooted,
+    );
     cases.case("a path that is not exported is explained", wrong_path);
     cases.case("a server that exists already is used as it is", existing_server);
     cases.case("a class that others made is used as it is", class_of_others);
