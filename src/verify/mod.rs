@@ -87,8 +87,25 @@ pub async fn run(site: Arc<Site>, events: Events, limit: &[String]) {
 struct Running {
     name: String,
     place: String,
-    /// Whether it passed.
-    ended: Shared<BoxFuture<'static, bool>>,
+    ended: Shared<BoxFuture<'static, Outcome>>,
+}
+
+/// What became of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Outcome {
+    fn of(result: &CheckResult) -> Self {
+        match result {
+            CheckResult::Passed { .. } => Self::Passed,
+            CheckResult::Failed { .. } => Self::Failed,
+            CheckResult::Skipped { .. } => Self::Skipped,
+        }
+    }
 }
 
 /// The places of checks and how many checks each has, in their order.
@@ -106,11 +123,12 @@ fn places(checks: &[Box<dyn Check>]) -> Vec<PlaceSize> {
     places
 }
 
-/// One check from its beginning to its end; says whether it passed.
-async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, events: Events) -> bool {
+/// One check from its beginning to its end.
+async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, events: Events) -> Outcome {
     let (name, place) = (check.name(), check.place().to_owned());
-    let passed = futures::future::join_all(needed.iter().map(|other| other.ended.clone())).await;
-    let missing = needed.iter().zip(passed).find(|(_, passed)| !passed);
+    let ended = futures::future::join_all(needed.iter().map(|other| other.ended.clone())).await;
+    let mut needed = needed.iter().zip(ended);
+    let missing = needed.find(|(_, outcome)| *outcome != Outcome::Passed);
     let began = Instant::now();
     let result = if let Some((other, _)) = missing {
         CheckResult::Skipped {
@@ -124,14 +142,14 @@ async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, event
         let ended = tokio::time::timeout(check.limit(), check.run(&site)).await;
         result(ended.unwrap_or_else(|_| Err(late(check.limit()))))
     };
-    let passed = matches!(result, CheckResult::Passed { .. });
+    let outcome = Outcome::of(&result);
     events.send(Event::Checked {
         place,
         check: name,
         result,
         took: began.elapsed(),
     });
-    passed
+    outcome
 }
 
 fn result(ended: Result<String, Problem>) -> CheckResult {
@@ -146,17 +164,17 @@ fn late(limit: Duration) -> Problem {
     Problem::failed(format!("no result within {} seconds", limit.as_secs()))
 }
 
-/// Waits for all checks at a place; says whether all passed.
+/// Waits for all checks at a place; says whether none failed.
 async fn at(place: String, running: &[Running], events: &Events) -> bool {
     let ended = running
         .iter()
         .filter(|check| check.place == place)
         .map(|check| check.ended.clone());
-    let passed = futures::future::join_all(ended).await;
+    let ended = futures::future::join_all(ended).await;
     events.send(Event::PlaceDone {
         place,
         changed: 0,
-        unchanged: passed.len(),
+        unchanged: ended.len(),
     });
-    passed.into_iter().all(|passed| passed)
+    !ended.contains(&Outcome::Failed)
 }

@@ -12,7 +12,8 @@ jenkins=$(default_of jenkins) agent=$(default_of inbound-agent)
 agent_images() { sed -n 's|.*"docker.io/\([^"]*\)".*|\1|p' "$LAB_HERE"/../../templates/agent-*.j2 | sort -u; }
 kaniko=$(sed -n 's|.*ghcr.io/\(osscontainertools/kaniko:[^"]*\)".*|\1|p' "$LAB_HERE/../../src/inventory/jenkins/mod.rs")
 
-pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf "$layers/$2.tar" .; rm -rf "$1"; }
+# The hosts unpack these images again and again: zstd costs them less than gzip.
+pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C "$1" -cf - . | zstd -q -f -3 -o "$layers/$2.tar.zst"; rm -rf "$1"; }
 layer() { # name "program=path ..." "link=target ..."
   local dir item; dir=$(mktemp -d "$layers/tree.XXXX"); chmod 755 "$dir"
   for item in $2; do install -D -m755 "${item%%=*}" "$dir/${item#*=}"; done
@@ -32,7 +33,7 @@ jenkins_layer() { # the multi-call stand-in, and what else Jenkins' image has th
 }
 
 git_layer() { # what Jenkins' image and its agents' have beside Jenkins: as much of git as clones and checkouts need, which is no perl
-  local dir=$layers/tree.git; [ -f "$layers/git.tar" ] && return
+  local dir=$layers/tree.git; [ -f "$layers/git.tar.zst" ] && return
   mmdebstrap --quiet --variant=extract --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/*' \
     --include=git,libc6 "$LAB_SUITE" "$dir" "$(debian_mirror)"
   mv "$dir/usr/bin/git" "$dir/usr/lib/git-core"/git-remote-http{,s} "$dir/tmp"
@@ -42,7 +43,7 @@ git_layer() { # what Jenkins' image and its agents' have beside Jenkins: as much
 }
 
 network_tools_layer() { # what kube-proxy and calico/node call: nft, iptables, conntrack
-  local dir=$layers/tree.tools tool; [ -f "$layers/tools.tar" ] && return
+  local dir=$layers/tree.tools tool; [ -f "$layers/tools.tar.zst" ] && return
   mmdebstrap --quiet --variant=extract --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/*' \
     --include=iptables,nftables,conntrack,kmod,dash,coreutils,libc6 "$LAB_SUITE" "$dir" "$(debian_mirror)"
   # `extract` runs no maintainer scripts, so the alternatives they would set are made here.
@@ -76,7 +77,7 @@ all_layers() {
 
 image() { # name:tag "options of crane mutate" layer...
   local ref=127.0.0.1:5000/$1 options name files=(); read -ra options <<<"$2"; shift 2
-  for name in "$@"; do files+=(-f "$layers/$name.tar"); done
+  for name in "$@"; do files+=(-f "$layers/$name.tar.zst"); done
   { "$BIN/crane" --insecure append --platform linux/amd64 -t "$ref" "${files[@]}" &&
     "$BIN/crane" --insecure mutate "$ref" --set-platform linux/amd64 -t "$ref" "${options[@]}" \
       --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; } >/dev/null 2>"$layers/err" \
