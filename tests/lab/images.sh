@@ -38,6 +38,7 @@ git_layer() { # what Jenkins' image and its agents' have beside Jenkins: as much
     --include=git,libc6 "$LAB_SUITE" "$dir" "$(debian_mirror)"
   mv "$dir/usr/bin/git" "$dir/usr/lib/git-core"/git-remote-http{,s} "$dir/tmp"
   rm -rf "$dir"/{bin,sbin,var,etc} "$dir"/usr/{share,bin,sbin}/* "$dir"/usr/lib/git-core/* "$dir"/usr/lib/*/{perl*,libperl*,libdb-*}
+  mkdir -p "$dir/usr/share/git-core/templates"   # git warns without it
   mv "$dir"/tmp/git-remote-* "$dir/usr/lib/git-core"; mv "$dir/tmp/git" "$dir/usr/bin"; ln -s ../../bin/git "$dir/usr/lib/git-core/git"
   pack "$dir" git
 }
