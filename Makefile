@@ -16,7 +16,7 @@ LAB_JOBS := 2
 # Files that run side by side bury the reason of a failure: it is told once more at the end.
 WHAT_FAILED := grep -hE '^[a-z_]*: (failed: |test .* FAILED)' target/lab-run-*.log; exit 1
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
-REHEARSALS := losses jenkins_home share_outlives high_availability recovery storage harbor
+REHEARSALS := losses jenkins_home share_outlives high_availability storage harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -31,7 +31,7 @@ demo-down: ## take the demo away
 
 .PHONY: test
 test: deps fmt try-schemas ## everything that CI checks
-	$(MAKE) --no-print-directory --output-sync=line -j2 lab-if-it-can lint
+	$(MAKE) --no-print-directory -j2 lab-if-it-can lint
 	$(MAKE) --no-print-directory unit lab-tests
 
 .PHONY: deps

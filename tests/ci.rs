@@ -9,13 +9,13 @@
     reason = "a failed unwrap is a failed test"
 )]
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::cases::Cases;
 use support::jenkins::Jenkins;
 use support::lab::{Lab, say};
+use support::nfs_server::{self, SERVER, on_server};
 use support::random::Random;
 use support::running::Running;
 
@@ -25,14 +25,13 @@ mod support {
     pub(crate) mod jenkins;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod nfs_server;
     pub(crate) mod random;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod running;
 }
 
-/// The lab's number of the machine that becomes the NFS server.
-const SERVER: &str = "50";
-const HOSTS: &str = "3";
+const HOSTS: usize = 3;
 /// Plugins without which there is no Jenkins of ours, at the versions that the lab's update site has.
 const FOLDER: [(&str, &str); 3] = [
     ("configuration-as-code", "2117.vc05a_0b_e6b_f4e"),
@@ -49,14 +48,9 @@ const LIFE: (u64, u64) = (500, 4000);
 
 #[test]
 fn a_ci_system_comes_up_and_comes_back() {
-    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
-    if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
-        say("test ci ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first");
+    let Some(lab) = nfs_server::up("ci", HOSTS) else {
         return;
-    }
-    let Some(lab) = Lab::up("ci", 1, 3) else { return };
-    lab.lab(&["vm", "up", SERVER]);
-    lab.lab(&["vm", "wait", SERVER, "400"]);
+    };
     let mut cases = Cases::of("ci", &lab);
     cases.foundation("from bare hosts to a passed build", from_bare_hosts);
     cases.case("a second apply changes nothing", second_apply);
@@ -79,7 +73,7 @@ fn a_ci_system_comes_up_and_comes_back() {
 }
 
 fn inventory(lab: &Lab) -> String {
-    let inventory = lab.lab(&["inventory", "--storage", "--jenkins", HOSTS]);
+    let inventory = lab.lab(&["inventory", "--storage", "--jenkins", &HOSTS.to_string()]);
     let site = inventory.split("metadata: \"").nth(1).unwrap();
     let site = site.split("/jenkins/").next().unwrap();
     format!("{inventory}  jobs:\n    - {{ name: shop, repository: \"{site}/shop.git\" }}\n")
@@ -133,11 +127,7 @@ fn from_bare_hosts(lab: &Lab) {
     let verified = apply.events.iter().rfind(|event| event["event"] == "finished");
     assert_eq!(verified.unwrap()["failed"], 0);
     assert_eq!(lab.kubectl("-n kube-ops-agents get pods -o name"), "");
-    lab.lab(&[
-        "ssh",
-        SERVER,
-        "test -s /srv/nfs/ci/kube-ops-jenkins-home/config.xml",
-    ]);
+    on_server(lab, "test -s /srv/nfs/ci/kube-ops-jenkins-home/config.xml");
 }
 
 /// What the job that the test built before is known by later: its last build.
@@ -251,14 +241,13 @@ fn plugins_from_a_folder(lab: &Lab) {
         .unwrap()
         .0;
     for (name, version) in FOLDER {
-        lab.lab(&[
-            "ssh",
-            SERVER,
+        on_server(
+            lab,
             &format!(
                 "/usr/lib/apt/apt-helper download-file {url}/download/plugins/{name}/{version}/{name}.hpi \
                  /srv/nfs/ci/kube-ops-jenkins-plugins/{name}.hpi"
             ),
-        ]);
+        );
     }
     lab.apply(&from_folder, &[]).ended(0);
     assert_eq!(lab.apply(&from_folder, &[]).ended(0).changes(), 0);

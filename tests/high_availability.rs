@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use support::bundles::{assert_back, assert_works, fill, first_apply_took, objects, timed};
+use support::bundles::{address, assert_back, assert_works, fill, first_apply_took, objects, timed};
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
+use support::home;
 use support::lab::{Lab, Ran};
 use support::rehearsal::rehearse;
 
@@ -18,6 +19,7 @@ mod support {
     pub(crate) mod bundles;
     pub(crate) mod cases;
     pub(crate) mod eavesdropper;
+    pub(crate) mod home;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
     pub(crate) mod rehearsal;
@@ -35,7 +37,9 @@ fn control_planes_are_many() {
     cases.foundation("three control planes, joined one at a time", found);
     cases.case("a second apply changes nothing", second_apply);
     cases.case("pods reach each other by name", pods_talk);
-    cases.case("a lost control plane is replaced", |lab| replace(lab, "cp3"));
+    cases.case("a lost control plane is replaced", |lab| {
+        replace(lab, "cp3", &inventory(lab));
+    });
     rehearse(
         &mut cases,
         "the first control plane is lost, and replaced",
@@ -97,7 +101,7 @@ fn pods_talk(lab: &Lab) {
 }
 
 /// A new machine under the name and address of a control plane that is gone with its disk.
-fn replace(lab: &Lab, host: &str) {
+fn replace(lab: &Lab, host: &str, inventory: &str) {
     let lost = members(lab)
         .lines()
         .find(|line| line.contains(host))
@@ -111,7 +115,7 @@ fn replace(lab: &Lab, host: &str) {
     lab.host("wait", host);
     let mut steps = BTreeSet::new();
     timed(&format!("{host}, one of three control planes"), || {
-        steps = lab.apply(&inventory(lab), &[]).ended(0).steps();
+        steps = lab.apply(inventory, &[]).ended(0).steps();
     });
     let elsewhere: Vec<_> = steps
         .into_iter()
@@ -124,16 +128,22 @@ fn replace(lab: &Lab, host: &str) {
         !members(lab).contains(&lost),
         "the lost member is still there: {lost}"
     );
-    second_apply(lab);
+    assert_eq!(lab.apply(inventory, &[]).ended(0).changes(), 0);
 }
 
 /// It founded the cluster, which goes on without it, and has its address by which all reach it taken over by another.
 fn first_lost(lab: &Lab) {
+    let inventory = home::inventory(&inventory(lab), Some(home::BY_HAND));
+    home::volume(lab);
+    lab.apply(&inventory, &[]).ended(0);
+    let w1 = address(&inventory, "w1");
+    home::build(lab, "cp1", &w1);
     fill(lab);
     let kept = objects(lab, "cp1");
-    replace(lab, "cp1");
+    replace(lab, "cp1", &inventory);
     assert_back(lab, "cp1", &kept, HOSTS);
-    assert_works(lab, &inventory(lab));
+    home::assert_back(lab, "cp1", &w1);
+    assert_works(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }
 

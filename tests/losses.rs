@@ -1,28 +1,39 @@
-//! Losses that leave a part of the cluster alive: certificates, etcd's data, a worker under its name and under another.
+//! Losses that leave a part of a CI system alive: certificates, etcd's data, the only control plane, a worker under its name and under
+//! another. After each the same jobs, builds and credentials are there, and the job builds again.
 //!
-//! `cargo test --test losses`; `KEEP_LAB=1` leaves the lab for a look afterwards.
+//! `cargo test --test losses`; `KEEP_LAB=1` leaves the lab for a look afterwards. Jenkins' home is on a share of a machine with a kernel of
+//! its own; the provisioner, the NFS client of the container hosts and Jenkins are the lab's stand-ins.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use recover::interruptions;
 use support::bundles::{
-    assert_back, assert_works, files, fill, first_apply, folder, make, newest, objects, timed,
+    address, assert_back, assert_works, files, fill, first_apply, folder, make, newest, objects, timed,
 };
 use support::cases::Cases;
 use support::cuts::let_vanish;
 use support::lab::Lab;
 use support::running::Running;
+use support::{home, nfs_server};
+
+mod recover {
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod interruptions;
+}
 
 mod support {
-    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
-    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod cuts;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod home;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod nfs_server;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod running;
 }
@@ -31,23 +42,57 @@ const HOSTS: usize = 3;
 
 #[test]
 fn what_is_left_goes_on() {
-    let Some(lab) = Lab::up("losses", 1, HOSTS) else {
+    let Some(lab) = nfs_server::up("losses", HOSTS) else {
         return;
     };
     let mut cases = Cases::of("losses", &lab);
-    cases.foundation("a cluster with something in it", found);
+    cases.foundation("a cluster with something in it, and Jenkins with a build", found);
     cases.case("certificates have ended", certificates_ended);
     cases.case("connections vanish without a word", connections_vanish);
     cases.case("etcd's data are damaged", etcd_damaged);
+    cases.case("the only control plane is lost", control_plane_lost);
     cases.case("a worker is replaced under its name", same_name);
     cases.case("a worker is replaced under another name", another_name);
     cases.end();
 }
 
+/// The inventory of the first `hosts` hosts.
+fn inventory(lab: &Lab, hosts: usize) -> String {
+    home::inventory(&lab.lab(&["inventory", "--storage", &hosts.to_string()]), None)
+}
+
 fn found(lab: &Lab) {
-    first_apply(lab, &lab.inventory(HOSTS));
+    let inventory = inventory(lab, HOSTS);
+    first_apply(lab, &inventory);
     fill(lab);
     assert_eq!(lab.unready(), [""; 0]);
+    home::build(lab, "cp1", &address(&inventory, "cp1"));
+}
+
+/// Jenkins has what it had, and all else works.
+#[track_caller]
+fn assert_builds(lab: &Lab, inventory: &str) {
+    let address = address(inventory, "cp1");
+    home::assert_back(lab, "cp1", &address);
+    home::remember(lab, "cp1", &address);
+    assert_works(lab, inventory);
+}
+
+/// The machine is gone with its disk, and a bare one has its name and address.
+fn control_plane_lost(lab: &Lab) {
+    let (inventory, kept) = (inventory(lab, HOSTS), objects(lab, "cp1"));
+    make(lab, &inventory, &[]);
+    for command in ["down", "up", "wait"] {
+        lab.host(command, "cp1");
+    }
+    let bundle = newest(lab);
+    interruptions::of_a_restore(lab, &inventory, &bundle);
+    lab.apply(&inventory, &["--restore", &bundle]).ended(0);
+    assert_back(lab, "cp1", &kept, HOSTS);
+    let again = lab.apply(&inventory, &["--restore", &bundle]).ended(0);
+    assert_eq!(again.changes(), 0);
+    lab.lab(&["smoke", "1"]);
+    assert_builds(lab, &inventory);
 }
 
 /// Signs kubeadm's certificates anew by the cluster's own authorities, for a day that is long over, and restarts what uses them.
@@ -75,7 +120,7 @@ for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do crict
 "#;
 
 fn certificates_ended(lab: &Lab) {
-    let inventory = lab.inventory(HOSTS);
+    let inventory = inventory(lab, HOSTS);
     let kept = objects(lab, "cp1");
     lab.ssh("cp1", END);
     // Without a certificate for etcd the API server does not even listen.
@@ -101,12 +146,12 @@ fn certificates_ended(lab: &Lab) {
     while let Err(why) = lab.attempt(&["smoke", "1"]) {
         assert!(began.elapsed() < Duration::from_secs(300), "{why}");
     }
-    assert_works(lab, &inventory);
+    assert_builds(lab, &inventory);
 }
 
 /// Nobody tells either end that the connections are gone: both find out by themselves, and what comes next goes on.
 fn connections_vanish(lab: &Lab) {
-    let inventory = lab.inventory(HOSTS);
+    let inventory = inventory(lab, HOSTS);
     let (to, before) = (folder(lab).display().to_string(), files(lab));
     // The backup is on the host, and has to wait for its turn there.
     lab.ssh(
@@ -135,11 +180,11 @@ fn connections_vanish(lab: &Lab) {
     assert_ne!(apply.end().code, 0);
     lab.ssh("cp1", "flock -w 240 /run/ci-bootstrap/lock true");
     lab.apply(&inventory, &[]).ended(0);
-    assert_works(lab, &inventory);
+    assert_builds(lab, &inventory);
 }
 
 fn etcd_damaged(lab: &Lab) {
-    let inventory = lab.inventory(HOSTS);
+    let inventory = inventory(lab, HOSTS);
     let kept = objects(lab, "cp1");
     make(lab, &inventory, &[]);
     lab.ssh(
@@ -161,7 +206,7 @@ fn etcd_damaged(lab: &Lab) {
         lab.apply(&inventory, &["--restore", &bundle]).ended(0);
     });
     assert_back(lab, "cp1", &kept, HOSTS);
-    assert_works(lab, &inventory);
+    assert_builds(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }
 
@@ -169,7 +214,7 @@ fn same_name(lab: &Lab) {
     for command in ["down", "up", "wait"] {
         lab.host(command, "w2");
     }
-    let inventory = lab.inventory(HOSTS);
+    let inventory = inventory(lab, HOSTS);
     let mut apply = None;
     timed("a worker under its name", || {
         apply = Some(lab.apply(&inventory, &[]).ended(0));
@@ -178,11 +223,11 @@ fn same_name(lab: &Lab) {
         .unwrap()
         .steps()
         .into_iter()
-        .filter(|step| !step.starts_with("w2: "))
+        .filter(|step| !step.starts_with("w2: ") && step != "cluster: Jenkins ready")
         .collect();
     assert_eq!(elsewhere, BTreeSet::new(), "only the new machine is changed");
     assert_eq!(lab.unready(), [""; 0]);
-    assert_works(lab, &inventory);
+    assert_builds(lab, &inventory);
 }
 
 /// What a lost machine leaves in the cluster under its name is a person's to take out, who is told how.
@@ -190,7 +235,7 @@ fn another_name(lab: &Lab) {
     lab.host("down", "w2");
     lab.host("up", "w3");
     lab.host("wait", "w3");
-    let four = lab.inventory(HOSTS + 1);
+    let four = inventory(lab, HOSTS + 1);
     let inventory: String = four
         .lines()
         .filter(|line| !line.contains("name: w2, "))
@@ -212,6 +257,6 @@ fn another_name(lab: &Lab) {
     assert_eq!(lab.unready(), [""; 0]);
     let silent = lab.apply(&inventory, &[]).ended(0);
     assert!(!silent.stdout.contains("w2"), "{}", silent.stdout);
-    assert_works(lab, &inventory);
+    assert_builds(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }

@@ -3,12 +3,11 @@
 //! `cargo test --test share_outlives`. The NFS server is a machine with a kernel of its own; the provisioner, the NFS client of the container
 //! hosts and Jenkins are the lab's stand-ins.
 
-use std::path::Path;
-
 use support::bundles::{address, assert_works, first_apply, make, newest, timed};
 use support::cases::Cases;
 use support::home;
-use support::lab::{Lab, say};
+use support::lab::Lab;
+use support::nfs_server::{self, on_server};
 
 mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
@@ -18,26 +17,16 @@ mod support {
     pub(crate) mod home;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod nfs_server;
 }
 
 const HOSTS: usize = 2;
-/// The lab's number of the machine that is the NFS server.
-const SERVER: &str = "50";
 
 #[test]
 fn jenkins_outlives_its_cluster() {
-    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
-    if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
-        say(
-            "test share_outlives ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first",
-        );
-        return;
-    }
-    let Some(lab) = Lab::up("share", 1, HOSTS) else {
+    let Some(lab) = nfs_server::up("share", HOSTS) else {
         return;
     };
-    lab.lab(&["vm", "up", SERVER]);
-    lab.lab(&["vm", "wait", SERVER, "400"]);
     let mut cases = Cases::of("share outlives", &lab);
     cases.foundation("Jenkins on a share, with a build", found);
     cases.case("all nodes are gone, and the share is there", nodes_gone);
@@ -48,10 +37,6 @@ fn jenkins_outlives_its_cluster() {
 fn inventory(lab: &Lab) -> String {
     let hosts = HOSTS.to_string();
     home::inventory(&lab.lab(&["inventory", "--storage", &hosts]), None)
-}
-
-fn on_server(lab: &Lab, script: &str) -> String {
-    lab.lab(&["ssh", SERVER, script])
 }
 
 fn key(lab: &Lab) -> String {

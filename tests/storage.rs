@@ -10,34 +10,24 @@
 )]
 
 use std::collections::BTreeSet;
-use std::path::Path;
-
 use support::cases::Cases;
-use support::lab::{Lab, say};
+use support::lab::Lab;
+use support::nfs_server::{self, SERVER, on_server};
 use support::rehearsal::rehearse;
 
 mod support {
     pub(crate) mod cases;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
+    pub(crate) mod nfs_server;
     pub(crate) mod rehearsal;
 }
 
-/// The lab's number of the machine that becomes the NFS server.
-const SERVER: &str = "50";
-
 #[test]
 fn volumes_outlive_pods_and_servers() {
-    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
-    if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
-        say("test storage ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first");
-        return;
-    }
-    let Some(lab) = Lab::up("storage", 1, 3) else {
+    let Some(lab) = nfs_server::up("storage", 3) else {
         return;
     };
-    lab.lab(&["vm", "up", SERVER]);
-    lab.lab(&["vm", "wait", SERVER, "400"]);
     let mut cases = Cases::of("storage", &lab);
     cases.foundation("a cluster with volumes", from_bare_hosts);
     cases.case("a second apply changes nothing", second_apply);
@@ -57,10 +47,6 @@ fn volumes_outlive_pods_and_servers() {
 
 fn inventory(lab: &Lab) -> String {
     lab.lab(&["inventory", "--storage", "3"])
-}
-
-fn on_server(lab: &Lab, script: &str) -> String {
-    lab.lab(&["ssh", SERVER, script])
 }
 
 fn from_bare_hosts(lab: &Lab) {
