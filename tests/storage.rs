@@ -42,6 +42,7 @@ fn volumes_outlive_pods_and_servers() {
     cases.case("a path that is not exported is explained", wrong_path);
     cases.case("a server that exists already is used as it is", existing_server);
     cases.case("a class that others made is used as it is", class_of_others);
+    cases.case("csi-driver-nfs is set up from its manifests", csi_driver);
     cases.end();
 }
 
@@ -254,4 +255,73 @@ mountOptions: [nfsvers=3, hard]
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
     assert_eq!(lab.kubectl("get storageclasses -o yaml"), before);
     lab.run(&["verify"], &inventory).ended(0);
+}
+
+/// Manifests with the names of csi-driver-nfs' own. What makes the volumes is the lab's provisioner, which takes the driver's part; nothing
+/// runs on the nodes, whose kubelets mount by themselves what it makes.
+const CSI_DRIVER: &str = "
+apiVersion: storage.k8s.io/v1
+kind: CSIDriver
+metadata: { name: nfs.csi.k8s.io }
+spec: { attachRequired: false, volumeLifecycleModes: [Persistent], fsGroupPolicy: File }
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: csi-nfs-controller-sa, namespace: kube-system }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: nfs-csi-provisioner-binding }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin }
+subjects: [{ kind: ServiceAccount, name: csi-nfs-controller-sa, namespace: kube-system }]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: csi-nfs-controller, namespace: kube-system }
+spec:
+  selector: { matchLabels: { app: csi-nfs-controller } }
+  template:
+    metadata: { labels: { app: csi-nfs-controller } }
+    spec:
+      serviceAccountName: csi-nfs-controller-sa
+      containers:
+        - name: nfs
+          image: registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2
+          env:
+            - { name: PROVISIONER_NAME, value: nfs.csi.k8s.io }
+            - { name: NFS_SERVER, value: SERVER }
+            - { name: NFS_PATH, value: /srv/nfs/theirs }
+          volumeMounts: [{ name: share, mountPath: /persistentvolumes }]
+      volumes: [{ name: share, nfs: { server: SERVER, path: /srv/nfs/theirs } }]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: csi-nfs-node, namespace: kube-system }
+spec:
+  selector: { matchLabels: { app: csi-nfs-node } }
+  template:
+    metadata: { labels: { app: csi-nfs-node } }
+    spec: { containers: [{ name: nfs, image: registry.k8s.io/busybox:2, command: [sleep, 99d] }] }
+";
+
+fn csi_driver(lab: &Lab) {
+    use sha2::Digest as _;
+    let inventory = with_server(lab, "/srv/nfs/theirs");
+    let server = inventory.split("server: ").nth(1).unwrap();
+    let manifest = CSI_DRIVER.replace("SERVER", server.split(',').next().unwrap());
+    let path = lab.path("csi-driver-nfs.yaml");
+    fs_err::write(&path, &manifest).unwrap();
+    let sum = hex::encode(sha2::Sha256::digest(&manifest));
+    let class = format!(
+        "class: {{ provisioner: nfs-csi, name: csi, default: false, manifests: [{{ path: {}, sha256: {sum} }}],",
+        path.display()
+    );
+    let inventory = inventory.replace("class: {", &class);
+    let apply = lab.apply(&inventory, &[]).ended(0);
+    for words in ["csi-nfs-controller", "written on w1, read on w2"] {
+        assert!(apply.stdout.contains(words), "no `{words}` in {}", apply.stdout);
+    }
+    let provisioner = lab.kubectl("get storageclass csi -o jsonpath={.provisioner}");
+    assert_eq!(provisioner, "nfs.csi.k8s.io");
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
