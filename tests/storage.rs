@@ -290,9 +290,9 @@ spec:
           env:
             - { name: PROVISIONER_NAME, value: nfs.csi.k8s.io }
             - { name: NFS_SERVER, value: SERVER }
-            - { name: NFS_PATH, value: /srv/nfs/theirs }
+            - { name: NFS_PATH, value: /srv/nfs/ci }
           volumeMounts: [{ name: share, mountPath: /persistentvolumes }]
-      volumes: [{ name: share, nfs: { server: SERVER, path: /srv/nfs/theirs } }]
+      volumes: [{ name: share, nfs: { server: SERVER, path: /srv/nfs/ci } }]
 ---
 apiVersion: apps/v1
 kind: DaemonSet
@@ -306,8 +306,8 @@ spec:
 
 fn csi_driver(lab: &Lab) {
     use sha2::Digest as _;
-    let inventory = with_server(lab, "/srv/nfs/theirs");
-    let server = inventory.split("server: ").nth(1).unwrap();
+    let inventory = inventory(lab);
+    let server = inventory.split("name: nfs1, address: ").nth(1).unwrap();
     let manifest = CSI_DRIVER.replace("SERVER", server.split(',').next().unwrap());
     let path = lab.path("csi-driver-nfs.yaml");
     fs_err::write(&path, &manifest).unwrap();

@@ -60,9 +60,15 @@ up() { # N
   "$LAB_HERE/vm/launch.sh" "$1" || { down "$1"; die "QEMU did not start machine $1: what it says is above"; }
 }
 
+console() { tail -n 15 "$RUN/vm$1/console.log" 2>&1; } # N
+
 wait_until_up() { # N seconds
-  alive "$1" || die "VM $1 is not running: the end of its console: $(tail -3 "$RUN/vm$1/console.log" 2>&1)"
-  wait_ssh "$1" "$2" || die "VM $1: no ssh within $2 s (an emulated machine starves beside heavy work); its console: $RUN/vm$1/console.log"
+  alive "$1" || die "VM $1 is not running: the end of its console: $(console "$1")"
+  # An emulated machine hangs in its first boot now and then: at half time it gets another try, with a disk that is new again.
+  local half=$(($2 / 2)); ! wait_ssh "$1" "$half" || return 0
+  say "VM $1: no ssh within $half s, another try; the end of its console:"; console "$1" >&2
+  kind=$(cat "$RUN/vm$1/kind"); down "$1"; up "$1"
+  wait_ssh "$1" "$half" || die "VM $1: no ssh within $2 s (an emulated machine starves beside heavy work); the end of its console: $(console "$1")"
 }
 
 boot_id() { lab_ssh "$1" cat /proc/sys/kernel/random/boot_id 2>/dev/null; }
