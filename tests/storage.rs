@@ -150,11 +150,15 @@ spec:
     )
 }
 
-fn create(lab: &Lab, objects: &str) {
+fn apply_by_hand(lab: &Lab, objects: &str) {
     lab.ssh(
         "cp1",
         &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{objects}END\n"),
     );
+}
+
+fn create(lab: &Lab, objects: &str) {
+    apply_by_hand(lab, objects);
     lab.kubectl("wait --for=condition=Ready pod/writer --timeout=90s");
 }
 
@@ -257,23 +261,12 @@ mountOptions: [nfsvers=3, hard]
     lab.run(&["verify"], &inventory).ended(0);
 }
 
-/// Manifests with the names of csi-driver-nfs' own. What makes the volumes is the lab's provisioner, which takes the driver's part; nothing
-/// runs on the nodes, whose kubelets mount by themselves what it makes.
+/// Manifests with the names of csi-driver-nfs' own. They are not the driver: nothing in them makes volumes.
 const CSI_DRIVER: &str = "
 apiVersion: storage.k8s.io/v1
 kind: CSIDriver
 metadata: { name: nfs.csi.k8s.io }
 spec: { attachRequired: false, volumeLifecycleModes: [Persistent], fsGroupPolicy: File }
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: { name: csi-nfs-controller-sa, namespace: kube-system }
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: { name: nfs-csi-provisioner-binding }
-roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin }
-subjects: [{ kind: ServiceAccount, name: csi-nfs-controller-sa, namespace: kube-system }]
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -282,17 +275,7 @@ spec:
   selector: { matchLabels: { app: csi-nfs-controller } }
   template:
     metadata: { labels: { app: csi-nfs-controller } }
-    spec:
-      serviceAccountName: csi-nfs-controller-sa
-      containers:
-        - name: nfs
-          image: registry.k8s.io/sig-storage/nfs-subdir-external-provisioner:v4.0.2
-          env:
-            - { name: PROVISIONER_NAME, value: nfs.csi.k8s.io }
-            - { name: NFS_SERVER, value: SERVER }
-            - { name: NFS_PATH, value: /srv/nfs/ci }
-          volumeMounts: [{ name: share, mountPath: /persistentvolumes }]
-      volumes: [{ name: share, nfs: { server: SERVER, path: /srv/nfs/ci } }]
+    spec: { containers: [{ name: nfs, image: registry.k8s.io/busybox:2, command: [sleep, 99d] }] }
 ---
 apiVersion: apps/v1
 kind: DaemonSet
@@ -303,15 +286,31 @@ spec:
     metadata: { labels: { app: csi-nfs-node } }
     spec: { containers: [{ name: nfs, image: registry.k8s.io/busybox:2, command: [sleep, 99d] }] }
 ";
+/// The volume that the driver would make for the claim of `verify`.
+const CSI_VOLUME: &str = "
+apiVersion: v1
+kind: PersistentVolume
+metadata: { name: for-verify }
+spec:
+  capacity: { storage: 1Gi }
+  accessModes: [ReadWriteMany]
+  storageClassName: csi
+  persistentVolumeReclaimPolicy: Retain
+  mountOptions: [nfsvers=3, hard]
+  claimRef: { namespace: ci-bootstrap-verify-storage, name: claim }
+  nfs: { server: SERVER, path: /srv/nfs/ci/for-verify }
+";
 
 fn csi_driver(lab: &Lab) {
     use sha2::Digest as _;
     let inventory = inventory(lab);
     let server = inventory.split("name: nfs1, address: ").nth(1).unwrap();
-    let manifest = CSI_DRIVER.replace("SERVER", server.split(',').next().unwrap());
+    let volume = CSI_VOLUME.replace("SERVER", server.split(',').next().unwrap());
+    apply_by_hand(lab, &volume);
+    on_server(lab, "install -d -m 0777 /srv/nfs/ci/for-verify");
     let path = lab.path("csi-driver-nfs.yaml");
-    fs_err::write(&path, &manifest).unwrap();
-    let sum = hex::encode(sha2::Sha256::digest(&manifest));
+    fs_err::write(&path, CSI_DRIVER).unwrap();
+    let sum = hex::encode(sha2::Sha256::digest(CSI_DRIVER));
     let class = format!(
         "class: {{ provisioner: nfs-csi, name: csi, default: false, manifests: [{{ path: {}, sha256: {sum} }}],",
         path.display()
