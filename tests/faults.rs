@@ -55,8 +55,12 @@ fn faults_are_survived_and_explained() {
         kills::while_drift_is_mended(lab, kills);
     });
     cases.case(
-        "a second run is told who is at work, and a killed one leaves no lock",
+        "a second run is told who is at work",
         interruptions::by_a_second_run,
+    );
+    cases.case(
+        "a killed run leaves no lock",
+        interruptions::by_a_kill_that_leaves_no_lock,
     );
     cases.case("Ctrl-C once and twice", interruptions::by_ctrl_c);
     cases.case(

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The step that takes longest on a host.
 const INSTALLATION: &str = "container runtime and Kubernetes";
 
-/// A second run is told whose the first is, and the first isn't disturbed. Its lock goes with it, however it ends.
+/// A second run is told whose the first is, and the first isn't disturbed.
 pub(crate) fn by_a_second_run(lab: &Lab) {
     let inventory = with_a_bare_host(lab);
     let mut first = Running::apply(lab, "first", &inventory);
@@ -23,19 +23,25 @@ pub(crate) fn by_a_second_run(lab: &Lab) {
     assert!(message.contains(&format!("{USER}@")), "who? {told}");
     assert!(message.contains("since"), "since when? {told}");
     assert!(message.contains("cp1"), "where? {told}");
+    first.end().ended(0);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+}
+
+/// A lock goes with the run that held it, however that ended.
+pub(crate) fn by_a_kill_that_leaves_no_lock(lab: &Lab) {
+    let inventory = with_a_bare_host(lab);
+    let mut run = Running::apply(lab, "holder", &inventory);
+    run.until_step("w2", INSTALLATION, PATIENCE);
     assert!(
         !lab.try_ssh("cp1", "flock -n /run/ci-bootstrap/lock true")
             .status
             .success(),
-        "the first has lost its lock"
+        "no lock during a run"
     );
-    first.signal("KILL");
-    let begun = first.end().events;
-    let failed = begun.iter().any(|event| event["event"] == "placeFailed");
-    assert!(!failed, "the first was disturbed: {begun:?}");
+    run.signal("KILL");
+    run.end();
     lab.ssh("cp1", "flock -w 5 /run/ci-bootstrap/lock true");
     lab.apply(&inventory, &[]).ended(0);
-    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
     nothing_is_left(lab);
 }
 
