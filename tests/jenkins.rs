@@ -272,7 +272,7 @@ fn websocket(lab: &Lab) {
     assert_says(&apply.ended(0).stdout, &["smoke build", "passed on w1"]);
 }
 
-/// The tools are stand-ins, and the builds don't use them: what is tried is that such pods are let in, start, and are gone afterwards.
+/// The tools are stand-ins, and the builds don't use them: what is tried is that such pods are let in and start.
 /// Kaniko's is in `tests/harbor.rs`, and the real one.
 fn kinds(lab: &Lab) {
     lab.ssh(
@@ -292,8 +292,7 @@ fn kinds(lab: &Lab) {
         jenkins.build(kind, &format!("node('{kind}') {{\n  sh 'pwd; id -u'\n}}\n"));
     }
     for kind in kinds {
-        let (result, log) = (jenkins.built(kind)["result"].clone(), jenkins.log(kind));
-        assert_eq!(result, "SUCCESS", "{kind}: {log:?}");
+        jenkins.passed(kind);
     }
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }

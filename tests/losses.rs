@@ -219,6 +219,7 @@ fn same_name(lab: &Lab) {
     timed("a worker under its name", || {
         apply = Some(lab.apply(&inventory, &[]).ended(0));
     });
+    // Jenkins may have run there: then it is waited for until it runs on the other.
     let elsewhere: BTreeSet<_> = apply
         .unwrap()
         .steps()

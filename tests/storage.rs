@@ -10,6 +10,7 @@
 )]
 
 use std::collections::BTreeSet;
+
 use support::cases::Cases;
 use support::lab::Lab;
 use support::nfs_server::{self, SERVER, on_server};

@@ -25,9 +25,14 @@ impl<'a> Cases<'a> {
     /// Runs a case, which fails by a panic. With `CASES` in the environment only those run whose name has that in it.
     pub(crate) fn case(&mut self, name: &'static str, case: impl FnOnce(&Lab)) {
         if std::env::var("CASES").is_ok_and(|part| !name.contains(&part)) {
-            return say(&format!("test {}: {name} ... skipped: not in CASES", self.test));
+            return self.skip(name, "not in CASES");
         }
         self.run(name, case);
+    }
+
+    /// Tells that a case is not run, and why.
+    pub(crate) fn skip(&self, name: &str, why: &str) {
+        say(&format!("test {}: {name} ... skipped: {why}", self.test));
     }
 
     fn run(&mut self, name: &'static str, case: impl FnOnce(&Lab)) {

@@ -90,8 +90,16 @@ impl<'a> Jenkins<'a> {
         self.post(&format!("/job/{job}/build"), &[]);
     }
 
+    /// What the job's first build has said, once it has passed.
+    #[track_caller]
+    pub(crate) fn passed(&self, job: &str) -> String {
+        let (result, log) = (self.built(job)["result"].clone(), self.log(job).unwrap());
+        assert_eq!(result, "SUCCESS", "{job}: {log}");
+        log
+    }
+
     /// The job's first build, once it has ended.
-    pub(crate) fn built(&self, job: &str) -> Value {
+    fn built(&self, job: &str) -> Value {
         let (began, path) = (Instant::now(), format!("/job/{job}/1/api/json"));
         loop {
             let answer = self.try_get(&path);
