@@ -11,6 +11,7 @@ use support::bundles::{address, assert_back, assert_works, fill, first_apply_too
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::home;
+use support::jenkins::Jenkins;
 use support::lab::{Lab, Ran};
 use support::rehearsal::rehearse;
 
@@ -21,6 +22,7 @@ mod support {
     pub(crate) mod eavesdropper;
     pub(crate) mod home;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod jenkins;
     pub(crate) mod lab;
     pub(crate) mod rehearsal;
 }
@@ -137,12 +139,12 @@ fn first_lost(lab: &Lab) {
     home::volume(lab);
     lab.apply(&inventory, &[]).ended(0);
     let w1 = address(&inventory, "w1");
-    home::build(lab, "cp1", &w1);
+    home::build(&Jenkins::at(lab, "cp1", &w1));
     fill(lab);
     let kept = objects(lab, "cp1");
     replace(lab, "cp1", &inventory);
     assert_back(lab, "cp1", &kept, HOSTS);
-    home::assert_back(lab, "cp1", &w1);
+    home::assert_back(&Jenkins::at(lab, "cp1", &w1));
     assert_works(lab, &inventory);
     lab.lab(&["smoke", "1"]);
 }

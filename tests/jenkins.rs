@@ -126,7 +126,7 @@ fn set_up(lab: &Lab) {
         heard.iter().any(|line| line.contains("jenkins.sh")),
         "the eavesdropper is deaf: {heard:?}"
     );
-    let password = password(lab);
+    let password = password(lab, "cp1");
     assert!(password.len() >= 24, "a short password");
     for secret in [SECRET, &password] {
         assert!(
@@ -158,7 +158,7 @@ fn second_apply(lab: &Lab) {
 
 fn login(lab: &Lab) {
     assert_eq!(Jenkins::of(lab).status(), "200");
-    assert_eq!(Jenkins::with(lab, "admin").status(), "401");
+    assert_eq!(Jenkins::with(lab, &lab.address("cp1"), "admin").status(), "401");
 }
 
 fn configured(lab: &Lab) {

@@ -8,6 +8,7 @@ use home_cases::interruptions;
 use support::bundles::{address, assert_works, first_apply, make, newest, timed};
 use support::cases::Cases;
 use support::home;
+use support::jenkins::Jenkins;
 use support::lab::Lab;
 
 mod home_cases {
@@ -85,9 +86,13 @@ impl Site {
         }
     }
 
+    fn jenkins<'a>(&self, lab: &'a Lab) -> Jenkins<'a> {
+        Jenkins::at(lab, self.cp1, &address(&self.inventory, "cp1"))
+    }
+
     /// The jobs, builds and credentials of the bundle are there, and work.
     fn assert_back(&self, lab: &Lab) {
-        home::assert_back(lab, self.cp1, &address(&self.inventory, "cp1"));
+        home::assert_back(&self.jenkins(lab));
         assert_works(lab, &self.inventory);
     }
 }
@@ -101,7 +106,7 @@ fn found(lab: &Lab) {
     home::volume(lab);
     let site = Site::first(lab);
     lab.apply(&site.inventory, &[]).ended(0);
-    home::build(lab, site.cp1, &address(&site.inventory, "cp1"));
+    home::build(&site.jenkins(lab));
 }
 
 fn backup(lab: &Lab) {

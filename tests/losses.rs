@@ -15,6 +15,7 @@ use support::bundles::{
 };
 use support::cases::Cases;
 use support::cuts::let_vanish;
+use support::jenkins::Jenkins;
 use support::lab::Lab;
 use support::running::Running;
 use support::{home, nfs_server};
@@ -30,6 +31,8 @@ mod support {
     pub(crate) mod cuts;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod home;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod jenkins;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
@@ -66,15 +69,15 @@ fn found(lab: &Lab) {
     first_apply(lab, &inventory);
     fill(lab);
     assert_eq!(lab.unready(), [""; 0]);
-    home::build(lab, "cp1", &address(&inventory, "cp1"));
+    home::build(&Jenkins::at(lab, "cp1", &address(&inventory, "cp1")));
 }
 
 /// Jenkins has what it had, and all else works.
 #[track_caller]
 fn assert_builds(lab: &Lab, inventory: &str) {
-    let address = address(inventory, "cp1");
-    home::assert_back(lab, "cp1", &address);
-    home::remember(lab, "cp1", &address);
+    let jenkins = Jenkins::at(lab, "cp1", &address(inventory, "cp1"));
+    home::assert_back(&jenkins);
+    home::remember(&jenkins);
     assert_works(lab, inventory);
 }
 

@@ -3,9 +3,10 @@
 //! `cargo test --test share_outlives`. The NFS server is a machine with a kernel of its own; the provisioner, the NFS client of the container
 //! hosts and Jenkins are the lab's stand-ins.
 
-use support::bundles::{address, assert_works, first_apply, make, newest, timed};
+use support::bundles::{assert_works, first_apply, make, newest, timed};
 use support::cases::Cases;
 use support::home;
+use support::jenkins::Jenkins;
 use support::lab::Lab;
 use support::nfs_server::{self, on_server};
 
@@ -15,6 +16,8 @@ mod support {
     pub(crate) mod cases;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod home;
+    #[expect(dead_code, reason = "shared: other tests ask for more")]
+    pub(crate) mod jenkins;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod lab;
     pub(crate) mod nfs_server;
@@ -54,7 +57,7 @@ fn password(lab: &Lab) -> String {
 fn found(lab: &Lab) {
     let inventory = inventory(lab);
     first_apply(lab, &inventory);
-    home::build(lab, "cp1", &address(&inventory, "cp1"));
+    home::build(&Jenkins::of(lab));
 }
 
 /// No bundle: the claim of the new cluster finds the directory of the old one's by its name.
@@ -71,14 +74,14 @@ fn nodes_gone(lab: &Lab) {
     });
     assert_eq!(key(lab), before);
     assert_ne!(self::password(lab), password, "the cluster is the old one");
-    home::assert_back(lab, "cp1", &address(&inventory, "cp1"));
+    home::assert_back(&Jenkins::of(lab));
     assert_works(lab, &inventory);
 }
 
 /// The claim has to be made anew, as its directory is gone; then the bundle's home takes the place of the empty one.
 fn data_gone(lab: &Lab) {
     let (inventory, before) = (inventory(lab), key(lab));
-    home::remember(lab, "cp1", &address(&inventory, "cp1"));
+    home::remember(&Jenkins::of(lab));
     make(lab, &inventory, &[]);
     on_server(lab, "rm -rf /srv/nfs/ci/*");
     lab.kubectl("-n kube-ops delete statefulset jenkins");
@@ -88,6 +91,6 @@ fn data_gone(lab: &Lab) {
         lab.apply(&inventory, &["--restore-home", &newest(lab)]).ended(0);
     });
     assert_eq!(key(lab), before);
-    home::assert_back(lab, "cp1", &address(&inventory, "cp1"));
+    home::assert_back(&Jenkins::of(lab));
     assert_works(lab, &inventory);
 }

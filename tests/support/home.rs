@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::jenkins::Jenkins;
 use super::lab::Lab;
 
 /// The class of the volume that is made by hand.
@@ -27,17 +28,15 @@ spec:
   hostPath: { path: /var/lib/jenkins-home }
   nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w1] }] }] } }
 ";
-/// The port of Jenkins on every node.
-const PORT: u16 = 30080;
-/// A Pipeline that says the sum of what the credential holds. It stands between single quotes of a shell.
-const JOB: &str = r#"<?xml version="1.1" encoding="UTF-8"?><flow-definition plugin="workflow-job"><definition class="org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition" plugin="workflow-cps"><script>node { withCredentials([usernamePassword(credentialsId: &apos;gitlab&apos;, usernameVariable: &apos;U&apos;, passwordVariable: &apos;P&apos;)]) { sh &apos;printf %s "$P" | sha256sum&apos; } }</script><sandbox>true</sandbox></definition></flow-definition>"#;
+/// A Pipeline that says the sum of what the credential holds.
+const JOB: &str = r#"node { withCredentials([usernamePassword(credentialsId: &apos;gitlab&apos;, usernameVariable: &apos;U&apos;, passwordVariable: &apos;P&apos;)]) { sh &apos;printf %s "$P" | sha256sum&apos; } }"#;
 /// The password that the inventory gives for it, and its sum.
 const PASSWORD: &str = "hunter2";
 const SUM: &str = "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7";
 /// What is compared before and after a loss.
 const KEPT: [&str; 2] = [
-    "api/json?tree=jobs[name,builds[number,result]]",
-    "credentials/store/system/domain/_/api/json?depth=1",
+    "/api/json?tree=jobs[name,builds[number,result]]",
+    "/credentials/store/system/domain/_/api/json?depth=1",
 ];
 /// Longest time for its build, whose agent is a pod.
 const BUILD: Duration = Duration::from_secs(180);
@@ -81,88 +80,48 @@ pub(crate) fn volume(lab: &Lab) {
 }
 
 /// Makes a job and lets it build once.
-pub(crate) fn build(lab: &Lab, cp1: &str, address: &str) {
-    post(lab, cp1, address, "createItem?name=kept", JOB);
-    build_again(lab, cp1, address);
-    remember(lab, cp1, address);
+pub(crate) fn build(jenkins: &Jenkins) {
+    jenkins.create("kept", JOB);
+    build_again(jenkins);
+    remember(jenkins);
 }
 
 /// The job builds, with the credential.
-fn build_again(lab: &Lab, cp1: &str, address: &str) {
-    let next = get(lab, cp1, address, "job/kept/api/json?tree=nextBuildNumber");
+fn build_again(jenkins: &Jenkins) {
+    let next = jenkins.get("/job/kept/api/json?tree=nextBuildNumber");
     let number: String = next.chars().filter(char::is_ascii_digit).collect();
-    post(lab, cp1, address, "job/kept/build", "");
+    jenkins.post("/job/kept/build", &[]);
     let began = Instant::now();
-    let last = "job/kept/api/json?tree=lastSuccessfulBuild[number]";
-    while !get(lab, cp1, address, last).contains(&format!("\"number\":{number}}}")) {
+    let last = "/job/kept/api/json?tree=lastSuccessfulBuild[number]";
+    while !jenkins.get(last).contains(&format!("\"number\":{number}}}")) {
         assert!(began.elapsed() < BUILD, "build {number} did not end well");
         std::thread::sleep(Duration::from_secs(1));
     }
-    assert_log(lab, cp1, address, &number);
+    assert_log(jenkins, &number);
 }
 
 /// The build's log has the sum of the password.
 #[track_caller]
-fn assert_log(lab: &Lab, cp1: &str, address: &str, number: &str) {
-    let log = get(lab, cp1, address, &format!("job/kept/{number}/consoleText"));
+fn assert_log(jenkins: &Jenkins, number: &str) {
+    let log = jenkins.get(&format!("/job/kept/{number}/consoleText"));
     assert!(log.contains(SUM), "{log}");
 }
 
 /// Writes down what Jenkins has: its jobs with their builds, and its credentials.
-pub(crate) fn remember(lab: &Lab, cp1: &str, address: &str) {
-    fs_err::write(lab.path("kept"), kept(lab, cp1, address)).unwrap();
+pub(crate) fn remember(jenkins: &Jenkins) {
+    fs_err::write(jenkins.lab.path("kept"), kept(jenkins)).unwrap();
 }
 
-fn kept(lab: &Lab, cp1: &str, address: &str) -> String {
-    KEPT.map(|page| get(lab, cp1, address, page)).join("\n")
+fn kept(jenkins: &Jenkins) -> String {
+    KEPT.map(|page| jenkins.get(page)).join("\n")
 }
 
 /// The jobs, builds and credentials are those that were remembered; the first build has its log, and the job builds again.
 #[track_caller]
-pub(crate) fn assert_back(lab: &Lab, cp1: &str, address: &str) {
-    let before = fs_err::read_to_string(lab.path("kept")).unwrap();
+pub(crate) fn assert_back(jenkins: &Jenkins) {
+    let before = fs_err::read_to_string(jenkins.lab.path("kept")).unwrap();
     assert!(before.contains("kept") && before.contains("gitlab"), "{before}");
-    assert_eq!(kept(lab, cp1, address), before);
-    assert_log(lab, cp1, address, "1");
-    build_again(lab, cp1, address);
-}
-
-/// What Jenkins answers to the administrator, by way of the node at `address`. `cp1` says where the password is read.
-fn get(lab: &Lab, cp1: &str, address: &str, path: &str) -> String {
-    ask(lab, cp1, address, &format!("-fg '{path}'"))
-}
-
-/// Posts `body`, which is XML, as the administrator.
-fn post(lab: &Lab, cp1: &str, address: &str, path: &str, body: &str) {
-    let crumb = get(lab, cp1, address, "crumbIssuer/api/json");
-    let crumb = crumb.split("\"crumb\":\"").nth(1).unwrap();
-    let crumb = crumb.split('"').next().unwrap();
-    ask(
-        lab,
-        cp1,
-        address,
-        &format!(
-            "-f -X POST -H 'Jenkins-Crumb: {crumb}' -H 'Content-Type: application/xml' --data '{body}' '{path}'"
-        ),
-    );
-}
-
-/// A request by curl, whose session is kept for the next.
-fn ask(lab: &Lab, cp1: &str, address: &str, arguments: &str) -> String {
-    let password = lab.ssh(
-        cp1,
-        "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d",
-    );
-    let jar = lab.path("cookies").display().to_string();
-    // The path is the last argument.
-    let (options, path) = arguments.rsplit_once(' ').unwrap();
-    let path = path.trim_matches('\'');
-    lab.lab(&[
-        "run",
-        "sh",
-        "-c",
-        &format!(
-            "curl -sS -u 'admin:{password}' -b '{jar}' -c '{jar}' {options} 'http://{address}:{PORT}/{path}'"
-        ),
-    ])
+    assert_eq!(kept(jenkins), before);
+    assert_log(jenkins, "1");
+    build_again(jenkins);
 }

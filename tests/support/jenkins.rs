@@ -19,7 +19,7 @@ const LIMIT: &str = "10";
 
 /// The Jenkins of a lab, and a login.
 pub(crate) struct Jenkins<'a> {
-    lab: &'a Lab,
+    pub(crate) lab: &'a Lab,
     url: String,
     /// Of the files with its login and with its session.
     netrc: String,
@@ -29,11 +29,15 @@ pub(crate) struct Jenkins<'a> {
 impl<'a> Jenkins<'a> {
     /// With the password that was made up for the administrator.
     pub(crate) fn of(lab: &'a Lab) -> Self {
-        Self::with(lab, &password(lab))
+        Self::at(lab, "cp1", &lab.address("cp1"))
     }
 
-    pub(crate) fn with(lab: &'a Lab, password: &str) -> Self {
-        let address = lab.address("cp1");
+    /// By way of the node at `address`; `cp1` is where the password is read.
+    pub(crate) fn at(lab: &'a Lab, cp1: &str, address: &str) -> Self {
+        Self::with(lab, address, &password(lab, cp1))
+    }
+
+    pub(crate) fn with(lab: &'a Lab, address: &str, password: &str) -> Self {
         let netrc = lab.path("netrc");
         fs_err::write(
             &netrc,
@@ -58,13 +62,20 @@ impl<'a> Jenkins<'a> {
 
     /// What it answers, if it does.
     pub(crate) fn try_get(&self, path: &str) -> Option<String> {
-        let answer = self.lab.path("answer").display().to_string();
-        self.curl(path, &["-o", &answer]).ok()?;
-        Some(fs_err::read_to_string(answer).unwrap())
+        self.answer(path, &[]).ok()
     }
 
+    /// What it answers. On a busy node kube-proxy learns a second after the API server that the pod is ready.
+    #[track_caller]
     pub(crate) fn get(&self, path: &str) -> String {
-        self.try_get(path).unwrap()
+        let patient = ["--retry", "20", "--retry-delay", "1", "--retry-connrefused"];
+        self.answer(path, &patient).unwrap()
+    }
+
+    fn answer(&self, path: &str, more: &[&str]) -> Result<String, String> {
+        let answer = self.lab.path("answer").display().to_string();
+        self.curl(path, &[more, &["-o", &answer]].concat())?;
+        Ok(fs_err::read_to_string(answer).unwrap())
     }
 
     /// A POST, with the proof that it is the user's own.
@@ -76,8 +87,8 @@ impl<'a> Jenkins<'a> {
             .unwrap();
     }
 
-    /// Makes a job of this script and lets it build.
-    pub(crate) fn build(&self, job: &str, script: &str) {
+    /// Makes a job of this script, which is part of XML.
+    pub(crate) fn create(&self, job: &str, script: &str) {
         let xml = self.lab.path("job.xml");
         let text = format!(
             "<flow-definition><definition class=\"org.jenkinsci.plugins.workflow.cps.CpsFlowDefinition\">\
@@ -87,6 +98,11 @@ impl<'a> Jenkins<'a> {
         let body = format!("@{}", xml.display());
         let created = ["-H", "Content-Type: application/xml", "--data-binary", &body];
         self.post(&format!("/createItem?name={job}"), &created);
+    }
+
+    /// Makes a job of this script and lets it build.
+    pub(crate) fn build(&self, job: &str, script: &str) {
+        self.create(job, script);
         self.post(&format!("/job/{job}/build"), &[]);
     }
 
@@ -132,7 +148,10 @@ impl<'a> Jenkins<'a> {
     }
 }
 
-/// The password that was made up for the administrator.
-pub(crate) fn password(lab: &Lab) -> String {
-    lab.kubectl("-n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d")
+/// The password that was made up for the administrator, as `cp1` reads it.
+pub(crate) fn password(lab: &Lab, cp1: &str) -> String {
+    lab.ssh(
+        cp1,
+        "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d",
+    )
 }
