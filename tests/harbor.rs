@@ -12,6 +12,7 @@ use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
 use support::lab::{Lab, Ran, say};
 use support::running::Running;
+use support::volume;
 
 mod support {
     pub(crate) mod cases;
@@ -20,6 +21,7 @@ mod support {
     pub(crate) mod lab;
     #[expect(dead_code, reason = "other tests ask more of it")]
     pub(crate) mod running;
+    pub(crate) mod volume;
 }
 
 const HOSTS: usize = 2;
@@ -30,25 +32,6 @@ const ADMIN_PASSWORD: &str = "Lab-harbor-1";
 const ROBOT: &str = "robot$ci+builder";
 const ROBOT_PASSWORD: &str = "Robot-secret-1";
 const NAMESPACES: [&str; 3] = ["kube-ops", "kube-ops-agents", "kube-ops-builders"];
-/// A class without a provisioner, and a volume for the claim of Jenkins' home.
-const VOLUME: &str = "
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata: { name: by-hand }
-provisioner: kubernetes.io/no-provisioner
----
-apiVersion: v1
-kind: PersistentVolume
-metadata: { name: jenkins-home }
-spec:
-  capacity: { storage: 50Gi }
-  accessModes: [ReadWriteOnce]
-  storageClassName: by-hand
-  persistentVolumeReclaimPolicy: Retain
-  claimRef: { namespace: kube-ops, name: jenkins-home }
-  hostPath: { path: /var/lib/jenkins-home }
-  nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w1] }] }] } }
-";
 
 #[test]
 fn builds_run_in_images_of_ones_own() {
@@ -120,12 +103,13 @@ fn inventory(lab: &Lab) -> String {
     plain.replace("registries:\n", &registries)
         + &format!(
             "jenkins:
-  storage: {{ class: by-hand }}
+  storage: {{ class: {class} }}
   plugins: {{ updateSite: {{ metadata: \"http://{web}/jenkins/update-center.json\" }} }}
   resources: {{ requests: {{ cpu: 50m, memory: 64Mi }}, limits: {{ memory: 512Mi }} }}
   images: [{{ name: \"{image}\", folder: agent }}]
   agents: {{ templates: [{{ name: own, kind: jnlp, image: \"{image}\" }}] }}
 ",
+            class = volume::CLASS,
             image = image(lab)
         )
 }
@@ -183,11 +167,7 @@ fn pushed(lab: &Lab) -> String {
 
 fn cluster_with_a_volume(lab: &Lab) {
     lab.apply(&lab.inventory(HOSTS), &[]).ended(0);
-    lab.ssh("w1", "install -d -m 0777 /var/lib/jenkins-home");
-    lab.ssh(
-        "cp1",
-        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{VOLUME}\nEND\n"),
-    );
+    volume::make(lab);
 }
 
 fn set_up(lab: &Lab) {

@@ -14,6 +14,7 @@ use support::home;
 use support::jenkins::Jenkins;
 use support::lab::{Lab, Ran};
 use support::rehearsal::rehearse;
+use support::volume;
 
 mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
@@ -25,6 +26,7 @@ mod support {
     pub(crate) mod jenkins;
     pub(crate) mod lab;
     pub(crate) mod rehearsal;
+    pub(crate) mod volume;
 }
 
 const CONTROL_PLANES: [&str; 3] = ["cp1", "cp2", "cp3"];
@@ -135,8 +137,8 @@ fn replace(lab: &Lab, host: &str, inventory: &str) {
 
 /// It founded the cluster, which goes on without it, and has its address by which all reach it taken over by another.
 fn first_lost(lab: &Lab) {
-    let inventory = home::inventory(&inventory(lab), Some(home::BY_HAND));
-    home::volume(lab);
+    let inventory = home::inventory(&inventory(lab), Some(volume::CLASS));
+    volume::make(lab);
     lab.apply(&inventory, &[]).ended(0);
     let w1 = address(&inventory, "w1");
     home::build(&Jenkins::at(lab, "cp1", &w1));

@@ -8,6 +8,7 @@ use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
 use support::jenkins::{Jenkins, password};
 use support::lab::{Lab, Ran};
+use support::volume;
 
 mod support {
     pub(crate) mod cases;
@@ -15,6 +16,7 @@ mod support {
     pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
+    pub(crate) mod volume;
 }
 
 const HOSTS: usize = 2;
@@ -23,25 +25,6 @@ const SECRET: &str = "hunter2";
 /// The lab's update site has the versions of the program's list alone, so that a change can only take something out.
 const FEWER: &str = "defaults: false, pins: { configuration-as-code: 2117.vc05a_0b_e6b_f4e, \
                      kubernetes: 4547.v52f3080db_8cd, workflow-aggregator: 608.v67378e9d3db_1 }";
-/// A class without a provisioner, and a volume for the claim of Jenkins' home.
-const VOLUME: &str = "
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata: { name: by-hand }
-provisioner: kubernetes.io/no-provisioner
----
-apiVersion: v1
-kind: PersistentVolume
-metadata: { name: jenkins-home }
-spec:
-  capacity: { storage: 50Gi }
-  accessModes: [ReadWriteOnce]
-  storageClassName: by-hand
-  persistentVolumeReclaimPolicy: Retain
-  claimRef: { namespace: kube-ops, name: jenkins-home }
-  hostPath: { path: /var/lib/jenkins-home }
-  nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w1] }] }] } }
-";
 
 #[test]
 fn jenkins_converges() {
@@ -78,9 +61,9 @@ fn jenkins_converges() {
 /// The inventory with Jenkins on that volume, a credential, and more keys of its section.
 fn inventory(lab: &Lab, more: &str) -> String {
     let class = if more.contains("storage:") {
-        ""
+        String::new()
     } else {
-        "  storage: { class: by-hand }\n"
+        format!("  storage: {{ class: {} }}\n", volume::CLASS)
     };
     lab.lab(&["inventory", "--jenkins", &HOSTS.to_string()])
         + &format!(
@@ -101,11 +84,7 @@ fn pod(lab: &Lab) -> String {
 
 fn cluster_with_a_volume(lab: &Lab) {
     lab.apply(&lab.inventory(HOSTS), &[]).ended(0);
-    lab.ssh("w1", "install -d -m 0777 /var/lib/jenkins-home");
-    lab.ssh(
-        "cp1",
-        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{VOLUME}\nEND\n"),
-    );
+    volume::make(lab);
 }
 
 fn set_up(lab: &Lab) {

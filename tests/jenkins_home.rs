@@ -10,6 +10,7 @@ use support::cases::Cases;
 use support::home;
 use support::jenkins::Jenkins;
 use support::lab::Lab;
+use support::volume;
 
 mod home_cases {
     pub(crate) mod interruptions;
@@ -29,6 +30,7 @@ mod support {
     pub(crate) mod random;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod running;
+    pub(crate) mod volume;
 }
 
 const HOSTS: usize = 2;
@@ -63,7 +65,7 @@ struct Site {
 impl Site {
     fn first(lab: &Lab) -> Self {
         Self {
-            inventory: home::inventory(&lab.inventory(HOSTS), Some(home::BY_HAND)),
+            inventory: home::inventory(&lab.inventory(HOSTS), Some(volume::CLASS)),
             cp1: "cp1",
             w1: "w1",
         }
@@ -103,7 +105,7 @@ fn key(lab: &Lab, w1: &str) -> String {
 
 fn found(lab: &Lab) {
     first_apply(lab, &lab.inventory(HOSTS));
-    home::volume(lab);
+    volume::make(lab);
     let site = Site::first(lab);
     lab.apply(&site.inventory, &[]).ended(0);
     home::build(&site.jenkins(lab));
@@ -156,7 +158,7 @@ fn everything_gone(lab: &Lab) {
     for host in [site.cp1, site.w1] {
         lab.host("wait", host);
     }
-    home::directory(lab, site.w1);
+    volume::directory(lab, site.w1);
     let bundle = newest(lab);
     timed("everything, from a bundle", || {
         lab.apply(&site.inventory, &["--restore", &bundle]).ended(0);

@@ -29,7 +29,6 @@ mod support {
     pub(crate) mod bundles;
     pub(crate) mod cases;
     pub(crate) mod cuts;
-    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod home;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod jenkins;

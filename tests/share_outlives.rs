@@ -14,7 +14,6 @@ mod support {
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod bundles;
     pub(crate) mod cases;
-    #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod home;
     #[expect(dead_code, reason = "shared: other tests ask for more")]
     pub(crate) mod jenkins;

@@ -1,33 +1,11 @@
-//! A lab with Jenkins: its inventory, a volume made by hand, and requests to it.
+//! A Jenkins that is lost and found: its inventory, what it has, and whether it has that again.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::time::{Duration, Instant};
 
 use super::jenkins::Jenkins;
-use super::lab::Lab;
 
-/// The class of the volume that is made by hand.
-pub(crate) const BY_HAND: &str = "by-hand";
-/// That class, without a provisioner, and a volume for the claim of Jenkins' home: a directory of w1.
-const VOLUME: &str = "
-apiVersion: storage.k8s.io/v1
-kind: StorageClass
-metadata: { name: by-hand }
-provisioner: kubernetes.io/no-provisioner
----
-apiVersion: v1
-kind: PersistentVolume
-metadata: { name: jenkins-home }
-spec:
-  capacity: { storage: 50Gi }
-  accessModes: [ReadWriteOnce]
-  storageClassName: by-hand
-  persistentVolumeReclaimPolicy: Retain
-  claimRef: { namespace: kube-ops, name: jenkins-home }
-  hostPath: { path: /var/lib/jenkins-home }
-  nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: kubernetes.io/hostname, operator: In, values: [w1] }] }] } }
-";
 /// A Pipeline that says the sum of what the credential holds.
 const JOB: &str = r#"node { withCredentials([usernamePassword(credentialsId: &apos;gitlab&apos;, usernameVariable: &apos;U&apos;, passwordVariable: &apos;P&apos;)]) { sh &apos;printf %s "$P" | sha256sum&apos; } }"#;
 /// The password that the inventory gives for it, and its sum.
@@ -63,20 +41,6 @@ pub(crate) fn inventory(plain: &str, class: Option<&str>) -> String {
     - {{ id: gitlab, kind: usernamePassword, username: ci, password: {{ command: [echo, {PASSWORD}] }} }}
 "
         )
-}
-
-/// Makes the directory of the volume on w1.
-pub(crate) fn directory(lab: &Lab, w1: &str) {
-    lab.ssh(w1, "install -d -m 0777 /var/lib/jenkins-home");
-}
-
-/// Makes the volume.
-pub(crate) fn volume(lab: &Lab) {
-    directory(lab, "w1");
-    lab.ssh(
-        "cp1",
-        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{VOLUME}\nEND\n"),
-    );
 }
 
 /// Makes a job and lets it build once.
