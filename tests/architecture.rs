@@ -57,6 +57,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "fleet",
             "jenkins",
             "model",
+            "resource",
             "transport",
             "yaml",
         ],

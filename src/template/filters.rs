@@ -40,6 +40,7 @@ fn json(value: &Value) -> Result<serde_json::Value, Error> {
     serde_json::to_value(value).map_err(|error| refused(&error))
 }
 
+/// The keys that stay keep their order, which the crate json-patch would change.
 fn merge(value: &mut serde_json::Value, patch: serde_json::Value) {
     let serde_json::Value::Object(patch) = patch else {
         *value = patch;

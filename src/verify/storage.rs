@@ -9,6 +9,7 @@ use super::check::{Check, Problem};
 use super::{CLUSTER, Site, nodes};
 use crate::cluster_api::{Api, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::{Cluster, Provisioner, Storage};
+use crate::resource::sh;
 
 /// Namespace of everything that the check makes, and the claim in it. Both are the same in every run, so that a run finds
 /// what a killed one left.
@@ -161,14 +162,7 @@ impl Claim {
     /// Removes the claim's directory from the share. One that stays does no harm: the next run gets it again.
     async fn remove_directory(&self, site: &Site) {
         if let (Some(nfs), Some(host)) = (&self.storage.nfs, site.cluster.nodes().next()) {
-            let options = self.storage.class.mount_options.join(",");
-            let script = format!(
-                "dir=$(mktemp -d /run/ci-bootstrap-share.XXXXXX)\n\
-                 timeout 40 mount -t nfs -o '{options},soft,retry=0' '{}' \"$dir\" || {{ rmdir \"$dir\"; exit 1; }}\n\
-                 cd \"$dir\" && rm -f {NAMESPACE}-{CLAIM}/proof && rmdir {NAMESPACE}-{CLAIM}; cd /\n\
-                 umount \"$dir\" || umount -l \"$dir\"; rmdir \"$dir\"\n",
-                nfs.source
-            );
+            let script = remove(&nfs.source, &self.storage.class.mount_options.join(","));
             if let Err(problem) = site.exec(host.name.as_str(), script, FILE).await {
                 tracing::debug!(?problem, "the directory of the storage check stays");
             }
@@ -241,14 +235,26 @@ fn read(volume: &str) -> String {
     )
 }
 
+/// Removes the claim's directory from the share, which is mounted for that.
+fn remove(source: &str, options: &str) -> String {
+    let (source, options) = (sh::quote(source), sh::quote(&format!("{options},soft,retry=0")));
+    format!(
+        "dir=$(mktemp -d /run/ci-bootstrap-share.XXXXXX)\n\
+         timeout 40 mount -t nfs -o {options} {source} \"$dir\" || {{ rmdir \"$dir\"; exit 1; }}\n\
+         cd \"$dir\" && rm -f {NAMESPACE}-{CLAIM}/proof && rmdir {NAMESPACE}-{CLAIM}; cd /\n\
+         umount \"$dir\" || umount -l \"$dir\"; rmdir \"$dir\"\n"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_scripts_are_valid_shell() {
-        for script in [find("pvc-1"), write("pvc-1", "w1 at 1"), read("pvc-1")] {
-            assert!(crate::resource::sh::is_valid(&script), "{script}");
+        let remove = remove("nas:/srv/it's ours", "nfsvers=4.1");
+        for script in [find("pvc-1"), write("pvc-1", "w1 at 1"), read("pvc-1"), remove] {
+            assert!(sh::is_valid(&script), "{script}");
         }
     }
 }
