@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 export GNUPGHOME=$LAB_ROOT/gpg
 # Debian's part of what the product may install. Downloaded once, with everything these need over the bare host.
-debian_packages="apt-transport-https ca-certificates chrony conntrack curl ebtables ethtool firewalld gnupg ipset iptables ipvsadm
+debian_packages="apt-transport-https ca-certificates chrony conntrack curl docker.io ebtables ethtool firewalld gnupg ipset iptables ipvsadm
   jq nfs-common nfs-kernel-server nftables rsync runc socat ufw unattended-upgrades"
 
 signing_key() {
