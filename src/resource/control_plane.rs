@@ -31,7 +31,8 @@ FileAvailable--etc-kubernetes-manifests-etcd.yaml,DirAvailable--var-lib-etcd,Por
 FileAvailable--etc-kubernetes-kubelet.conf,FileAvailable--etc-kubernetes-bootstrap-kubelet.conf,FileAvailable--etc-kubernetes-pki-ca.crt";
 
 /// kubeadm finalises kubelet's configuration after everything but the add-ons: from then on the cluster lives, and a
-/// silent API server is waited for and never initialised again.
+/// silent API server is waited for and never initialised again. One whose certificates have ended, or etcd's, will not speak again
+/// by itself. That is told by openssl, without which the wait's end tells it.
 const PROBE: &str = "cd /etc/kubernetes 2>/dev/null || { echo absent; exit 0; }
 if ! grep -qs kubelet-client-current.pem kubelet.conf || [ ! -e admin.conf ]; then
   if [ -e manifests/kube-apiserver.yaml ] || [ -e manifests/etcd.yaml ] || [ -e admin.conf ] || [ -e pki/ca.key ]; then echo half; else echo absent; fi
@@ -40,7 +41,11 @@ fi
 api() { timeout 20 kubectl --cache-dir /dev/null --kubeconfig admin.conf --server https://@ADDRESS@:6443 --request-timeout=10s \"$@\" 2>&1; }
 answer=$(api get -n kube-system -o name configmap/kubeadm-config daemonset/kube-proxy deployment/coredns node/@NODE@) && { echo member; exit 0; }
 case $answer in *'daemonsets.apps \"kube-proxy\" not found'*|*'deployments.apps \"coredns\" not found'*) echo addons ;;
-*'nodes \"@NODE@\" not found'*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; *) echo silent ;; esac
+*'nodes \"@NODE@\" not found'*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; *)
+  for crt in pki/apiserver.crt pki/apiserver-etcd-client.crt pki/etcd/server.crt; do
+    openssl x509 -noout -checkend 0 -in $crt 2>/dev/null | grep -q 'will expire' && { echo ended; echo \"$PWD/$crt $(openssl x509 -noout -enddate -in $crt)\"; exit 0; }
+  done
+  echo silent ;; esac
 echo \"$answer\"";
 
 impl ControlPlane {
@@ -53,7 +58,7 @@ impl ControlPlane {
     fn wait(&self) -> String {
         let probe = self.probe_script();
         format!(
-            "systemctl start kubelet\nn=0; while :; do answer=$( {probe}\n ); case $answer in silent*) ;; *) exit 0 ;; esac\n\
+            "systemctl start kubelet\nn=0; while :; do answer=$( {probe}\n ); case $answer in silent*) ;; ended*) break ;; *) exit 0 ;; esac\n\
              n=$((n+1)); [ $n -lt 80 ] || break; sleep 2; done\n\
              echo \"the API server of {node} does not answer:\"; echo \"$answer\"\n\
              echo '--- kubelet says:'; timeout 10 journalctl -u kubelet -n 15 -o cat --no-pager || true\n\
@@ -114,6 +119,11 @@ impl Resource for ControlPlane {
             "stranger" => Ok(Verdict::Refused(format!(
                 "the API server of {} does not accept /etc/kubernetes/admin.conf:\n{rest}\nif certificates have expired, run \
                  `ci-bootstrap renew`",
+                self.node
+            ))),
+            "ended" => Ok(Verdict::Refused(format!(
+                "certificates of {} have ended, so its API server does not answer:\n{rest}\nrun `ci-bootstrap renew`, or set the host's \
+                 clock if it is wrong",
                 self.node
             ))),
             other => Err(Unreadable {
@@ -200,6 +210,18 @@ mod tests {
     fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
         let action = control_plane().action(&seen("silent\nconnection refused\n", "6.1"), &Known::default());
         assert!(!action.script.contains("kubeadm init"), "{}", action.script);
+    }
+
+    #[test]
+    fn an_api_server_whose_certificates_have_ended_is_not_waited_for() {
+        let ended = seen(
+            "ended\n/etc/kubernetes/pki/apiserver.crt notAfter=Jan  2 00:00:00 2020 GMT\n",
+            "6.1",
+        );
+        assert!(
+            matches!(control_plane().compare(&ended), Ok(Verdict::Refused(text)) if text.contains("apiserver.crt notAfter=Jan  2") && text.contains("renew"))
+        );
+        assert!(sh::is_valid(&control_plane().probe_script()));
     }
 
     #[test]
