@@ -54,6 +54,7 @@ fn what_is_left_goes_on() {
     cases.case("etcd's data are damaged", etcd_damaged);
     cases.case("the only control plane is lost", control_plane_lost);
     cases.case("a worker is replaced under its name", same_name);
+    cases.case("a worker whose kubelet is silent leaves", silent_worker_leaves);
     cases.case("a worker is replaced under another name", another_name);
     cases.end();
 }
@@ -136,7 +137,9 @@ fn certificates_ended(lab: &Lab) {
     }
     let apply = lab.apply(&inventory, &[]);
     assert_ne!(apply.code, 0);
-    assert!(apply.stdout.contains("ci-bootstrap renew"), "{}", apply.stdout);
+    for words in ["certificates of cp1 have ended", "ci-bootstrap renew"] {
+        assert!(apply.stdout.contains(words), "no `{words}` in {}", apply.stdout);
+    }
     timed("certificates that had ended", || {
         lab.run(&["renew"], &inventory).ended(0);
         lab.apply(&inventory, &[]).ended(0);
@@ -230,6 +233,24 @@ fn same_name(lab: &Lab) {
         .collect();
     assert_eq!(elsewhere, BTreeSet::new(), "only the new machine is changed");
     assert_eq!(lab.unready(), [""; 0]);
+    assert_builds(lab, &inventory);
+}
+
+/// Its pods run on until they are ended, and only then may run elsewhere: Jenkins among them.
+fn silent_worker_leaves(lab: &Lab) {
+    let inventory = inventory(lab, HOSTS);
+    let node = lab.kubectl("-n kube-ops get pod jenkins-0 -o 'jsonpath={.spec.nodeName}'");
+    lab.ssh(&node, "systemctl stop kubelet");
+    lab.kubectl(&format!(
+        "wait --for=condition=Ready=Unknown node/{node} --timeout=120s"
+    ));
+    lab.run(&["reset", &node, "--confirm", "lab"], &inventory)
+        .ended(0);
+    assert_eq!(lab.ssh(&node, "crictl ps -q"), "", "what still runs");
+    assert!(!lab.kubectl("get nodes -o name").contains(&node));
+    lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(lab.unready(), [""; 0]);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
     assert_builds(lab, &inventory);
 }
 

@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let host = fleet.host(&args.host).await.or_exit(Exit::Unreachable)?;
         if let Some(name) = remaining(&cluster, &fleet, &args.host).await? {
             let connection = fleet.host(&name).await.or_exit(Exit::Unreachable)?;
-            recovery::leave(&*connection, &name, &args.host)
+            recovery::leave((&*connection, &name), (&*host, &args.host))
                 .await
                 .or_exit(Exit::StepFailed)?;
             writeln!(anstream::stdout(), "{}: out of the cluster", args.host)?;

@@ -11,30 +11,69 @@ use super::{RecoveryError, run, schedule};
 const DRAIN: Duration = Duration::from_secs(300);
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// Moves a node's pods elsewhere and takes the node out of the cluster, through a control plane that stays.
+/// Ends the pods of a host whose kubelet does not answer to the cluster, so that the cluster may begin them elsewhere: two of one
+/// `StatefulSet` would share a volume. A control plane's own go later, with its etcd member.
+const STOP_PODS: &str = "set -eu
+systemctl stop kubelet 2>/dev/null || true
+command -v crictl >/dev/null 2>&1 || exit 0
+systemctl start containerd
+kept=\" $(crictl pods -q --label tier=control-plane | tr '\\n' ' ')\"
+for pod in $(crictl pods -q --state Ready); do
+  case $kept in *\" $pod \"*) continue ;; esac
+  crictl ps -q --pod $pod | xargs -r crictl stop --timeout 30 >/dev/null
+  crictl stopp $pod >/dev/null
+done
+";
+
+/// Moves the pods of a host's node elsewhere and takes the node out of the cluster, through a control plane that stays.
 ///
 /// # Errors
-/// When the control plane can't be talked to, or a pod can't be moved: then the node stays as it is, but for being cordoned.
-pub async fn leave(control_plane: &dyn Transport, name: &str, node: &str) -> Result<(), RecoveryError> {
-    let script = format!(
+/// When one of the two can't be talked to, or a pod can't be moved: then the node stays as it is, but for being cordoned.
+pub async fn leave(
+    (control_plane, name): (&dyn Transport, &str),
+    (host, node): (&dyn Transport, &str),
+) -> Result<(), RecoveryError> {
+    let what = "taking the node out of the cluster";
+    let asked = Exec::new(format!("set -eu\n{}", ready(node)), LIMIT);
+    let ready = run(control_plane, name, what, asked).await?.stdout;
+    // kubelet is silent: it would end no pod.
+    let gone = ready == b"Unknown";
+    if gone {
+        run(host, node, "ending its pods", Exec::new(STOP_PODS, LIMIT)).await?;
+    }
+    let script = Exec::new(drain(node, gone), LIMIT);
+    run(control_plane, name, what, script).await.map(drop)
+}
+
+/// Asks the API server, without a cache in root's home.
+const KUBECTL: &str = "k() { kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /dev/null --request-timeout=30s \"$@\"; }\n";
+
+/// Prints the node's condition `Ready`: `True`, `False`, `Unknown`, or nothing where there is no such node.
+fn ready(node: &str) -> String {
+    format!(
+        "{KUBECTL}k get node {} --ignore-not-found -o 'jsonpath={{.status.conditions[?(@.type==\"Ready\")].status}}'\n",
+        sh::quote(node)
+    )
+}
+
+/// Drains and deletes the node, if there is one. Pods that are `gone` are only forgotten.
+fn drain(node: &str, gone: bool) -> String {
+    format!(
         "set -eu
-k() {{ kubectl --kubeconfig /etc/kubernetes/admin.conf --cache-dir /dev/null --request-timeout=30s \"$@\"; }}
-found=$(k get node {node} --ignore-not-found -o name)
+{KUBECTL}found=$(k get node {node} --ignore-not-found -o name)
 [ -n \"$found\" ] || exit 0
-k drain {node} --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s --request-timeout=0
+k drain {node} --ignore-daemonsets --delete-emptydir-data --force --timeout={seconds}s --request-timeout=0{how}
 k delete node {node}
 ",
         node = sh::quote(node),
-        seconds = DRAIN.as_secs()
-    );
-    let exec = Exec::new(script, LIMIT);
-    run(control_plane, name, "taking the node out of the cluster", exec)
-        .await
-        .map(drop)
+        seconds = DRAIN.as_secs(),
+        how = if gone { " --grace-period=0 --disable-eviction" } else { "" },
+    )
 }
 
 /// What kubeadm, kube-proxy and the pod network leave behind. Rules of others stay: of nftables only the tables of kube-proxy and
-/// Calico are deleted, of iptables only lines that name their chains are left out. etcd's data are moved aside.
+/// Calico are deleted, of iptables only lines that name their chains are left out. etcd's data are moved aside. By its file `nodename`
+/// Calico's plugin knows that calico-node has prepared the host: with an old one, pods would start before it has.
 const CLEAN: &str = "now=$(date +%Y%m%dT%H%M%S)
 if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
   timeout 120 kubeadm reset phase remove-etcd-member -f >/dev/null 2>&1 || true
@@ -61,7 +100,7 @@ if command -v ipset >/dev/null 2>&1; then
   ipset list -n | grep -e '^KUBE-' -e '^cali' | while read -r set; do ipset destroy \"$set\" || true; done
 fi
 for link in vxlan.calico vxlan-v6.calico kube-ipvs0; do ip link delete $link 2>/dev/null || true; done
-rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig
+rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig /var/lib/calico/nodename /var/lib/calico/mtu
 ";
 
 /// Undoes on a host what was made there: its membership, its timer for bundles and its door for another's, then the files that `undo`
@@ -81,11 +120,13 @@ pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), R
 
 #[cfg(test)]
 mod tests {
-    use super::CLEAN;
+    use super::*;
 
     #[test]
-    fn the_script_is_valid_shell() {
-        assert!(crate::resource::sh::is_valid(CLEAN));
+    fn the_scripts_are_valid_shell() {
+        for script in [CLEAN, STOP_PODS, &ready("w1"), &drain("w1", true)] {
+            assert!(sh::is_valid(script), "{script}");
+        }
     }
 
     #[test]
