@@ -95,6 +95,9 @@ pub(crate) fn by_a_lost_connection(lab: &Lab) {
 /// What doesn't need the host that is gone is done; the summary names it and why.
 pub(crate) fn by_a_host_without_power(lab: &Lab) {
     let inventory = lab.inventory(crate::HOSTS.len());
+    // What runs there would be waited for until the cluster has it run elsewhere, after five minutes: tests/ci.rs does that.
+    lab.kubectl("drain w2 --ignore-daemonsets --delete-emptydir-data --force --timeout=90s");
+    lab.kubectl("uncordon w2");
     lab.host("kill", "w2");
     lab.ssh("w1", "rm /etc/sysctl.d/99-zz-ci-bootstrap.conf");
     let apply = lab.apply(&inventory, &[]).ended(3);
