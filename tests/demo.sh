@@ -48,7 +48,7 @@ T
 
 up() {
   local parts=() named=
-  cargo build
+  cargo build --target-dir target   # where the commands below find it, whatever the environment says
   lab up 3
   if nfs_server; then
     parts=(--storage --jenkins)
