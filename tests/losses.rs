@@ -265,11 +265,12 @@ fn another_name(lab: &Lab) {
         .filter(|line| !line.contains("name: w2, "))
         .map(|line| format!("{line}\n"))
         .collect();
+    // Until then the cluster gives it pods, and `verify` waits in vain for those of its own to go.
+    lab.kubectl("wait --for=condition=Ready=Unknown node/w2 --timeout=120s");
     timed("a worker under another name", || {
         lab.apply(&inventory, &[]).ended(0);
     });
     assert_eq!(lab.kubectl("get node w3 -o name"), "node/w3\n");
-    lab.kubectl("wait --for=condition=Ready=Unknown node/w2 --timeout=120s");
     let told = lab.apply(&inventory, &[]).ended(0);
     assert_eq!(told.changes(), 0);
     assert!(
