@@ -151,15 +151,8 @@ spec:
     )
 }
 
-fn apply_by_hand(lab: &Lab, objects: &str) {
-    lab.ssh(
-        "cp1",
-        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{objects}END\n"),
-    );
-}
-
 fn create(lab: &Lab, objects: &str) {
-    apply_by_hand(lab, objects);
+    lab.apply_by_hand(objects);
     lab.kubectl("wait --for=condition=Ready pod/writer --timeout=90s");
 }
 
@@ -307,7 +300,7 @@ fn csi_driver(lab: &Lab) {
     let inventory = inventory(lab);
     let server = inventory.split("name: nfs1, address: ").nth(1).unwrap();
     let volume = CSI_VOLUME.replace("SERVER", server.split(',').next().unwrap());
-    apply_by_hand(lab, &volume);
+    lab.apply_by_hand(&volume);
     on_server(lab, "install -d -m 0777 /srv/nfs/ci/for-verify");
     let path = lab.path("csi-driver-nfs.yaml");
     fs_err::write(&path, CSI_DRIVER).unwrap();

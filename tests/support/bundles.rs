@@ -11,7 +11,6 @@ use super::lab::{Lab, say};
 
 /// Objects that a restore has to bring back: of every kind that the cluster keeps, but for those that say how it is just now.
 const KEPT: &str = "get namespaces,deployments,daemonsets,services,configmaps,secrets,serviceaccounts,clusterroles -A -o name";
-const KUBECTL: &str = "kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=30s";
 
 /// How long the first apply took, onto bare hosts: what ways back are measured by.
 static FIRST: OnceLock<Duration> = OnceLock::new();
@@ -83,7 +82,7 @@ pub(crate) fn fill(lab: &Lab) {
 
 /// What the cluster keeps, without what is made anew by its controllers under names of their own.
 pub(crate) fn objects(lab: &Lab, control_plane: &str) -> BTreeSet<String> {
-    let text = lab.ssh(control_plane, &format!("{KUBECTL} {KEPT}"));
+    let text = lab.kubectl_on(control_plane, KEPT);
     let lines = text.lines().filter(|line| !line.contains("bootstrap-token-"));
     lines.map(str::to_owned).collect()
 }
@@ -94,12 +93,12 @@ pub(crate) fn assert_back(lab: &Lab, control_plane: &str, kept: &BTreeSet<String
     let now = objects(lab, control_plane);
     let lost: Vec<_> = kept.difference(&now).collect();
     assert!(lost.is_empty(), "{lost:?}");
-    let what = lab.ssh(
+    let what = lab.kubectl_on(
         control_plane,
-        &format!("{KUBECTL} -n kept get configmap kept -o jsonpath={{.data.what}}"),
+        "-n kept get configmap kept -o jsonpath={.data.what}",
     );
     assert_eq!(what, "this");
-    let listed = lab.ssh(control_plane, &format!("{KUBECTL} get nodes --no-headers"));
+    let listed = lab.kubectl_on(control_plane, "get nodes --no-headers");
     let ready = listed
         .lines()
         .filter(|line| line.split_whitespace().nth(1) == Some("Ready"));

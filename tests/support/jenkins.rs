@@ -150,8 +150,8 @@ impl<'a> Jenkins<'a> {
 
 /// The password that was made up for the administrator, as `cp1` reads it.
 pub(crate) fn password(lab: &Lab, cp1: &str) -> String {
-    lab.ssh(
+    lab.kubectl_on(
         cp1,
-        "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d",
+        "-n kube-ops get secret jenkins-admin -o 'jsonpath={.data.password}' | base64 -d",
     )
 }

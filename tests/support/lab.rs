@@ -155,7 +155,17 @@ impl Lab {
 
     /// What kubectl prints on the first control plane; it must succeed.
     pub(crate) fn kubectl(&self, arguments: &str) -> String {
-        self.ssh("cp1", &format!("{KUBECTL} {arguments}"))
+        self.kubectl_on("cp1", arguments)
+    }
+
+    /// What it prints on another, which may have taken the first one's place.
+    pub(crate) fn kubectl_on(&self, control_plane: &str, arguments: &str) -> String {
+        self.ssh(control_plane, &format!("{KUBECTL} {arguments}"))
+    }
+
+    /// Has kubectl apply these objects, which are YAML.
+    pub(crate) fn apply_by_hand(&self, objects: &str) {
+        self.kubectl(&format!("apply -f - <<'END'\n{objects}\nEND"));
     }
 
     /// Nodes that are not ready, as the cluster itself has it.

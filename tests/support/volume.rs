@@ -31,8 +31,5 @@ pub(crate) fn directory(lab: &Lab, w1: &str) {
 /// Makes the directory, the class and the volume.
 pub(crate) fn make(lab: &Lab) {
     directory(lab, "w1");
-    lab.ssh(
-        "cp1",
-        &format!("kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - <<'END'\n{VOLUME}\nEND\n"),
-    );
+    lab.apply_by_hand(VOLUME);
 }
