@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 # program:Debian package
 needs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox-static git:git openssl:openssl nft:nftables ip:iproute2 xz:xz-utils
-  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client curl:curl unshare:util-linux sysctl:procps"
+  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client curl:curl unshare:util-linux sysctl:procps mke2fs:e2fsprogs"
 bad=0
 report() { bad=$((bad + 1)); echo "lab: $1" >&2; echo "     mend: $2" >&2; }
 lacking() { local pair; for pair in $needs; do command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"; done; }
