@@ -116,13 +116,11 @@ down() { # N
   in_ns ip link del "tap$1" 2>/dev/null || true
   rm -rf "$RUN/vm$1"
 }
-numbers() { find "$RUN" -maxdepth 1 -type d -name 'vm[0-9]*' -printf '%f\n' 2>/dev/null | sed 's/^vm//'; }
-
 list() {
   local n state
-  for n in $(numbers | sort -n); do
+  for n in $(traces_of vm); do
     state=stopped; ! alive "$n" || state=running
-    echo "vm $n  $(node_ip "$n")  $(cat "$RUN/vm$n/kind")  $state"
+    echo "vm $n  $(node_ip "$n")  $(cat "$RUN/vm$n/kind" 2>/dev/null || echo left over)  $state"
   done
 }
 
@@ -136,7 +134,7 @@ case $command in
       for n in "$@"; do up "$n"; done ;;
   wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-300}" ;;
   reboot) need_vm "${1:-}"; reboot "$1" ;;
-  down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;
+  down) all=(); [ $# -gt 0 ] || mapfile -t all < <(traces_of vm); for n in "$@" "${all[@]}"; do down "$n"; done ;;
   list) list ;;
   inventory-host) need_vm "${1:-}"; echo "  - { name: vm$1, address: $(node_ip "$1"), roles: [worker] }" ;;
   help|-h|--help) usage ;;
