@@ -36,8 +36,7 @@ test: deps fmt try-schemas ## everything that CI checks
 
 .PHONY: deps
 deps: ## install the Debian packages that tests and the lab need, and nothing else
-	$(SUDO) $(LAB) install-deps
-	@command -v /usr/sbin/sshd >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends openssh-server; }
+	$(AS_ROOT) $(LAB) install-deps
 
 .PHONY: fmt lint unit
 fmt: ## is the code formatted?
