@@ -23,7 +23,7 @@ help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: demo demo-down
-demo: lab ## three local hosts, the real apply on them, and what to try next
+demo: lab ## three local hosts and an NFS server, the real apply on them, and what to try next; with CLUSTER_ONLY=1 no storage and no Jenkins
 	tests/demo.sh up
 
 demo-down: ## take the demo away
