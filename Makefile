@@ -38,6 +38,10 @@ test: deps fmt try-schemas ## everything that CI checks
 deps: ## install the Debian packages that tests and the lab need, and nothing else
 	$(AS_ROOT) $(LAB) install-deps
 
+.PHONY: fresh
+fresh: ## demo and tests on a minimal Debian 12 of their own, as on a machine that nobody prepared; RELEASE=trixie, FRESH=demo, FRESH=test
+	tests/fresh/run.sh
+
 .PHONY: fmt lint unit
 fmt: ## is the code formatted?
 	cargo fmt --all --check
