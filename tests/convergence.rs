@@ -4,9 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use cluster::{drift, membership, verification};
 use std::path::Path;
 
+use cluster::{drift, membership, verification};
 use support::cases::Cases;
 use support::eavesdropper::{Eavesdropper, secret_in};
 use support::lab::Lab;
