@@ -88,6 +88,23 @@ fn only_what_is_named_may_be_skipped() {
 }
 
 #[test]
+fn an_ignored_test_is_a_skipped_one() {
+    let unit = UNIT.replace(
+        "test result: ok. 5 passed; 0 failed; 0 ignored",
+        "test api::pods ... ignored, needs a cluster\ntest result: ok. 4 passed; 0 failed; 1 ignored",
+    );
+    let output = tally(&[("unit.log", &unit)], "", Some("api::pods\tlong\n"), "");
+    let expected = [
+        "skipped: api::pods: needs a cluster",
+        "44 passed, 0 failed, 1 skipped",
+    ];
+    assert_eq!(lines(&output), expected);
+    assert!(output.status.success());
+    let output = tally(&[("unit.log", &unit)], "", Some(""), "");
+    assert!(!output.status.success());
+}
+
+#[test]
 fn a_failed_case_counts_once() {
     let failed = FAULTS
         .replace("kills ... ok (12s)", "kills ... FAILED (12s)")

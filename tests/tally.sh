@@ -33,15 +33,16 @@ for log in "$logs"/*.log; do
   [ "$silent" = 0 ] || fail "$log: $silent of its programs did not run to the end"
 done
 
+skip() { # name why
+  skipped=$((skipped + 1)); echo "skipped: $1: $2"
+  [ -z "${SKIPS_ALLOWED:-}" ] || cut -f1 "$SKIPS_ALLOWED" | grep -qxF -e "$1" || fail "$1 was skipped, which $SKIPS_ALLOWED does not allow"
+}
 while IFS=$'\t' read -r _ name why; do
-  skipped=$((skipped + 1)); echo "skipped: $name: $why"
   [[ $name == *": "* ]] || passed=$((passed - 1))   # the runner of Rust's tests counted it as passed
-  [ -z "${SKIPS_ALLOWED:-}" ] || cut -f1 "$SKIPS_ALLOWED" | grep -qxF -e "$name" \
-    || fail "$name was skipped, which $SKIPS_ALLOWED does not allow"
+  skip "$name" "$why"
 done < <(cat "$records" 2>/dev/null)
-
-ignored=$(cat "$logs"/*.log 2>/dev/null | grep -oE 'test [^ ]+ \.\.\. ignored.*' || true)
-while read -r line; do [ -z "$line" ] || { skipped=$((skipped + 1)); echo "skipped: ${line#test }"; }; done <<<"$ignored"
+while IFS=$'\t' read -r name why; do skip "$name" "$why"; done \
+  < <(cat "$logs"/*.log 2>/dev/null | sed -nE 's/^.*test ([^ ]+) \.\.\. ignored(, (.*))?$/\1\t\3/p')
 
 [ -z "${1:-}" ] || [ "$failed" != 0 ] || fail "something besides the tests: see above"
 [ $((passed + failed + skipped)) != 0 ] || fail "nothing ran"
