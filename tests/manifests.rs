@@ -14,6 +14,9 @@ use ci_bootstrap::template::{BUILT_IN, Templates, Values};
 use ci_bootstrap::{inventory, model, yaml};
 use serde_json::Value;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 /// Everything that changes a manifest, and a secret whose text is `hunter2-…`.
 const INVENTORY: &str = include_str!("manifests/inventory.yaml");
 const SECRET: &str = "hunter2";
@@ -257,8 +260,10 @@ fn agents_that_need_no_privileges_are_restricted() {
 #[test]
 fn manifests_are_valid_for_the_oldest_and_the_newest_kubernetes() {
     if !Path::new(VALIDATOR).exists() {
-        let skipped = "test manifests_are_valid_for_the_oldest_and_the_newest_kubernetes ... skipped: run `make schemas` once\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
+        skip::skipped(
+            "manifests_are_valid_for_the_oldest_and_the_newest_kubernetes",
+            "run `make schemas` once",
+        );
         return;
     }
     let mut objects = objects(INVENTORY);
