@@ -200,10 +200,9 @@ mod tests {
     }
 
     fn seen(section: &str, kernel: &str) -> Seen {
-        Seen::parse(&format!(
+        Seen::example(&format!(
             "\x1esystem\nkernel={kernel}\n\x1econtrol-plane\n{section}\x1eend\n"
         ))
-        .unwrap_or_default()
     }
 
     #[test]

@@ -122,10 +122,9 @@ mod tests {
         let rules = "### tuple ### allow any any 0.0.0.0/0 any 10.0.0.2 in comment=63692d626f6f747374726170\n\
                      ### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in\n";
         let seen = |on: &str| {
-            Seen::parse(&format!(
+            Seen::example(&format!(
                 "\x1econtent {SETTINGS}\nENABLED={on}\n\x1econtent {RULES}\n{rules}\x1eend\n"
             ))
-            .unwrap_or_default()
         };
         let Ok(Verdict::Differs(change)) = ufw.compare(&seen("yes")) else {
             unreachable!()

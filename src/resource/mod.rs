@@ -28,6 +28,7 @@ mod repository;
 mod restore;
 mod seen;
 mod selinux;
+mod separator;
 mod service;
 pub mod sh;
 mod swap;
@@ -44,6 +45,7 @@ pub use kubeadm::Standing;
 pub use probe::Probe;
 pub use restore::RESTORE_ARCHIVE;
 pub use seen::{FileState, Os, Package, Seen, Unit};
+pub use separator::Separator;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -139,7 +139,7 @@ mod tests {
             join: "token: @TOKEN@\n".into(),
             ignore: vec![],
         };
-        worker.compare(&Seen::parse(&format!("\x1emembership\n{section}\x1eend\n")).unwrap_or_default())
+        worker.compare(&Seen::example(&format!("\x1emembership\n{section}\x1eend\n")))
     }
 
     #[test]
