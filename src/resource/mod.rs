@@ -31,6 +31,7 @@ mod selinux;
 mod separator;
 mod service;
 pub mod sh;
+mod site_file;
 mod swap;
 mod sysctl;
 mod text_diff;
