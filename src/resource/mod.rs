@@ -22,6 +22,7 @@ mod kind;
 mod kubeadm;
 mod nfs_export;
 mod nfs_share;
+mod node_state;
 mod packages;
 mod probe;
 mod repository;
@@ -173,11 +174,16 @@ impl fmt::Debug for JoinTicket {
     }
 }
 
-/// Values that exist only while a run goes on; an action that needs one is not built before it is there.
+/// What has been decided while a run goes on; an action that needs it is not built before.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// Credentials for joining nodes.
-    pub join: Option<JoinTicket>,
+pub enum Known {
+    /// Nothing, as for most actions.
+    #[default]
+    Nothing,
+    /// The cluster is to be initialised on this host.
+    Init,
+    /// The host is to join the cluster with these credentials.
+    Join(JoinTicket),
 }
 
 /// What an action needs before it can be built.
