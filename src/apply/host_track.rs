@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, Seen, Topic, Wants};
+use crate::resource::{Action, Seen, Separator, Topic, Wants};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line};
@@ -118,7 +118,8 @@ impl HostTrack<'_> {
     /// Asks the host about all steps from `from` on. When work of an earlier run still goes on, it is awaited first.
     async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
         self.under_lock = self.run.lock.is_held();
-        let probe = observe::script(&self.steps[from..]);
+        let separator = separator()?;
+        let probe = observe::script(&self.steps[from..], &separator);
         // Later looks ask a part of the same, and would only fill the log.
         if from == 0 {
             self.tell_script(&probe);
@@ -135,7 +136,7 @@ impl HostTrack<'_> {
             })
             .collect();
         if unfinished.is_empty() || self.run.options.mode == Mode::Plan {
-            return self.read(&text, &output);
+            return self.read(&text, &output, &separator);
         }
         let (place, on) = (
             self.name.to_owned(),
@@ -149,11 +150,11 @@ impl HostTrack<'_> {
         let output = self
             .exec(format!("{}{probe}", batch::await_unfinished()), UNFINISHED)
             .await?;
-        self.read(&String::from_utf8_lossy(&output.stdout), &output)
+        self.read(&String::from_utf8_lossy(&output.stdout), &output, &separator)
     }
 
-    fn read(&self, text: &str, output: &Output) -> Result<Seen, Stopped> {
-        Seen::parse(text).ok_or_else(|| {
+    fn read(&self, text: &str, output: &Output, separator: &Separator) -> Result<Seen, Stopped> {
+        Seen::parse(text, separator).ok_or_else(|| {
             let mut failure = failure::bug(&format!(
                 "{}: the look at the host broke off ({})",
                 self.name, output.ended
@@ -315,8 +316,9 @@ impl HostTrack<'_> {
             .iter()
             .map(|index| (*index, self.steps[*index].resource.action(seen, &known)))
             .collect();
-        let output = self.execute(first, &actions, found).await?;
-        let seen = self.read(&String::from_utf8_lossy(&output.stdout), &output)?;
+        let separator = separator()?;
+        let output = self.execute(first, &actions, found, &separator).await?;
+        let seen = self.read(&String::from_utf8_lossy(&output.stdout), &output, &separator)?;
         let after = self.compare(first, &seen)?;
         for index in batch {
             self.done[index] += 1;
@@ -363,13 +365,14 @@ impl HostTrack<'_> {
         first: usize,
         actions: &[(usize, Action)],
         found: &[Found],
+        separator: &Separator,
     ) -> Result<Output, Stopped> {
         for (_, action) in actions {
             self.tell_script(&action.script);
         }
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
         let (live, lines) = mpsc::channel(WAITING);
-        let script = batch::script(actions, &observe::script(&self.steps[first..]));
+        let script = batch::script(actions, &observe::script(&self.steps[first..], separator));
         let exec = self.host.exec(Exec {
             script,
             timeout: limit,
@@ -382,4 +385,14 @@ impl HostTrack<'_> {
         let current = actions.first().map_or(first, |(index, _)| *index);
         output.map_err(|error| self.fail(current, failure::transport(&error)))
     }
+}
+
+/// What parts the sections of one look.
+fn separator() -> Result<Separator, Stopped> {
+    Separator::random().map_err(|error| {
+        (
+            None,
+            failure::bug(&format!("there are no random numbers: {error}")),
+        )
+    })
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Unreadable;
-use super::probe::MARK;
+use super::{Separator, Unreadable};
 
 /// The sections of one probe's output.
 #[derive(Debug, Clone, Default)]
@@ -83,10 +82,20 @@ pub struct Unit {
 }
 
 impl Seen {
-    /// Reads a probe's output; `None` when it broke off before its end.
-    pub fn parse(output: &str) -> Option<Self> {
+    /// Reads the output of a probe with this separator; `None` when it broke off before its end.
+    pub fn parse(output: &str, separator: &Separator) -> Option<Self> {
+        Self::split(output, &separator.mark())
+    }
+
+    /// What a test says that a host has answered: sections that begin with `\x1e` and their name, and end with `\x1eend`.
+    #[cfg(test)]
+    pub(super) fn example(output: &str) -> Self {
+        Self::split(output, "\x1e").unwrap_or_default()
+    }
+
+    fn split(output: &str, mark: &str) -> Option<Self> {
         let mut sections = HashMap::new();
-        for part in output.split(MARK).skip(1) {
+        for part in output.split(mark).skip(1) {
             let (name, text) = part.split_once('\n')?;
             sections.insert(name.to_owned(), text.to_owned());
         }
@@ -247,7 +256,7 @@ mod tests {
                     UnitFileState=enabled\nNeedDaemonReload=no\nExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\n\
                     Id=b.service\nLoadState=not-found\nActiveState=inactive\nExecMainStartTimestamp=\n\
                     \x1esysctls\n/proc/sys/net/ipv4/tcp_rmem:4096\t131072\t6291456\n\x1emodules\noverlay\n\x1eend\n";
-        Seen::parse(text).unwrap_or_default()
+        Seen::example(text)
     }
 
     #[test]
@@ -280,6 +289,25 @@ mod tests {
 
     #[test]
     fn output_that_broke_off_is_no_observation() {
-        assert!(Seen::parse("\x1esystem\nid=debian\n").is_none());
+        let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
+        let mark = separator.mark();
+        let whole = format!("{mark}system\nid=debian\n{mark}end\n");
+        assert!(Seen::parse(&whole, &separator).is_some());
+        assert!(Seen::parse(whole.trim_end_matches("end\n"), &separator).is_none());
+    }
+
+    #[test]
+    fn a_file_can_not_forge_a_section() {
+        let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
+        let mark = separator.mark();
+        let output = format!(
+            "{mark}content /etc/hosts\nlocalhost\n\x1econtrol-plane\nabsent\n\x1eend\n{mark}control-plane\nmember\n{mark}end\n"
+        );
+        let seen = Seen::parse(&output, &separator).unwrap_or_default();
+        assert_eq!(seen.section("control-plane"), "member\n");
+        assert_eq!(
+            seen.content("/etc/hosts"),
+            Some("localhost\n\x1econtrol-plane\nabsent\n\x1eend\n")
+        );
     }
 }
