@@ -294,6 +294,12 @@ impl HostTrack<'_> {
         Ok(None)
     }
 
+    /// What was waited for since the last look may have taken hours, and the lock with it.
+    pub(super) fn check_lock(&self, index: usize) -> Result<(), Stopped> {
+        let held = self.run.lock.check();
+        held.map_err(|error| self.fail(index, failure::no_lock(&error)))
+    }
+
     pub(super) async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
         let waited = self
             .run
@@ -311,6 +317,7 @@ impl HostTrack<'_> {
         } else {
             None
         };
+        self.check_lock(first)?;
         let batch = self.batch(first, found);
         let actions: Vec<_> = batch
             .iter()

@@ -154,13 +154,8 @@ impl Run {
                     .insert(track.place.to_string());
             }
         }
-        let mut hosts = options.control_planes.clone();
-        hosts.extend(plan.tracks.iter().filter_map(|track| match &track.place {
-            Place::Host(name) if !options.control_planes.contains(name) => Some(name.clone()),
-            _ => None,
-        }));
         Self {
-            lock: Lock::new(hosts, options.holder.clone()),
+            lock: Lock::new(&options),
             election: Election::new(options.control_planes.clone()),
             fleet,
             events,

@@ -123,9 +123,9 @@ impl<'a> Prepared<'a> {
         let fleet = session::fleet(&self.cluster, &self.secrets)
             .await
             .or_exit(Exit::Usage)?;
-        let _lock = session::lock(&self.cluster, &fleet).await?;
+        let lock = session::lock(&self.cluster, &fleet).await?;
         tokio::select! {
-            done = home.put_back(&self.cluster, &fleet) => done,
+            done = home.put_back(&self.cluster, &fleet, &lock) => done,
             () = interrupted() => Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted),
         }
     }
