@@ -116,6 +116,11 @@ fn a_rhel_like_host(lab: &Lab) {
         .replace("packages:\n", &format!("packages:\n{packages}"))
         .replace("firewall: off", "firewall: managed");
     lab.apply(&inventory, &[]).ended(0);
+    let zones = lab.ssh("el40", "firewall-cmd --get-active-zones");
+    assert!(
+        zones.contains("ci-nodes"),
+        "apply has not reloaded firewalld: {zones}"
+    );
     let state = lab.ssh(
         "el40",
         "rpm -q kubelet containerd.io; firewall-cmd --reload; firewall-cmd --get-active-zones; \
