@@ -66,9 +66,18 @@ fn pulled_anew(pod: &Value, images: &Value) -> Result<Value, Error> {
     let (mut pod, images) = (json(pod)?, json(images)?);
     let images: Vec<_> = images.as_array().into_iter().flatten().collect();
     for field in ["initContainers", "containers"] {
-        for container in pod["spec"][field].as_array_mut().into_iter().flatten() {
-            let moves = images.contains(&&container["image"]);
-            if moves && container["imagePullPolicy"].is_null() {
+        // Indexing would put in a key that is missing, and a list that is `null` ends every launch in Jenkins.
+        let found = pod.get_mut("spec").and_then(|spec| spec.get_mut(field));
+        let containers = found.and_then(serde_json::Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let moves = container
+                .get("image")
+                .is_some_and(|image| images.contains(&image));
+            if moves
+                && container
+                    .get("imagePullPolicy")
+                    .is_none_or(serde_json::Value::is_null)
+            {
                 container["imagePullPolicy"] = "Always".into();
             }
         }
@@ -115,6 +124,23 @@ mod tests {
             pulled.map(|pod| pod["spec"]["containers"].clone()).ok(),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn a_pod_gets_no_keys_that_it_did_not_have() {
+        for pod in [
+            json!({"spec": {"containers": [{"name": "jnlp"}]}}),
+            json!({"spec": {}}),
+            json!({"kind": "Pod"}),
+            json!(null),
+        ] {
+            let pulled = pulled_anew(
+                &Value::from(Serde(pod.clone())),
+                &Value::from(Serde(json!(["a:1"]))),
+            );
+            let pulled = pulled.and_then(|pod| json(&pod));
+            assert_eq!(pulled.ok(), Some(pod));
+        }
     }
 
     #[test]
