@@ -75,16 +75,28 @@ fn objects(inventory: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The pods of all agents, by name, as Jenkins gets to know them.
-fn pods(objects: &[Value]) -> Vec<(String, Value)> {
+/// What Jenkins is configured by.
+fn configuration(objects: &[Value]) -> Value {
     let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
     let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
-    let configuration = yaml::manifests(text).unwrap().remove(0);
-    let clouds = configuration["jenkins"]["clouds"].as_array().unwrap().clone();
+    yaml::manifests(text).unwrap().remove(0)
+}
+
+/// The clouds of that, in their order.
+fn clouds(configuration: &Value) -> Vec<&Value> {
+    let clouds = configuration["jenkins"]["clouds"].as_array().unwrap();
+    clouds.iter().map(|cloud| &cloud["kubernetes"]).collect()
+}
+
+/// The pods of all agents, by name, as Jenkins gets to know them.
+fn pods(objects: &[Value]) -> Vec<(String, Value)> {
+    let configuration = configuration(objects);
+    let clouds = clouds(&configuration);
     let templates = clouds
         .iter()
-        .flat_map(|cloud| cloud["kubernetes"]["templates"].as_array().unwrap());
+        .flat_map(|cloud| cloud["templates"].as_array().unwrap());
     templates
+        .filter(|template| template["yaml"].is_string())
         .map(|template| {
             let pod = yaml::manifests(template["yaml"].as_str().unwrap())
                 .unwrap()
@@ -205,6 +217,89 @@ fn plugins_come_through_the_proxy() {
     ] {
         assert!(said.contains(expected), "no {expected} in {said}");
     }
+}
+
+/// The words that Java gets, and the port for agents that the image's start script is given beside them.
+fn java_options(inventory: &str) -> (Vec<String>, String) {
+    let objects = objects(inventory);
+    let controller = objects
+        .iter()
+        .find(|object| object["kind"] == "StatefulSet")
+        .unwrap();
+    let container = &controller["spec"]["template"]["spec"]["containers"][0];
+    let variables = container["env"].as_array().unwrap();
+    let value = |name: &str| {
+        let variable = variables.iter().find(|variable| variable["name"] == name);
+        variable.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let options = value("JENKINS_JAVA_OPTS");
+    (
+        options.split(' ').map(str::to_owned).collect(),
+        value("JENKINS_SLAVE_AGENT_PORT"),
+    )
+}
+
+/// The script `jenkins.sh` of the image adds the port for agents only where the options nowhere contain that property's name.
+#[test]
+fn the_start_script_opens_the_port_for_agents() {
+    for (websocket, expected) in [(false, "50000"), (true, "-1")] {
+        let inventory = INVENTORY.replace("  agents:\n", &format!("  agents:\n    websocket: {websocket}\n"));
+        let (options, port) = java_options(&inventory);
+        let named = |option: &String| option.contains("jenkins.model.Jenkins.slaveAgentPort");
+        assert!(!options.iter().any(named), "{options:?}");
+        assert_eq!(port, expected);
+    }
+}
+
+#[test]
+fn builds_do_not_wait_for_the_ticks_of_jenkins() {
+    let (options, _) = java_options(INVENTORY);
+    for expected in [
+        "-Dhudson.slaves.NodeProvisioner.initialDelay=0",
+        "-Dhudson.slaves.NodeProvisioner.recurrencePeriod=2000",
+        "-Djenkins.install.runSetupWizard=false",
+        "-XX:MaxRAMPercentage=60",
+    ] {
+        assert!(
+            options.iter().any(|option| option == expected),
+            "no {expected} in {options:?}"
+        );
+    }
+}
+
+#[test]
+fn jenkins_itself_asks_the_update_site_of_the_inventory_or_none() {
+    let (folder, _) = java_options(INVENTORY);
+    let site = INVENTORY.replace(
+        "source: folder",
+        "source: updateSite, updateSite: { metadata: \"https://updates.ci.example/update-center.json\" }",
+    );
+    let (update_site, _) = java_options(&site);
+    for off in [
+        "-Dhudson.model.UpdateCenter.never=true",
+        "-Dhudson.model.DownloadService.never=true",
+    ] {
+        assert!(folder.iter().any(|option| option == off), "no {off}");
+        assert!(
+            !update_site.iter().any(|option| option == off),
+            "{off} with an update site"
+        );
+    }
+    let configuration = configuration(&objects(&site));
+    assert_eq!(
+        configuration["jenkins"]["updateCenter"]["sites"],
+        serde_json::json!([{"id": "default", "url": "https://updates.ci.example/update-center.json"}])
+    );
+}
+
+#[test]
+fn the_controller_comes_before_builds() {
+    let objects = objects(INVENTORY);
+    let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+    let pod = &of_kind("StatefulSet")["spec"]["template"]["spec"];
+    let class = of_kind("PriorityClass");
+    assert_eq!(pod["priorityClassName"], class["metadata"]["name"]);
+    assert!(class["value"].as_i64().unwrap() > 0);
 }
 
 #[test]
