@@ -293,6 +293,73 @@ fn jenkins_itself_asks_the_update_site_of_the_inventory_or_none() {
 }
 
 #[test]
+fn what_a_jenkinsfile_brings_along_has_defaults_that_start() {
+    let (options, _) = java_options(INVENTORY);
+    let image = "-Dorg.csanchez.jenkins.plugins.kubernetes.pipeline.PodTemplateStepExecution.defaultImage=\
+                 docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21";
+    assert!(options.iter().any(|option| option == image), "{options:?}");
+    let configuration = configuration(&objects(INVENTORY));
+    let clouds = clouds(&configuration);
+    for (cloud, user) in clouds.iter().zip([Value::from("1000"), Value::Null]) {
+        let templates = cloud["templates"].as_array().unwrap();
+        let is_base = |template: &&Value| template["name"] == cloud["defaultsProviderTemplate"];
+        let base = templates.iter().find(is_base).unwrap();
+        assert_eq!(base["runAsUser"], user, "{}", cloud["name"]);
+        // Their YAML would take the place of most of what the pods of a Jenkinsfile say.
+        assert!(base["yaml"].is_null() && base["label"].is_null());
+        assert_eq!(base["nodeUsageMode"], "EXCLUSIVE");
+        assert_eq!(base["envVars"][0]["envVar"]["key"], "JENKINS_JAVA_OPTS");
+        for template in templates {
+            assert_eq!(template["inheritYamlMergeStrategy"], true, "{}", template["name"]);
+            assert_eq!(template["yamlMergeStrategy"], "merge", "{}", template["name"]);
+        }
+    }
+}
+
+/// What a template declares takes the place of what its YAML says, and what the defaults declare counts as declared.
+#[test]
+fn pods_keep_the_user_that_they_name() {
+    let own = INVENTORY.replace("file: mine.yaml.j2", "file: user.yaml.j2");
+    for (inventory, expected) in [(INVENTORY, "1000"), (own.as_str(), "1234")] {
+        let configuration = configuration(&objects(inventory));
+        let clouds = clouds(&configuration);
+        let templates = clouds[0]["templates"].as_array().unwrap();
+        let mine = templates.iter().find(|template| template["name"] == "mine");
+        assert_eq!(mine.unwrap()["runAsUser"], expected);
+        let declared = clouds[1]["templates"].as_array().unwrap().iter();
+        assert_eq!(
+            declared
+                .filter(|template| !template["runAsUser"].is_null())
+                .count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn pods_of_a_home_that_is_gone_go_too() {
+    let configuration = configuration(&objects(INVENTORY));
+    for cloud in clouds(&configuration) {
+        // Less than 120 s counts as 120.
+        assert_eq!(cloud["garbageCollection"]["timeout"], 300, "{}", cloud["name"]);
+    }
+}
+
+/// The plugin dies of a list that is `null`, at every launch.
+#[test]
+fn nothing_in_the_configuration_or_a_pod_is_null() {
+    let null_list = INVENTORY.replace("file: mine.yaml.j2", "file: user.yaml.j2");
+    let objects = objects(&null_list);
+    let pods = pods(&objects);
+    assert!(pods.iter().any(|(name, _)| name == "mine"), "{pods:?}");
+    for (name, pod) in &pods {
+        assert!(!pod.to_string().contains("null"), "{name}: {pod}");
+    }
+    let configuration = configuration(&objects).to_string();
+    assert!(!configuration.contains(":null"), "{configuration}");
+}
+
+#[test]
 fn the_controller_comes_before_builds() {
     let objects = objects(INVENTORY);
     let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();

@@ -5,11 +5,13 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 
 use crate::yaml;
 
-/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | pulled_anew(images)` and `text | rendered`.
+/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | without_nulls`, `pod | pulled_anew(images)` and
+/// `text | rendered`.
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("fromyaml", from_yaml);
     environment.add_filter("toyaml", to_yaml);
     environment.add_filter("merged", merged);
+    environment.add_filter("without_nulls", without_nulls);
     environment.add_filter("pulled_anew", pulled_anew);
     environment.add_filter("rendered", rendered);
 }
@@ -58,6 +60,25 @@ fn merge(value: &mut serde_json::Value, patch: serde_json::Value) {
         } else {
             merge(fields.entry(key).or_insert(serde_json::Value::Null), patch);
         }
+    }
+}
+
+/// A value without the keys that have none. To Kubernetes they say nothing; Jenkins dies of a list that is `null`, such as the
+/// `initContainers:` of a user's template with nothing below.
+fn without_nulls(value: &Value) -> Result<Value, Error> {
+    let mut value = json(value)?;
+    drop_nulls(&mut value);
+    Ok(Value::from(Serde(value)))
+}
+
+fn drop_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 
@@ -124,6 +145,14 @@ mod tests {
             pulled.map(|pod| pod["spec"]["containers"].clone()).ok(),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn keys_without_a_value_go() {
+        let mut pod =
+            json!({"spec": {"initContainers": null, "containers": [{"name": "a", "env": null, "args": []}]}});
+        drop_nulls(&mut pod);
+        assert_eq!(pod, json!({"spec": {"containers": [{"name": "a", "args": []}]}}));
     }
 
     #[test]
