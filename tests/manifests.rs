@@ -360,6 +360,19 @@ fn nothing_in_the_configuration_or_a_pod_is_null() {
 }
 
 #[test]
+fn containers_of_builds_that_say_nothing_ask_for_something() {
+    let objects = objects(INVENTORY);
+    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+        let name = format!("LimitRange {namespace}/agents");
+        let limits = objects.iter().find(|object| id(object) == name).unwrap();
+        assert_eq!(
+            limits["spec"]["limits"][0]["defaultRequest"],
+            serde_json::json!({"cpu": "100m", "memory": "256Mi"})
+        );
+    }
+}
+
+#[test]
 fn the_controller_comes_before_builds() {
     let objects = objects(INVENTORY);
     let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
