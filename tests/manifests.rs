@@ -382,6 +382,18 @@ fn the_controller_comes_before_builds() {
     assert!(class["value"].as_i64().unwrap() > 0);
 }
 
+/// A private image in a Jenkinsfile's pod, which names no account, is pulled with the logins of the inventory.
+#[test]
+fn pods_without_an_account_have_the_logins_of_registries() {
+    let objects = objects(INVENTORY);
+    let account = objects
+        .iter()
+        .find(|object| id(object) == "ServiceAccount kube-ops-agents/default")
+        .unwrap();
+    assert_eq!(account["imagePullSecrets"][0]["name"], "registry-credentials");
+    assert_eq!(account["automountServiceAccountToken"], false);
+}
+
 #[test]
 fn no_object_is_made_twice() {
     let mut ids: Vec<_> = objects(INVENTORY).iter().map(id).collect();
