@@ -22,6 +22,7 @@ mod kind;
 mod kubeadm;
 mod nfs_export;
 mod nfs_share;
+mod old_registries;
 mod packages;
 mod probe;
 mod repository;
