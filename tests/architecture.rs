@@ -89,6 +89,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("minijinja", "template"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
+    ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
 ];
 
