@@ -23,7 +23,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ("cluster_api", &["model", "transport", "yaml"]),
     (
         "cluster_resource",
-        &["cluster_api", "harbor", "jenkins", "model", "resource", "yaml"],
+        &[
+            "cluster_api",
+            "harbor",
+            "jenkins",
+            "model",
+            "resource",
+            "transport",
+            "yaml",
+        ],
     ),
     (
         "plan",
@@ -38,6 +46,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "bundle",
             "cluster_api",
+            "cluster_resource",
             "event",
             "fleet",
             "observe",
@@ -80,6 +89,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("minijinja", "template"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
+    ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
 ];
 

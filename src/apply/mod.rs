@@ -16,6 +16,8 @@ use crate::fleet::Fleet;
 use crate::plan::{Fact, Place, Plan, Track};
 
 mod access;
+#[cfg(test)]
+mod account_tests;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -84,6 +86,8 @@ struct Run {
     fleet: Arc<Fleet>,
     events: Events,
     options: Options,
+    /// Every host of the plan, control planes first.
+    hosts: Vec<String>,
     board: Board,
     election: Election,
     lock: Lock,
@@ -154,7 +158,13 @@ impl Run {
                     .insert(track.place.to_string());
             }
         }
+        let mut hosts = options.control_planes.clone();
+        hosts.extend(plan.tracks.iter().filter_map(|track| match &track.place {
+            Place::Host(name) if !options.control_planes.contains(name) => Some(name.clone()),
+            _ => None,
+        }));
         Self {
+            hosts,
             lock: Lock::new(&options),
             election: Election::new(options.control_planes.clone()),
             fleet,
@@ -199,7 +209,7 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that the API server does for it.
+    /// The steps on the host, and then those that are done by requests.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
         let mut tally = host_track::Tally::default();
         if let Place::Host(name) = &track.place {

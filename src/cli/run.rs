@@ -195,7 +195,7 @@ async fn interrupted() {
 fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), Failure> {
     let unknown = limit
         .iter()
-        .find(|name| *name != "cluster" && cluster.host(name).is_none());
+        .find(|name| *name != "cluster" && *name != "registries" && cluster.host(name).is_none());
     let Some(name) = unknown else { return Ok(()) };
     let names: Vec<_> = cluster.hosts.iter().map(|host| host.name.to_string()).collect();
     Err(anyhow::anyhow!(
