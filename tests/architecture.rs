@@ -20,10 +20,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("harbor", &["transport"]),
     ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
-    ("cluster_api", &["model", "transport", "yaml"]),
+    ("cluster_api", &["model", "secret", "transport", "yaml"]),
     (
         "cluster_resource",
-        &["cluster_api", "harbor", "jenkins", "model", "resource", "yaml"],
+        &[
+            "cluster_api",
+            "harbor",
+            "jenkins",
+            "model",
+            "resource",
+            "secret",
+            "yaml",
+        ],
     ),
     (
         "plan",
@@ -44,6 +52,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "plan",
             "recovery",
             "resource",
+            "secret",
             "transport",
         ],
     ),
