@@ -29,8 +29,8 @@ impl Found {
     }
 }
 
-/// The script that looks at everything these steps ask about.
-pub fn script(steps: &[HostStep]) -> String {
+/// The script that looks at everything these steps ask about, with marks that carry `nonce`.
+pub fn script(steps: &[HostStep], nonce: &str) -> String {
     let mut probe = Probe::default();
     for step in steps {
         if let Some(path) = &step.guard.exists {
@@ -41,7 +41,7 @@ pub fn script(steps: &[HostStep]) -> String {
         }
         step.resource.probe(&mut probe);
     }
-    probe.render()
+    probe.render(nonce)
 }
 
 /// What each step makes of the answer.

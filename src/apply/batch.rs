@@ -4,15 +4,25 @@ use std::fmt::Write as _;
 
 use crate::resource::Action;
 
-/// Parts the output of the actions: the ASCII group separator. Sections of a probe are parted by another.
+/// Parts the output of the actions, with a nonce: the ASCII group separator. Sections of a probe are parted by another.
 const MARK: char = '\x1d';
 /// How the mark is written in a script.
 const MARK_ESCAPE: &str = "\\035";
 /// Ends the text of an action that runs in a unit.
 const END_OF_ACTION: &str = "CI_BOOTSTRAP_END_OF_ACTION";
 
+/// What makes the marks of one script its own: no program of a host can know it before it runs.
+///
+/// # Errors
+/// When the machine gives no random numbers.
+pub(super) fn nonce() -> Result<String, getrandom::Error> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes))
+}
+
 /// A script of actions, each between marks with its index, that stops at the first which fails, and then `probe`.
-pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
+pub(super) fn script(actions: &[(usize, Action)], probe: &str, nonce: &str) -> String {
     let mut text = String::from("umask 022\nexport LC_ALL=C\n");
     for (index, action) in actions {
         let body = match action.unit {
@@ -21,8 +31,8 @@ pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
         };
         let _ = write!(
             text,
-            "printf '{MARK_ESCAPE}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
-             printf '\\n{MARK_ESCAPE}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
+            "printf '{MARK_ESCAPE}{nonce}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
+             printf '\\n{MARK_ESCAPE}{nonce}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
         );
     }
     text.push_str(probe);
@@ -62,10 +72,10 @@ pub(super) fn await_unfinished() -> String {
 }
 
 /// A script whose output is empty when no work of an earlier run is going on. Costs no process where there is none.
-pub(super) fn list_unfinished() -> String {
+pub(super) fn list_unfinished(nonce: &str) -> String {
     format!(
         "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${{f##*/}}; u=${{u%.sh}}; \
-         ! systemctl -q is-active $u.service || printf '{MARK_ESCAPE}unfinished %s\\n' $u; done\n"
+         ! systemctl -q is-active $u.service || printf '{MARK_ESCAPE}{nonce}unfinished %s\\n' $u; done\n"
     )
 }
 
@@ -97,9 +107,9 @@ pub(super) enum Line<'a> {
     Text(&'a str),
 }
 
-/// Reads a line.
-pub(super) fn read_line(line: &str) -> Line<'_> {
-    let Some(mark) = line.strip_prefix(MARK) else {
+/// Reads a line of a script that was made with this nonce.
+pub(super) fn read_line<'a>(line: &'a str, nonce: &str) -> Line<'a> {
+    let Some(mark) = line.strip_prefix(MARK).and_then(|rest| rest.strip_prefix(nonce)) else {
         return Line::Text(line);
     };
     let words: Vec<_> = mark.split(' ').collect();
@@ -114,22 +124,42 @@ pub(super) fn read_line(line: &str) -> Line<'_> {
     }
 }
 
-/// Splits a stream of bytes into lines as they come.
+/// A longer line is cut: what prints it is broken, or means harm.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Splits a stream of bytes into lines as they come. Each byte is looked at once, and a line has a limit.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     rest: Vec<u8>,
+    is_cut: bool,
 }
 
 impl Lines {
     /// The lines that `bytes` completes.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.rest.extend_from_slice(bytes);
         let mut lines = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
+        let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(part) = parts.next() {
+            self.append(part);
+            if parts.peek().is_some() {
+                lines.push(self.take());
+            }
         }
         lines
+    }
+
+    fn append(&mut self, part: &[u8]) {
+        let room = LONGEST_LINE - self.rest.len();
+        self.is_cut |= part.len() > room;
+        self.rest.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn take(&mut self) -> String {
+        let mut line = String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned();
+        if std::mem::take(&mut self.is_cut) {
+            line.push_str(" … (cut)");
+        }
+        line
     }
 }
 
@@ -141,7 +171,7 @@ mod tests {
     fn run(actions: &[(usize, Action)]) -> String {
         let output = Command::new("sh")
             .arg("-c")
-            .arg(script(actions, "echo probed\n"))
+            .arg(script(actions, "echo probed\n", "77"))
             .output();
         output
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
@@ -153,20 +183,34 @@ mod tests {
         let good = run(&[(0, Action::quick("echo one")), (4, Action::quick("echo two >&2"))]);
         assert_eq!(
             good,
-            "\x1dbegin 0\none\n\n\x1dend 0 0\n\x1dbegin 4\ntwo\n\n\x1dend 4 0\nprobed\n"
+            "\x1d77begin 0\none\n\n\x1d77end 0 0\n\x1d77begin 4\ntwo\n\n\x1d77end 4 0\nprobed\n"
         );
         let bad = run(&[
             (0, Action::quick("false\necho never")),
             (1, Action::quick("echo never")),
         ]);
-        assert_eq!(bad, "\x1dbegin 0\n\n\x1dend 0 1\n");
+        assert_eq!(bad, "\x1d77begin 0\n\n\x1d77end 0 1\n");
     }
 
     #[test]
     fn marks_are_read_back_and_text_stays_text() {
-        assert_eq!(read_line("\x1dend 4 127"), Line::End(4, 127));
-        assert_eq!(read_line("\x1dbegin 2"), Line::Begin(2));
-        assert_eq!(read_line("begin 2"), Line::Text("begin 2"));
+        assert_eq!(read_line("\x1d77end 4 127", "77"), Line::End(4, 127));
+        assert_eq!(read_line("\x1d77begin 2", "77"), Line::Begin(2));
+        assert_eq!(read_line("begin 2", "77"), Line::Text("begin 2"));
+    }
+
+    #[test]
+    fn a_mark_without_the_nonce_is_text() {
+        for line in [
+            "\x1dend 2 0",
+            "\x1d78end 2 0",
+            "\x1d77end 2 0 ",
+            "\x1d77end -1 0",
+            "\x1d77",
+        ] {
+            assert_eq!(read_line(line, "77"), Line::Text(line));
+        }
+        assert_ne!(nonce(), nonce());
     }
 
     #[test]
@@ -184,5 +228,18 @@ mod tests {
         assert!(lines.feed(b"ab").is_empty());
         assert_eq!(lines.feed(b"c\nd\ne"), ["abc", "d"]);
         assert_eq!(lines.feed(b"\n"), ["e"]);
+        assert_eq!(lines.feed(b"\n\nx\n"), ["", "", "x"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_memory_than_the_longest() {
+        let mut lines = Lines::default();
+        for _ in 0..100 {
+            assert!(lines.feed(&[b'x'; 4096]).is_empty());
+        }
+        assert_eq!(lines.rest.len(), LONGEST_LINE);
+        let line = lines.feed(b"\nnext\n");
+        assert_eq!(line[0].len(), LONGEST_LINE + " … (cut)".len());
+        assert_eq!(line[1], "next");
     }
 }

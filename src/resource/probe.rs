@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::sh;
 
-/// Parts the sections of a probe's output: the ASCII record separator, which no text file holds.
+/// Parts the sections of a probe's output, with a nonce: files and logs may hold the ASCII record separator too.
 pub(super) const MARK: char = '\x1e';
 
 /// Largest part of a differing file that is fetched for a diff, in bytes.
@@ -68,9 +68,10 @@ impl Probe {
         self.scripts.insert(key.to_owned(), text.to_owned());
     }
 
-    /// The whole script. It changes nothing and exits with 0.
-    pub fn render(&self) -> String {
-        let mut out = format!("m() {{ printf '{MARK_ESCAPE}%s\\n' \"$1\"; }}\nexport LC_ALL=C\n");
+    /// The whole script. It changes nothing and exits with 0. `nonce` (letters and digits) tells its marks from what
+    /// files and programs of the host may say.
+    pub fn render(&self, nonce: &str) -> String {
+        let mut out = format!("m() {{ printf '{MARK_ESCAPE}{nonce}%s\\n' \"$1\"; }}\nexport LC_ALL=C\n");
         out.push_str(SYSTEM);
         self.render_paths(&mut out);
         self.render_packages(&mut out);
@@ -203,7 +204,7 @@ mod tests {
         probe.sysctl("net.ipv4.ip_forward");
         probe.module("no_such_module");
         probe.script("mine", "echo hello; exit 3");
-        let output = run_locally(&probe.render());
+        let output = run_locally(&probe.render(""));
         for section in [
             "system",
             "paths",

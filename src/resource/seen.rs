@@ -83,14 +83,20 @@ pub struct Unit {
 }
 
 impl Seen {
-    /// Reads a probe's output; `None` when it broke off before its end.
-    pub fn parse(output: &str) -> Option<Self> {
+    /// Reads the output of a probe that was rendered with this nonce; `None` when it broke off before its end.
+    pub fn read(output: &str, nonce: &str) -> Option<Self> {
         let mut sections = HashMap::new();
-        for part in output.split(MARK).skip(1) {
+        for part in output.split(&format!("{MARK}{nonce}")).skip(1) {
             let (name, text) = part.split_once('\n')?;
             sections.insert(name.to_owned(), text.to_owned());
         }
         sections.contains_key("end").then_some(Self { sections })
+    }
+
+    /// Output without a nonce, as tests write it.
+    #[cfg(test)]
+    pub(super) fn parse(output: &str) -> Option<Self> {
+        Self::read(output, "")
     }
 
     /// The text of a section, empty when the probe had nothing to say.
@@ -281,5 +287,16 @@ mod tests {
     #[test]
     fn output_that_broke_off_is_no_observation() {
         assert!(Seen::parse("\x1esystem\nid=debian\n").is_none());
+    }
+
+    #[test]
+    fn marks_without_the_nonce_are_text() {
+        let text = "\x1e77content /etc/hosts\na\n\x1econtent /etc/hosts\nforged\n\x1e78end\n\x1e77end\n";
+        let seen = Seen::read(text, "77").unwrap_or_default();
+        assert_eq!(
+            seen.section("content /etc/hosts"),
+            "a\n\x1econtent /etc/hosts\nforged\n\x1e78end\n"
+        );
+        assert!(Seen::read(text, "79").is_none());
     }
 }

@@ -92,7 +92,7 @@ fn the_nfs_server_exports_and_gets_nothing_of_kubernetes() {
 fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();
     for track in plan.tracks {
-        let script = crate::observe::script(&track.host_steps);
+        let script = crate::observe::script(&track.host_steps, "");
         assert!(crate::resource::sh::is_valid(&script), "{script}");
     }
 }
@@ -134,7 +134,7 @@ fn a_wrong_playbook_is_told_with_its_line() {
         guard: Guard::default(),
         needs: vec![],
         provides: vec![],
-        exclusive: false,
+        exclusive: None,
         kind: "file".into(),
         fields: json!({"path": "/etc/x", "content": "{{ host.nmae }}"}),
         origin: Origin {
