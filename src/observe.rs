@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::plan::HostStep;
 use crate::playbook::Guard;
-use crate::resource::{Change, Probe, Seen, Topic, Unreadable, Verdict};
+use crate::resource::{Change, Probe, Seen, Separator, Topic, Unreadable, Verdict};
 
 /// What a step's comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ impl Found {
     }
 }
 
-/// The script that looks at everything these steps ask about, with marks that carry `nonce`.
-pub fn script(steps: &[HostStep], nonce: &str) -> String {
+/// The script that looks at everything these steps ask about; `separator` parts its output.
+pub fn script(steps: &[HostStep], separator: &Separator) -> String {
     let mut probe = Probe::default();
     for step in steps {
         if let Some(path) = &step.guard.exists {
@@ -41,7 +41,7 @@ pub fn script(steps: &[HostStep], nonce: &str) -> String {
         }
         step.resource.probe(&mut probe);
     }
-    probe.render(nonce)
+    probe.render(separator)
 }
 
 /// What each step makes of the answer.

@@ -46,6 +46,7 @@ fn hosts_converge() {
     );
     cases.case("drift of five kinds on three hosts", drift::of_five_kinds);
     cases.case("drift of the container runtime", drift::of_the_container_runtime);
+    cases.case("drift of a control plane", drift::of_a_control_plane);
     cases.case("labels go on, come back and go", drift::of_labels);
     cases.case("Calico's objects are put back", drift::of_calico);
     cases.case("--limit leaves other hosts alone", drift::within_a_limit);

@@ -2,27 +2,23 @@
 
 use std::fmt::Write as _;
 
-use crate::resource::Action;
+use crate::resource::{Action, Separator};
 
-/// Parts the output of the actions, with a nonce: the ASCII group separator. Sections of a probe are parted by another.
-const MARK: char = '\x1d';
+/// Parts the output of the actions, with a separator's nonce: the ASCII group separator. Sections of a probe are parted by another.
+const MARK: &str = "\x1d";
 /// How the mark is written in a script.
 const MARK_ESCAPE: &str = "\\035";
 /// Ends the text of an action that runs in a unit.
 const END_OF_ACTION: &str = "CI_BOOTSTRAP_END_OF_ACTION";
 
-/// What makes the marks of one script its own: no program of a host can know it before it runs.
-///
-/// # Errors
-/// When the machine gives no random numbers.
-pub(super) fn nonce() -> Result<String, getrandom::Error> {
-    let mut bytes = [0_u8; 8];
-    getrandom::fill(&mut bytes)?;
-    Ok(hex::encode(bytes))
+/// What a line begins with that is ours.
+fn mark(separator: &Separator, parts: &str) -> String {
+    format!("{parts}{} ", separator.nonce())
 }
 
 /// A script of actions, each between marks with its index, that stops at the first which fails, and then `probe`.
-pub(super) fn script(actions: &[(usize, Action)], probe: &str, nonce: &str) -> String {
+pub(super) fn script(actions: &[(usize, Action)], probe: &str, separator: &Separator) -> String {
+    let mark = mark(separator, MARK_ESCAPE);
     let mut text = String::from("umask 022\nexport LC_ALL=C\n");
     for (index, action) in actions {
         let body = match action.unit {
@@ -31,8 +27,8 @@ pub(super) fn script(actions: &[(usize, Action)], probe: &str, nonce: &str) -> S
         };
         let _ = write!(
             text,
-            "printf '{MARK_ESCAPE}{nonce}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
-             printf '\\n{MARK_ESCAPE}{nonce}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
+            "printf '{mark}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
+             printf '\\n{mark}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
         );
     }
     text.push_str(probe);
@@ -72,10 +68,11 @@ pub(super) fn await_unfinished() -> String {
 }
 
 /// A script whose output is empty when no work of an earlier run is going on. Costs no process where there is none.
-pub(super) fn list_unfinished(nonce: &str) -> String {
+pub(super) fn list_unfinished(separator: &Separator) -> String {
+    let mark = mark(separator, MARK_ESCAPE);
     format!(
         "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${{f##*/}}; u=${{u%.sh}}; \
-         ! systemctl -q is-active $u.service || printf '{MARK_ESCAPE}{nonce}unfinished %s\\n' $u; done\n"
+         ! systemctl -q is-active $u.service || printf '{mark}unfinished %s\\n' $u; done\n"
     )
 }
 
@@ -107,9 +104,9 @@ pub(super) enum Line<'a> {
     Text(&'a str),
 }
 
-/// Reads a line of a script that was made with this nonce.
-pub(super) fn read_line<'a>(line: &'a str, nonce: &str) -> Line<'a> {
-    let Some(mark) = line.strip_prefix(MARK).and_then(|rest| rest.strip_prefix(nonce)) else {
+/// Reads a line of a script with this separator.
+pub(super) fn read_line<'a>(line: &'a str, separator: &Separator) -> Line<'a> {
+    let Some(mark) = line.strip_prefix(&mark(separator, MARK)) else {
         return Line::Text(line);
     };
     let words: Vec<_> = mark.split(' ').collect();
@@ -168,13 +165,19 @@ mod tests {
     use super::*;
     use std::process::Command;
 
+    fn separator() -> Separator {
+        Separator::random().unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// What the script prints, with `N ` for the nonce and its blank.
     fn run(actions: &[(usize, Action)]) -> String {
+        let separator = separator();
         let output = Command::new("sh")
             .arg("-c")
-            .arg(script(actions, "echo probed\n", "77"))
+            .arg(script(actions, "echo probed\n", &separator))
             .output();
         output
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .map(|output| String::from_utf8_lossy(&output.stdout).replace(separator.nonce(), "N"))
             .unwrap_or_default()
     }
 
@@ -183,34 +186,39 @@ mod tests {
         let good = run(&[(0, Action::quick("echo one")), (4, Action::quick("echo two >&2"))]);
         assert_eq!(
             good,
-            "\x1d77begin 0\none\n\n\x1d77end 0 0\n\x1d77begin 4\ntwo\n\n\x1d77end 4 0\nprobed\n"
+            "\x1dN begin 0\none\n\n\x1dN end 0 0\n\x1dN begin 4\ntwo\n\n\x1dN end 4 0\nprobed\n"
         );
         let bad = run(&[
             (0, Action::quick("false\necho never")),
             (1, Action::quick("echo never")),
         ]);
-        assert_eq!(bad, "\x1d77begin 0\n\n\x1d77end 0 1\n");
+        assert_eq!(bad, "\x1dN begin 0\n\n\x1dN end 0 1\n");
     }
 
     #[test]
     fn marks_are_read_back_and_text_stays_text() {
-        assert_eq!(read_line("\x1d77end 4 127", "77"), Line::End(4, 127));
-        assert_eq!(read_line("\x1d77begin 2", "77"), Line::Begin(2));
-        assert_eq!(read_line("begin 2", "77"), Line::Text("begin 2"));
+        let separator = separator();
+        let mark = mark(&separator, MARK);
+        let end = format!("{mark}end 4 127");
+        assert_eq!(read_line(&end, &separator), Line::End(4, 127));
+        assert_eq!(read_line(&format!("{mark}begin 2"), &separator), Line::Begin(2));
+        assert_eq!(read_line("begin 2", &separator), Line::Text("begin 2"));
     }
 
     #[test]
     fn a_mark_without_the_nonce_is_text() {
+        let (ours, other) = (separator(), separator());
+        let (mark, other) = (mark(&ours, MARK), mark(&other, MARK));
         for line in [
-            "\x1dend 2 0",
-            "\x1d78end 2 0",
-            "\x1d77end 2 0 ",
-            "\x1d77end -1 0",
-            "\x1d77",
+            "\x1dend 2 0".to_owned(),
+            format!("{other}end 2 0"),
+            format!(" {mark}end 2 0"),
+            format!("{mark}end 2 0 "),
+            format!("{mark}end -1 0"),
+            mark,
         ] {
-            assert_eq!(read_line(line, "77"), Line::Text(line));
+            assert_eq!(read_line(&line, &ours), Line::Text(&line));
         }
-        assert_ne!(nonce(), nonce());
     }
 
     #[test]

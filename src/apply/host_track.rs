@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, Seen};
+use crate::resource::{Action, Seen, Separator};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line};
@@ -117,25 +117,25 @@ impl HostTrack<'_> {
     /// Asks the host about all steps from `from` on. When work of an earlier run still goes on, it is awaited first.
     async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
         self.under_lock = self.run.lock.is_held();
-        let nonce = &nonce()?;
-        let probe = observe::script(&self.steps[from..], nonce);
+        let separator = separator()?;
+        let probe = observe::script(&self.steps[from..], &separator);
         // Later looks ask a part of the same, and would only fill the log.
         if from == 0 {
             self.tell_script(&probe);
         }
         let output = self
-            .exec(format!("{}{probe}", batch::list_unfinished(nonce)), PROBE)
+            .exec(format!("{}{probe}", batch::list_unfinished(&separator)), PROBE)
             .await?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let unfinished: Vec<_> = text
             .lines()
-            .filter_map(|line| match batch::read_line(line, nonce) {
+            .filter_map(|line| match batch::read_line(line, &separator) {
                 Line::Unfinished(unit) => Some(unit),
                 _ => None,
             })
             .collect();
         if unfinished.is_empty() || self.run.options.mode == Mode::Plan {
-            return self.read(&output, nonce);
+            return self.read(&output, &separator);
         }
         let (place, on) = (
             self.name.to_owned(),
@@ -149,11 +149,11 @@ impl HostTrack<'_> {
         let output = self
             .exec(format!("{}{probe}", batch::await_unfinished()), UNFINISHED)
             .await?;
-        self.read(&output, nonce)
+        self.read(&output, &separator)
     }
 
-    fn read(&self, output: &Output, nonce: &str) -> Result<Seen, Stopped> {
-        Seen::read(&String::from_utf8_lossy(&output.stdout), nonce).ok_or_else(|| {
+    fn read(&self, output: &Output, separator: &Separator) -> Result<Seen, Stopped> {
+        Seen::parse(&String::from_utf8_lossy(&output.stdout), separator).ok_or_else(|| {
             let mut failure = failure::bug(&format!(
                 "{}: the look at the host broke off ({})",
                 self.name, output.ended
@@ -338,24 +338,31 @@ impl HostTrack<'_> {
         }
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
         let (live, lines) = mpsc::channel(WAITING);
-        let nonce = &nonce()?;
-        let script = batch::script(actions, &observe::script(&self.steps[first..], nonce), nonce);
+        let separator = &separator()?;
+        let probe = observe::script(&self.steps[first..], separator);
+        let script = batch::script(actions, &probe, separator);
         let exec = self.host.exec(Exec {
             script,
             timeout: limit,
             live: Some(live),
         });
         let steps = actions.iter().map(|(index, _)| (*index, &found[index - first]));
-        let (output, failed) = tokio::join!(exec, Listener::new(self, nonce, steps).listen(lines));
+        let (output, failed) = tokio::join!(exec, Listener::new(self, separator, steps).listen(lines));
         if let Some(stopped) = failed {
             return Err(stopped);
         }
         let current = actions.first().map_or(first, |(index, _)| *index);
         let output = output.map_err(|error| self.fail(current, failure::transport(&error)))?;
-        self.read(&output, nonce)
+        self.read(&output, separator)
     }
 }
 
-fn nonce() -> Result<String, Stopped> {
-    batch::nonce().map_err(|error| (None, failure::bug(&format!("no random numbers: {error}"))))
+/// What makes the marks of one script its own.
+fn separator() -> Result<Separator, Stopped> {
+    Separator::random().map_err(|error| {
+        (
+            None,
+            failure::bug(&format!("there are no random numbers: {error}")),
+        )
+    })
 }

@@ -14,23 +14,23 @@ impl HostTrack<'_> {
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
         if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
             // It is in already and only has to be mended: no ticket, and nothing of it is stale.
-            return Ok(Known::default());
+            return Ok(Known::Nothing);
         }
         let access_failed = |error| self.fail(index, failure::access(&error));
         match self.steps[index].resource.wants() {
-            Wants::Nothing => Ok(Known::default()),
+            Wants::Nothing => Ok(Known::Nothing),
             Wants::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
             Wants::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
                 let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
-                Ok(Known { join: Some(ticket) })
+                Ok(Known::Join(ticket))
             }
             Wants::ControlPlane => {
                 let duty = self.run.election.duty(self.name).await;
                 let duty =
                     duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
                 if duty == Duty::Found {
-                    return Ok(Known::default());
+                    return Ok(Known::Init);
                 }
                 // One that joins waits for the others' API server; its own will only come after.
                 self.run.give_up(
@@ -41,7 +41,7 @@ impl HostTrack<'_> {
                 self.wait(index, &[Fact::ApiServer]).await?;
                 let access = self.run.access().await.map_err(access_failed)?;
                 let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
-                Ok(Known { join: Some(ticket) })
+                Ok(Known::Join(ticket))
             }
         }
     }
@@ -53,7 +53,7 @@ impl HostTrack<'_> {
                 .await
                 .map_err(|error| failure::recovery(&error))?;
         }
-        Ok(Known::default())
+        Ok(Known::Nothing)
     }
 
     async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {

@@ -1,5 +1,5 @@
 //! The output of a batch, followed while it comes. A host may print what it likes: only marks that carry the batch's
-//! nonce, in the order of its steps, mean anything.
+//! separator, in the order of its steps, mean anything.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::event::Event;
 use crate::observe::Found;
+use crate::resource::Separator;
 
 use super::batch::{self, Line, Lines};
 use super::failure;
@@ -19,7 +20,7 @@ const SHOWN: usize = 1 << 20;
 /// Follows the output of a batch while it runs.
 pub(super) struct Listener<'a> {
     track: &'a HostTrack<'a>,
-    nonce: &'a str,
+    separator: &'a Separator,
     /// The steps of the batch that have not ended, with what the last look made of them.
     steps: VecDeque<(usize, &'a Found)>,
     /// Since when the first of them is at work, and what it has printed.
@@ -34,15 +35,15 @@ struct Running {
 }
 
 impl<'a> Listener<'a> {
-    /// Follows a batch of these steps, whose script was made with `nonce`.
+    /// Follows a batch of these steps, whose script has this separator.
     pub(super) fn new(
         track: &'a HostTrack<'a>,
-        nonce: &'a str,
+        separator: &'a Separator,
         steps: impl IntoIterator<Item = (usize, &'a Found)>,
     ) -> Self {
         Self {
             track,
-            nonce,
+            separator,
             steps: steps.into_iter().collect(),
             running: None,
         }
@@ -62,7 +63,7 @@ impl<'a> Listener<'a> {
 
     fn line(&mut self, line: &str) -> Option<Stopped> {
         let next = self.steps.front().map(|(index, _)| *index);
-        match (batch::read_line(line, self.nonce), &self.running) {
+        match (batch::read_line(line, self.separator), &self.running) {
             (Line::Begin(index), None) if Some(index) == next => self.begin(),
             (Line::End(index, status), Some(_)) if Some(index) == next => return self.end(status),
             _ => self.text(line),

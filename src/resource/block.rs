@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use super::text_diff::diff;
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
 
 const BEGIN: &str = "# BEGIN ci-bootstrap";
+/// Begins a block before which we have ended the file's last line, so that it can be taken back.
+const BEGIN_AFTER_OPEN_LINE: &str = "# BEGIN ci-bootstrap (the line before had no end)";
 const END: &str = "# END ci-bootstrap";
 
 /// Lines between two marks; everything around them stays as it is.
@@ -18,54 +20,102 @@ pub(crate) struct Block {
     pub content: String,
 }
 
+/// Sets `begin` to the mark at which our block begins, `from` to the bytes before it, and `to` to those up to the block's end. A mark
+/// without its end was cut off by hand: what follows it is not known to be ours, so `to` is empty.
+///
+/// By grep, head and tail, which count bytes and take any.
+const FIND: &str = r#"find_block() {
+  begin= from= to=
+  while IFS=: read -r at mark; do
+    case $mark in
+      "@BEGIN@"*) begin=$mark from=$at ;;
+      "@END@") [ -z "$from" ] || { to=$((at + ${#mark} + 1)); break; } ;;
+    esac
+  done <<MARKS
+$(LC_ALL=C grep -abxF -e "@BEGIN@" -e "@OPEN@" -e "@END@" -- "$1" || true)
+MARKS
+}
+"#;
+
+/// Prints the file with our block in place: where it stands, or at the end.
+const PLACE: &str = r#"find_block "$old"
+size=$(wc -c <"$old")
+if [ -z "$begin" ]; then
+  begin="@BEGIN@" from=$size to=$size
+  [ "$size" = 0 ] || [ "$(tail -c 1 -- "$old" | wc -l)" = 1 ] || begin="@OPEN@"
+fi
+[ -n "$to" ] || to=$((from + ${#begin} + 1))
+head -c "$from" -- "$old"
+if [ "$begin" = "@OPEN@" ] && [ "$from" = "$size" ]; then echo; fi
+printf '%s\n' "$begin"
+@CONTENT@printf '%s\n' "@END@"
+tail -c +$((to + 1)) -- "$old"
+"#;
+
+/// Prints the file without our block. The line before it is opened again where nothing has been added since.
+const CUT: &str = r#"if [ "$begin" = "@OPEN@" ] && [ "$to" -ge "$(wc -c <"$old")" ]; then from=$((from - 1)); fi
+head -c "$from" -- "$old"
+tail -c +$((to + 1)) -- "$old"
+"#;
+
+/// A script with the marks put in.
+fn marked(script: &str) -> String {
+    script
+        .replace("@BEGIN@", BEGIN)
+        .replace("@OPEN@", BEGIN_AFTER_OPEN_LINE)
+        .replace("@END@", END)
+}
+
 impl Block {
-    /// The text with our block in place: where it stands, or at the end.
-    fn place(&self, text: &str) -> String {
-        let block = format!("{BEGIN}\n{}\n{END}\n", self.content.trim_end_matches('\n'));
-        let (before, after) = match text.split_once(&format!("{BEGIN}\n")) {
-            // A mark without its end was cut off by hand: what follows it is not known to be ours, so it stays.
-            Some((before, rest)) => match rest.split_once(&format!("{END}\n")) {
-                Some((_, after)) => (before, after),
-                None => (before, rest),
-            },
-            None => (text, ""),
-        };
-        let newline = if before.is_empty() || before.ends_with('\n') {
-            ""
-        } else {
-            "\n"
-        };
-        format!("{before}{newline}{block}{after}")
+    fn key(&self) -> String {
+        format!("block {}", self.path)
+    }
+
+    /// The lines as they stand in the file.
+    fn lines(&self) -> String {
+        format!("{}\n", self.content.trim_end_matches('\n'))
+    }
+
+    /// The lines between the marks on the host.
+    fn present<'a>(&self, seen: &'a Seen) -> &'a str {
+        let section = seen.section(&self.key());
+        let (_, lines) = section.split_once('\n').unwrap_or_default();
+        let end = lines.strip_suffix('\n').unwrap_or(lines);
+        end.strip_suffix(END).unwrap_or(lines)
     }
 }
 
 impl Resource for Block {
     fn probe(&self, ask: &mut Probe) {
-        ask.path(&self.path, None);
-        ask.content(&self.path);
+        let path = sh::quote(&self.path);
+        // One of another length is another one: more of it is not needed.
+        let shown = self.content.len() + 4096;
+        let script = format!(
+            "{}[ ! -f {path} ] || {{ find_block {path}\n\
+             [ -z \"$to\" ] || tail -c +$((from + 1)) -- {path} | head -c $((to - from)) | head -c {shown}; }}",
+            marked(FIND)
+        );
+        ask.script(&self.key(), &script);
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let old = seen.content(&self.path).unwrap_or("");
         Ok(Verdict::from_lines(
             format!("change our block in {}", self.path),
-            diff(old, &self.place(old)),
+            diff(self.present(seen), &self.lines()),
         ))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
-        let old = seen.content(&self.path).unwrap_or("");
-        let state = seen.path(&self.path).ok().flatten();
-        let (mode, owner) = state.map_or(("0644".to_owned(), "root:root".to_owned()), |state| {
-            (state.mode, state.owner)
-        });
-        Action::quick(sh::write_file(&self.path, &self.place(old), &mode, &owner))
+    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+        let place = marked(PLACE).replace("@CONTENT@", &sh::print(&self.lines()));
+        Action::quick(format!("{}{}", marked(FIND), site_file::edit(&self.path, &place)))
     }
 
     fn undo(&self) -> Option<String> {
         let path = sh::quote(&self.path);
         Some(format!(
-            "[ ! -e {path} ] || sed -i '/^{BEGIN}$/,/^{END}$/d' {path}\n"
+            "{}if [ -f {path} ]; then find_block {path}\nif [ -n \"$to\" ]; then\n{}fi; fi\n",
+            marked(FIND),
+            site_file::edit(&self.path, &marked(CUT))
         ))
     }
 
@@ -80,37 +130,74 @@ impl Resource for Block {
 
 #[cfg(test)]
 mod tests {
+    use super::super::site_file::tests::{Site, any_bytes, converge, run};
     use super::*;
     use proptest::prelude::*;
 
-    fn block(content: &str) -> Block {
+    fn block(site: &Site, content: &str) -> Block {
         Block {
-            path: "/etc/hosts".into(),
+            path: site.path(),
             content: content.into(),
         }
+    }
+
+    fn undo(block: &Block) -> (bool, String) {
+        run(&block.undo().unwrap_or_default())
+    }
+
+    fn placed(before: &str, content: &str) -> String {
+        let site = Site::with(before.as_bytes(), false);
+        converge(&block(&site, content));
+        String::from_utf8_lossy(&site.content()).into_owned()
     }
 
     #[test]
     fn keeps_what_stands_around_it() {
         let text = "127.0.0.1 localhost\n# BEGIN ci-bootstrap\nold\n# END ci-bootstrap\nlast\n";
         let expected = "127.0.0.1 localhost\n# BEGIN ci-bootstrap\nnew\n# END ci-bootstrap\nlast\n";
-        assert_eq!(block("new").place(text), expected);
+        assert_eq!(placed(text, "new"), expected);
+        assert_eq!(
+            placed("", "new"),
+            "# BEGIN ci-bootstrap\nnew\n# END ci-bootstrap\n"
+        );
     }
 
     #[test]
     fn a_block_whose_end_is_missing_loses_no_line() {
+        let cut = "a\n# BEGIN ci-bootstrap\nb\n";
         assert_eq!(
-            block("new").place("a\n# BEGIN ci-bootstrap\nb\n"),
+            placed(cut, "new"),
             "a\n# BEGIN ci-bootstrap\nnew\n# END ci-bootstrap\nb\n"
         );
+        let site = Site::with(cut.as_bytes(), false);
+        assert_eq!(undo(&block(&site, "new")), (true, String::new()));
+        assert_eq!(site.content(), cut.as_bytes());
+    }
+
+    #[test]
+    fn a_line_that_was_added_after_the_block_stays_a_line() {
+        let site = Site::with(b"theirs", false);
+        let ours = block(&site, "ours");
+        converge(&ours);
+        let mut text = site.content();
+        text.extend_from_slice(b"later");
+        assert!(fs_err::write(site.path(), &text).is_ok());
+        converge(&block(&site, "other"));
+        assert_eq!(undo(&ours), (true, String::new()));
+        assert_eq!(site.content(), b"theirs\nlater");
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn placing_twice_is_placing_once(text in "([a-z #]{0,6}\n){0,5}[a-z]{0,3}", content in "[a-z0-9. ]{1,9}") {
-            let block = block(&content);
-            let once = block.place(&text);
-            prop_assert_eq!(block.place(&once), once);
+        fn a_file_of_any_bytes_comes_back_as_it_was(before in any_bytes(), linked: bool, content in "[a-z0-9. ]{1,9}") {
+            let site = Site::with(&before, linked);
+            converge(&block(&site, &content));
+            prop_assert!(site.content().len() > before.len() && site.is_whole(linked));
+            converge(&block(&site, "other"));
+            prop_assert_eq!(undo(&block(&site, &content)), (true, String::new()));
+            prop_assert_eq!(site.content(), before);
+            prop_assert!(site.is_whole(linked));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! A control plane: the one that founds the cluster, and those that join it.
+//! A control plane: the one that initialises the cluster, and those that join it.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
+use super::node_state::{Missing, NodeState};
 use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that runs an API server of the cluster.
@@ -30,29 +31,28 @@ FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml,FileAvailab
 FileAvailable--etc-kubernetes-manifests-etcd.yaml,DirAvailable--var-lib-etcd,Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380,\
 FileAvailable--etc-kubernetes-kubelet.conf,FileAvailable--etc-kubernetes-bootstrap-kubelet.conf,FileAvailable--etc-kubernetes-pki-ca.crt";
 
-/// kubeadm finalises kubelet's configuration after everything but the add-ons: from then on the cluster lives, and a
-/// silent API server is waited for and never initialised again. One whose certificates have ended, or etcd's, will not speak again
-/// by itself. That is told by openssl, without which the wait's end tells it.
-const PROBE: &str = "cd /etc/kubernetes 2>/dev/null || { echo absent; exit 0; }
-if ! grep -qs kubelet-client-current.pem kubelet.conf || [ ! -e admin.conf ]; then
-  if [ -e manifests/kube-apiserver.yaml ] || [ -e manifests/etcd.yaml ] || [ -e admin.conf ] || [ -e pki/ca.key ]; then echo half; else echo absent; fi
-  exit 0
-fi
-api() { timeout 20 kubectl --cache-dir /dev/null --kubeconfig admin.conf --server https://@ADDRESS@:6443 --request-timeout=10s \"$@\" 2>&1; }
-answer=$(api get -n kube-system -o name configmap/kubeadm-config daemonset/kube-proxy deployment/coredns node/@NODE@) && { echo member; exit 0; }
-case $answer in *'daemonsets.apps \"kube-proxy\" not found'*|*'deployments.apps \"coredns\" not found'*) echo addons ;;
-*'nodes \"@NODE@\" not found'*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; *)
-  for crt in pki/apiserver.crt pki/apiserver-etcd-client.crt pki/etcd/server.crt; do
-    openssl x509 -noout -checkend 0 -in $crt 2>/dev/null | grep -q 'will expire' && { echo ended; echo \"$PWD/$crt $(openssl x509 -noout -enddate -in $crt)\"; exit 0; }
-  done
-  echo silent ;; esac
-echo \"$answer\"";
+/// Lies on a host while `kubeadm init` is at work there, and after it broke off: an init that has not finished looks like a control
+/// plane of somebody who keeps kubelet's certificates in its kubeconfig.
+const INIT_UNFINISHED: &str = "/var/lib/ci-bootstrap/init-unfinished";
+
+/// The section of the probe.
+const STATE: &str = "control-plane";
+
+/// What a control plane is follows from what its API server says, and only where that says nothing from files. Files may be missing
+/// on one that works: hardening guides remove admin.conf, and where certificates aren't rotated kubelet.conf holds them.
+///
+/// kubeadm finalises kubelet.conf after everything but the add-ons. Before that an init is unfinished; from then on the cluster
+/// lives, and a silent API server is waited for and never initialised again. While kubelet.conf is not there yet, a join has
+/// bootstrap-kubelet.conf. An API server whose certificates have expired, or etcd's, will not speak again by itself: that is told by
+/// openssl, without which the wait's end tells it.
+const PROBE: &str = include_str!("control_plane.sh");
 
 impl ControlPlane {
     fn probe_script(&self) -> String {
         PROBE
             .replace("@ADDRESS@", &self.address)
             .replace("@NODE@", &self.node)
+            .replace("@INIT_UNFINISHED@", INIT_UNFINISHED)
     }
 
     fn wait(&self) -> String {
@@ -67,90 +67,143 @@ impl ControlPlane {
         )
     }
 
-    fn found(&self, seen: &Seen) -> String {
-        let mode = if seen.os().kernel_version() >= (5, 13) {
-            "nftables"
-        } else {
-            "iptables"
-        };
-        kubeadm::run(
-            "init --skip-token-print",
-            &self.init.replace("@KUBE_PROXY_MODE@", mode),
-            &self.ignored(seen),
+    /// `kubeadm init` on a bare host, or once more where it broke off.
+    fn init(&self, state: &NodeState) -> String {
+        let mut ignored = self.ignore.clone();
+        if state.standing() == Standing::Half {
+            ignored.extend(TRACES_OF_AN_INTERRUPTED_RUN.split(',').map(str::to_owned));
+        }
+        format!(
+            "mkdir -p -m 700 /var/lib/ci-bootstrap\n: >{INIT_UNFINISHED}\n{}rm -f {INIT_UNFINISHED}\n",
+            kubeadm::run("init --skip-token-print", &self.init, &ignored)
         )
     }
 
-    fn ignored(&self, seen: &Seen) -> Vec<String> {
-        let mut ignored = self.ignore.clone();
-        if kubeadm::standing(seen.section("control-plane")) == Standing::Half {
-            ignored.extend(TRACES_OF_AN_INTERRUPTED_RUN.split(',').map(str::to_owned));
-        }
-        ignored
+    /// Gives a control plane again what it lacks.
+    fn complete(&self, missing: &[Missing]) -> String {
+        let again = |phase: &str| kubeadm::run(&format!("init phase {phase}"), &self.init, &[]);
+        let scripts = missing.iter().map(|missing| match missing {
+            Missing::AdminConfig => again("kubeconfig admin"),
+            Missing::ClusterConfiguration => again("upload-config kubeadm"),
+            Missing::KubeletConfiguration => again("upload-config kubelet"),
+            Missing::Addons => again("addon all"),
+            Missing::Node => "systemctl restart kubelet\nsleep 5\n".to_owned(),
+        });
+        scripts.collect()
+    }
+
+    /// What mends each thing that is missing, for people.
+    fn completion(&self, missing: &[Missing]) -> String {
+        let told = missing.iter().map(|missing| match missing {
+            Missing::AdminConfig => "make /etc/kubernetes/admin.conf again".to_owned(),
+            Missing::ClusterConfiguration => "upload the ConfigMap kubeadm-config again".to_owned(),
+            Missing::KubeletConfiguration => "upload the ConfigMap kubelet-config again".to_owned(),
+            Missing::Addons => "install the add-ons kube-proxy and CoreDNS".to_owned(),
+            Missing::Node => format!(
+                "register {} again with the API server, which does not know it",
+                self.node
+            ),
+        });
+        told.collect::<Vec<_>>().join(", ")
     }
 
     /// A join that broke off: its etcd member may be half in. `kubeadm reset` takes the member out; what it would delete
-    /// of etcd's data is moved aside first, so that nothing is lost whatever it was.
-    fn clear_half_join() -> &'static str {
-        "systemctl stop kubelet\n\
-         if [ -d /var/lib/etcd/member ]; then mkdir -p /var/lib/etcd.before-ci-bootstrap\n  \
-         cp -a /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$(date +%Y%m%dT%H%M%S)\"; fi\n\
-         kubeadm reset -f >/dev/null 2>&1 || true\n"
+    /// of etcd's data is copied aside first, so that nothing is lost whatever it was.
+    fn clear_half_join() -> String {
+        format!(
+            "systemctl stop kubelet\n\
+             if [ -d /var/lib/etcd/member ]; then mkdir -p /var/lib/etcd.before-ci-bootstrap\n  \
+             cp -a /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$(date +%Y%m%dT%H%M%S)\"; fi\n\
+             kubeadm reset -f >/dev/null 2>&1 || true\nrm -f {INIT_UNFINISHED}\n"
+        )
+    }
+
+    /// A control plane that runs is not reset for another one's sake.
+    fn refuse_to_join(&self) -> String {
+        let text = format!(
+            "{node} runs a control plane of its own, which `kubeadm init` has not finished, while another host carries the cluster.\n\
+             If nothing in it is needed, run `ci-bootstrap reset {node}` and apply again",
+            node = self.node
+        );
+        format!("echo {}\nexit 1\n", sh::quote(&text))
+    }
+
+    /// What brings a host of this state into the cluster, by `kubeadm init` or by a join. Neither is ever done by default.
+    fn enter(&self, state: &NodeState, known: &Known) -> String {
+        match (state, known) {
+            (_, Known::Init) => self.init(state),
+            (NodeState::InitUnfinished, Known::Join(_)) => self.refuse_to_join(),
+            (_, Known::Join(ticket)) => {
+                let clear = if *state == NodeState::Half {
+                    Self::clear_half_join()
+                } else {
+                    String::new()
+                };
+                let join = kubeadm::fill(&self.join, ticket);
+                format!("{clear}{}", kubeadm::run("join", &join, &self.ignore))
+            }
+            (_, Known::Nothing) => kubeadm::UNDECIDED.to_owned(),
+        }
     }
 }
 
 impl Resource for ControlPlane {
     fn probe(&self, ask: &mut Probe) {
-        ask.script("control-plane", &self.probe_script());
+        ask.script(STATE, &self.probe_script());
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let (word, rest) = kubeadm::word_and_rest(seen.section("control-plane"));
+        let node = &self.node;
         let differs = |summary: String| Ok(Verdict::Differs(Change::new(summary)));
-        match word {
-            "member" => Ok(Verdict::InSync),
-            "absent" | "" => differs(format!("make {} a control plane", self.node)),
-            "half" => differs(format!("finish making {} a control plane", self.node)),
-            "addons" => differs("install the add-ons kube-proxy and CoreDNS".to_owned()),
-            "unknown" => differs(format!(
-                "register {} again with the API server, which does not know it",
-                self.node
+        match NodeState::read(seen, STATE)? {
+            NodeState::Member => Ok(Verdict::InSync),
+            NodeState::Absent => differs(format!("make {node} a control plane")),
+            NodeState::Half => Ok(Verdict::Differs(
+                Change::new(format!("finish making {node} a control plane")).with_detail(vec![
+                    "-what kubeadm has left on it, by `kubeadm reset`, if another host carries the cluster"
+                        .to_owned(),
+                ]),
             )),
-            "silent" => differs(format!("wait for the API server of {}", self.node)),
-            "stranger" => Ok(Verdict::Refused(format!(
-                "the API server of {} does not accept /etc/kubernetes/admin.conf:\n{rest}\nif certificates have expired, run \
-                 `ci-bootstrap renew`",
-                self.node
+            NodeState::InitUnfinished => differs(format!("finish making {node} a control plane")),
+            NodeState::Incomplete(missing) => differs(self.completion(&missing)),
+            NodeState::Silent(_) => differs(format!("wait for the API server of {node}")),
+            NodeState::Rejected(said) => Ok(Verdict::Refused(format!(
+                "the API server of {node} does not accept /etc/kubernetes/admin.conf:\n{said}\nif certificates have expired, run \
+                 `ci-bootstrap renew`"
             ))),
-            "ended" => Ok(Verdict::Refused(format!(
-                "certificates of {} have ended, so its API server does not answer:\n{rest}\nrun `ci-bootstrap renew`, or set the host's \
-                 clock if it is wrong",
-                self.node
+            NodeState::Expired(said) => Ok(Verdict::Refused(format!(
+                "certificates of {node} have ended, so its API server does not answer:\n{said}\nrun `ci-bootstrap renew`, or set the host's \
+                 clock if it is wrong"
             ))),
-            other => Err(Unreadable {
-                what: "control-plane".to_owned(),
-                answer: other.to_owned(),
-            }),
+            NodeState::WithoutKubeletConfig => Ok(Verdict::Refused(format!(
+                "{node} runs a control plane, and /etc/kubernetes/kubelet.conf is missing; put it back (`kubeadm init phase kubeconfig \
+                 kubelet` on the host makes one), or run `ci-bootstrap reset {node}` if nothing on it is needed"
+            ))),
+            NodeState::Unregistered | NodeState::OtherEndpoint => {
+                Err(super::node_state::unreadable(STATE, seen.section(STATE)))
+            }
         }
     }
 
     fn action(&self, seen: &Seen, known: &Known) -> Action {
-        let (word, _) = kubeadm::word_and_rest(seen.section("control-plane"));
-        let script = match (word, &known.join) {
-            ("silent", _) => return Action::quick(self.wait()).within(Duration::from_secs(300)),
-            ("unknown", _) => "systemctl restart kubelet\nsleep 5\n".to_owned(),
-            ("addons", _) => kubeadm::run("init phase addon all", &self.init, &[]),
-            (_, None) => self.found(seen),
-            (_, Some(ticket)) => {
-                let clear = if kubeadm::standing(seen.section("control-plane")) == Standing::Half {
-                    Self::clear_half_join()
-                } else {
-                    ""
-                };
-                format!(
-                    "{clear}{}",
-                    kubeadm::run("join", &kubeadm::fill(&self.join, ticket), &self.ignore)
-                )
+        let script = match NodeState::read(seen, STATE) {
+            Ok(NodeState::Silent(_)) => {
+                return Action::quick(self.wait()).within(Duration::from_secs(300));
             }
+            Ok(NodeState::Incomplete(missing)) => self.complete(&missing),
+            Ok(state @ (NodeState::Absent | NodeState::Half | NodeState::InitUnfinished)) => {
+                self.enter(&state, known)
+            }
+            // The comparison asks for no change of these.
+            Ok(
+                NodeState::Member
+                | NodeState::Rejected(_)
+                | NodeState::Expired(_)
+                | NodeState::WithoutKubeletConfig
+                | NodeState::Unregistered
+                | NodeState::OtherEndpoint,
+            )
+            | Err(_) => kubeadm::UNDECIDED.to_owned(),
         };
         // kubeadm is content before a busy host's API server answers each question within the time of one look.
         Action::long("ci-bootstrap-kubeadm", PATIENCE, script + &self.wait())
@@ -169,7 +222,7 @@ impl Resource for ControlPlane {
     }
 
     fn standing(&self, seen: &Seen) -> Option<Standing> {
-        Some(kubeadm::standing(seen.section("control-plane")))
+        NodeState::read(seen, STATE).ok().map(|state| state.standing())
     }
 }
 
@@ -186,58 +239,4 @@ pub fn upload_certificates(key: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn control_plane() -> ControlPlane {
-        ControlPlane {
-            node: "cp1".into(),
-            address: "10.0.0.1".into(),
-            init: "kind: InitConfiguration\n".into(),
-            join: "key: @CERTIFICATE_KEY@\n".into(),
-            ignore: vec![],
-        }
-    }
-
-    fn seen(section: &str, kernel: &str) -> Seen {
-        Seen::parse(&format!(
-            "\x1esystem\nkernel={kernel}\n\x1econtrol-plane\n{section}\x1eend\n"
-        ))
-        .unwrap_or_default()
-    }
-
-    #[test]
-    fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
-        let action = control_plane().action(&seen("silent\nconnection refused\n", "6.1"), &Known::default());
-        assert!(!action.script.contains("kubeadm init"), "{}", action.script);
-    }
-
-    #[test]
-    fn an_api_server_whose_certificates_have_ended_is_not_waited_for() {
-        let ended = seen(
-            "ended\n/etc/kubernetes/pki/apiserver.crt notAfter=Jan  2 00:00:00 2020 GMT\n",
-            "6.1",
-        );
-        assert!(
-            matches!(control_plane().compare(&ended), Ok(Verdict::Refused(text)) if text.contains("apiserver.crt notAfter=Jan  2") && text.contains("renew"))
-        );
-        assert!(sh::is_valid(&control_plane().probe_script()));
-    }
-
-    #[test]
-    fn a_join_ends_when_the_api_server_answers() {
-        let joined = control_plane().action(&seen("absent\n", "6.1"), &Known::default());
-        assert!(joined.script.ends_with(&control_plane().wait()) && sh::is_valid(&joined.script));
-    }
-
-    #[test]
-    fn an_interrupted_init_goes_on_over_its_own_traces() {
-        let action = control_plane().action(&seen("half\n", "6.1"), &Known::default());
-        assert!(
-            action
-                .script
-                .contains("FileAvailable--etc-kubernetes-manifests-etcd.yaml")
-        );
-        assert!(!action.script.contains("reset"));
-    }
-}
+mod tests;

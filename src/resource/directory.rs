@@ -100,10 +100,9 @@ mod tests {
             mode: "0755".into(),
             owner: owner.into(),
         };
-        let seen = Seen::parse(
+        let seen = Seen::example(
             "\x1epaths\ndirectory|755|UNKNOWN:root|1.0|/srv/d\n\x1eowner /srv/d\n1000:0\n\x1eend\n",
-        )
-        .unwrap_or_default();
+        );
         assert_eq!(directory("1000:0").compare(&seen), Ok(Verdict::InSync));
         let Ok(Verdict::Differs(change)) = directory("1000:1000").compare(&seen) else {
             unreachable!()

@@ -130,10 +130,9 @@ mod tests {
 
     fn seen(content: &str, mode: &str) -> Seen {
         let sum = sha256(content);
-        Seen::parse(&format!(
+        Seen::example(&format!(
             "\x1epaths\nregular file|{mode}|root:root|1.5|/etc/x\n\x1esums\n{sum}  /etc/x\n\x1econtent /etc/x\n{content}\x1eend\n"
         ))
-        .unwrap_or_default()
     }
 
     #[test]

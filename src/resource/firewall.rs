@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
 
-const RULES: &str = "/etc/ufw/user.rules";
+/// The tuples by which ufw remembers its rules, those of IPv6 in a file of their own.
+const TUPLES: &str = "grep -ahs '^### tuple ### ' /etc/ufw/user.rules /etc/ufw/user6.rules";
+const RULES: &str = "ufw rules";
 const SETTINGS: &str = "/etc/ufw/ufw.conf";
 
 /// Allow rules of ufw, on hosts where it is on. Other people's rules stay; firewalld is served by zone files instead.
@@ -29,13 +31,14 @@ impl Ufw {
     fn rules(&self) -> Vec<(String, String)> {
         let mut rules = Vec::new();
         for source in &self.sources {
+            let any = if source.contains(':') { "::/0" } else { "0.0.0.0/0" };
             rules.push((
                 format!("allow from {source}"),
-                format!("### tuple ### allow any any 0.0.0.0/0 any {source} in"),
+                format!("### tuple ### allow any any {any} any {source} in"),
             ));
             rules.push((
                 format!("route allow from {source}"),
-                format!("### tuple ### route:allow any any 0.0.0.0/0 any {source} in"),
+                format!("### tuple ### route:allow any any {any} any {source} in"),
             ));
         }
         for entry in &self.ports {
@@ -50,8 +53,7 @@ impl Ufw {
 
     fn missing(&self, seen: &Seen) -> Vec<String> {
         let present: BTreeSet<_> = seen
-            .content(RULES)
-            .unwrap_or("")
+            .section(RULES)
             .lines()
             .map(|line| line.split(" comment=").next().unwrap_or(""))
             .collect();
@@ -74,7 +76,7 @@ impl Resource for Ufw {
     fn probe(&self, ask: &mut Probe) {
         ask.content(SETTINGS);
         if !self.off {
-            ask.content(RULES);
+            ask.script(RULES, TUPLES);
         }
     }
 
@@ -116,21 +118,24 @@ mod tests {
     fn a_rule_that_ufw_remembers_is_not_added_again() {
         let ufw = Ufw {
             off: false,
-            sources: vec!["10.0.0.2".into()],
+            sources: vec!["10.0.0.2".into(), "fd00::2".into()],
             ports: vec!["6443/tcp".into()],
         };
         let rules = "### tuple ### allow any any 0.0.0.0/0 any 10.0.0.2 in comment=63692d626f6f747374726170\n\
+                     ### tuple ### allow any any ::/0 any fd00::2 in comment=63692d626f6f747374726170\n\
                      ### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in\n";
         let seen = |on: &str| {
-            Seen::parse(&format!(
-                "\x1econtent {SETTINGS}\nENABLED={on}\n\x1econtent {RULES}\n{rules}\x1eend\n"
+            Seen::example(&format!(
+                "\x1econtent {SETTINGS}\nENABLED={on}\n\x1e{RULES}\n{rules}\x1eend\n"
             ))
-            .unwrap_or_default()
         };
         let Ok(Verdict::Differs(change)) = ufw.compare(&seen("yes")) else {
             unreachable!()
         };
-        assert_eq!(change.detail, ["+ufw route allow from 10.0.0.2"]);
+        assert_eq!(
+            change.detail,
+            ["+ufw route allow from 10.0.0.2", "+ufw route allow from fd00::2"]
+        );
         assert_eq!(ufw.compare(&seen("no")), Ok(Verdict::InSync));
     }
 }

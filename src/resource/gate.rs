@@ -200,7 +200,7 @@ mod tests {
             "\x1esystem\nid={id}\nversion={version}\nfamily={id}\nkernel={kernel}\ninit=systemd\n\x1egate\n{memory}\n2\nv1\n{}\n\x1eend\n",
             now()
         );
-        Seen::parse(&text).unwrap_or_default()
+        Seen::example(&text)
     }
 
     fn gate(ignore: &[&str]) -> Gate {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
+use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
 
 /// Static and running hostname.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,7 +38,7 @@ impl Resource for Hostname {
         // The file first: hostnamectl writes it too, and a write that is killed after that would leave its half behind for good.
         // hostnamectl needs D-Bus; a host without it still gets its name.
         let name = sh::quote(&self.name);
-        let write = sh::write_file("/etc/hostname", &format!("{}\n", self.name), "0644", "root:root");
+        let write = site_file::edit("/etc/hostname", &sh::print(&self.name));
         Action::quick(format!(
             "{write}hostnamectl set-hostname {name} 2>/dev/null || true\n\
                                [ \"$(cat /proc/sys/kernel/hostname)\" = {name} ] || printf %s {name} > /proc/sys/kernel/hostname\n"

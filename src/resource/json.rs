@@ -3,8 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::file::sha256;
 use super::text_diff::diff;
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
+
+/// Largest file that is read, in bytes.
+const LARGEST: usize = 1_048_576;
 
 /// A JSON object into which another is merged: objects key by key, lists by adding what is missing, anything else by
 /// ours. Nothing is taken out.
@@ -24,6 +28,28 @@ fn object<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Map<Strin
 }
 
 impl Json {
+    fn key(&self) -> String {
+        format!("json {}", self.path)
+    }
+
+    /// The file's text, which is empty where there is no file. The error says why it can't be taken for the file.
+    fn text<'a>(&self, seen: &'a Seen) -> Result<&'a str, String> {
+        let (sum, text) = seen.section(&self.key()).split_once('\n').unwrap_or_default();
+        if !sum.is_empty() && sha256(text) != sum {
+            let largest = LARGEST / 1024;
+            return Err(format!(
+                "{} is no text in UTF-8 of at most {largest} KiB",
+                self.path
+            ));
+        }
+        Ok(text)
+    }
+
+    /// What the file is to be, where it differs. The error says why it can't be.
+    fn wanted(&self, seen: &Seen) -> Result<Option<String>, String> {
+        self.merged(self.text(seen)?)
+    }
+
     /// The file's object with ours in it, and whether that changes it. The error says why the file is none.
     fn merged(&self, text: &str) -> Result<Option<String>, String> {
         let old: Map<String, Value> = if text.trim().is_empty() {
@@ -65,16 +91,19 @@ fn merge(theirs: &mut Map<String, Value>, ours: &Map<String, Value>) {
 
 impl Resource for Json {
     fn probe(&self, ask: &mut Probe) {
-        ask.path(&self.path, None);
-        ask.content(&self.path);
+        // The sum tells whether the text has come as it is.
+        let path = sh::quote(&self.path);
+        let script =
+            format!("[ ! -f {path} ] || {{ sha256sum <{path} | cut -c 1-64; head -c {LARGEST} <{path}; }}");
+        ask.script(&self.key(), &script);
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let old = seen.content(&self.path).unwrap_or("");
-        Ok(match self.merged(old) {
+        Ok(match self.wanted(seen) {
             Ok(None) => Verdict::InSync,
             Ok(Some(new)) => Verdict::Differs(
-                Change::new(format!("merge into {}", self.path)).with_detail(diff(old, &new)),
+                Change::new(format!("merge into {}", self.path))
+                    .with_detail(diff(self.text(seen).unwrap_or_default(), &new)),
             ),
             Err(reason) => Verdict::Refused(format!(
                 "{reason}; mend it, or remove it if nothing in it is needed"
@@ -83,16 +112,17 @@ impl Resource for Json {
     }
 
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
-        let old = seen.content(&self.path).unwrap_or("");
         // The comparison has refused what can't be merged, and found a difference.
-        let Ok(Some(new)) = self.merged(old) else {
+        let (Ok(old), Ok(Some(new))) = (self.text(seen), self.wanted(seen)) else {
             return Action::quick(String::new());
         };
-        let state = seen.path(&self.path).ok().flatten();
-        let (mode, owner) = state.map_or(("0644".to_owned(), "root:root".to_owned()), |state| {
-            (state.mode, state.owner)
-        });
-        Action::quick(sh::write_file_and_directory(&self.path, &new, &mode, &owner))
+        let directory = self.path.rsplit_once('/').map_or("/", |(directory, _)| directory);
+        let same = format!(
+            "[ \"$(sha256sum <\"$old\" | cut -c 1-64)\" = {} ] || {{ echo \"$file has changed meanwhile; run again\" >&2; exit 1; }}\n",
+            sha256(old)
+        );
+        let replace = site_file::edit(&self.path, &format!("{same}{}", sh::print(&new)));
+        Action::quick(format!("mkdir -p {}\n{replace}", sh::quote(directory)))
     }
 
     fn touches(&self) -> Vec<Topic> {
@@ -108,6 +138,7 @@ impl Resource for Json {
 mod tests {
     use serde_json::json;
 
+    use super::super::site_file::tests::{Site, converge, look, run};
     use super::*;
 
     fn ours() -> Json {
@@ -134,5 +165,40 @@ mod tests {
         assert!(matches!(ours().merged(""), Ok(Some(_))));
         let broken = ours().merged("{\"data-root\": ");
         assert!(broken.is_err_and(|reason| reason.contains("/etc/docker/daemon.json")));
+    }
+
+    #[test]
+    fn a_file_is_merged_where_it_is_or_not_touched() {
+        let merged = |content: &[u8], linked| {
+            let site = Site::with(content, linked);
+            let ours = Json {
+                path: site.path(),
+                ..ours()
+            };
+            (site, ours)
+        };
+        let long = format!("{{\"labels\": [\"{}\"]}}", "ü".repeat(70_000));
+        let (site, ours) = merged(long.as_bytes(), true);
+        converge(&ours);
+        assert!(String::from_utf8_lossy(&site.content()).contains(&"ü".repeat(70_000)));
+        assert!(site.is_whole(true));
+
+        let latin = b"{\"data-root\": \"/donn\xe9es\"}";
+        let (_site, ours) = merged(latin, false);
+        assert!(matches!(look(&ours).1, Verdict::Refused(why) if why.contains("UTF-8")));
+    }
+
+    #[test]
+    fn what_has_changed_since_the_look_is_not_overwritten() {
+        let site = Site::with(b"{}", false);
+        let ours = Json {
+            path: site.path(),
+            ..ours()
+        };
+        let (seen, _) = look(&ours);
+        assert!(fs_err::write(site.path(), "{\"data-root\": \"/d\"}").is_ok());
+        let (done, printed) = run(&ours.action(&seen, &Known::default()).script);
+        assert!(!done && printed.contains("has changed meanwhile"), "{printed}");
+        assert_eq!(site.content(), b"{\"data-root\": \"/d\"}");
     }
 }

@@ -45,16 +45,22 @@ pub(super) fn fill(config: &str, ticket: &JoinTicket) -> String {
         .replace("@CERTIFICATE_KEY@", key)
 }
 
+/// Ends the action of a step that nobody has decided on: neither an init nor a join is ever what is left over.
+pub(super) const UNDECIDED: &str =
+    "echo 'ci-bootstrap has decided nothing for this host; this is a bug'\nexit 1\n";
+
 /// Probe that asks the API server for the node with kubelet's own credentials: the one answer that proves both that
 /// the cluster knows the node and that the node can prove who it is. Prints one word, then what `kubectl` said, which
 /// is asked for a path: so it needs no list of the API's kinds, and leaves no cache of it in root's home.
 ///
-/// Where the server that kubelet knows is silent and is not `endpoint`, the word is `elsewhere`.
+/// Where the server that kubelet knows is silent and is not `endpoint`, the word is `elsewhere`. A kubelet.conf that holds its
+/// certificates itself, as without rotation, is as good as one that names kubelet's own.
 pub(super) fn membership(node: &str, endpoint: &str) -> String {
     format!(
         "cd /etc/kubernetes 2>/dev/null || {{ echo absent; exit 0; }}\n\
          [ -e kubelet.conf ] || {{ if [ -e bootstrap-kubelet.conf ] || [ -e pki/ca.crt ]; then echo half; else echo absent; fi; exit 0; }}\n\
-         [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ] && [ -e /var/lib/kubelet/config.yaml ] || {{ echo half; exit 0; }}\n\
+         [ -e /var/lib/kubelet/config.yaml ] || {{ echo half; exit 0; }}\n\
+         ! grep -q kubelet-client-current.pem kubelet.conf || [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ] || {{ echo half; exit 0; }}\n\
          answer=$(timeout 20 kubectl --kubeconfig kubelet.conf --request-timeout=10s get --raw /api/v1/nodes/{node} 2>&1 >/dev/null) && {{ echo member; exit 0; }}\n\
          case $answer in *NotFound*) echo unknown ;; *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;; \
          *) grep -qF {server} kubelet.conf && echo silent || echo elsewhere ;; esac\necho \"$answer\"",
@@ -92,13 +98,4 @@ pub enum Standing {
     Half,
     /// It belongs to the cluster, whatever may be wrong with it.
     Member,
-}
-
-/// Reads it from the section of a probe that begins with its word.
-pub(super) fn standing(section: &str) -> Standing {
-    match word_and_rest(section).0 {
-        "absent" | "" => Standing::Absent,
-        "half" => Standing::Half,
-        _ => Standing::Member,
-    }
 }

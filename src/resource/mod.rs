@@ -22,14 +22,17 @@ mod kind;
 mod kubeadm;
 mod nfs_export;
 mod nfs_share;
+mod node_state;
 mod packages;
 mod probe;
 mod repository;
 mod restore;
 mod seen;
 mod selinux;
+mod separator;
 mod service;
 pub mod sh;
+mod site_file;
 mod swap;
 mod sysctl;
 mod text_diff;
@@ -44,6 +47,7 @@ pub use kubeadm::Standing;
 pub use probe::Probe;
 pub use restore::RESTORE_ARCHIVE;
 pub use seen::{FileState, Os, Package, Seen, Unit};
+pub use separator::Separator;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,11 +174,16 @@ impl fmt::Debug for JoinTicket {
     }
 }
 
-/// Values that exist only while a run goes on; an action that needs one is not built before it is there.
+/// What has been decided while a run goes on; an action that needs it is not built before.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// Credentials for joining nodes.
-    pub join: Option<JoinTicket>,
+pub enum Known {
+    /// Nothing, as for most actions.
+    #[default]
+    Nothing,
+    /// The cluster is to be initialised on this host.
+    Init,
+    /// The host is to join the cluster with these credentials.
+    Join(JoinTicket),
 }
 
 /// What an action needs before it can be built.

@@ -121,7 +121,7 @@ mod tests {
             options: ["rw", "sync", "no_root_squash"].map(str::to_owned).to_vec(),
         };
         let text = format!("\x1e{TABLE}\n{table}\n\x1e{OTHERS}\n{others}\n\x1eend\n");
-        match export.compare(&Seen::parse(&text).unwrap_or_default()) {
+        match export.compare(&Seen::example(&text)) {
             Ok(Verdict::Differs(change)) => change.detail,
             _ => vec![],
         }

@@ -120,8 +120,7 @@ mod tests {
 
     #[test]
     fn a_node_tries_a_share_once() {
-        let seen =
-            |note: &str| Seen::parse(&format!("\x1econtent {NOTE}\n{note}\x1eend\n")).unwrap_or_default();
+        let seen = |note: &str| Seen::example(&format!("\x1econtent {NOTE}\n{note}\x1eend\n"));
         assert_eq!(
             share().compare(&seen("nas:/srv/ci nfsvers=4.1,hard\n")),
             Ok(Verdict::InSync)

@@ -182,7 +182,7 @@ mod tests {
 
     fn seen(apt: &str) -> Seen {
         let text = format!("\x1epaths\nregular file|600|root:root|1.0|/etc/k\n\x1eapt\n{apt}\x1eend\n");
-        Seen::parse(&text).unwrap_or_default()
+        Seen::example(&text)
     }
 
     #[test]

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::sh;
-
-/// Parts the sections of a probe's output, with a nonce: files and logs may hold the ASCII record separator too.
-pub(super) const MARK: char = '\x1e';
+use super::{Separator, sh};
 
 /// Largest part of a differing file that is fetched for a diff, in bytes.
 const SHOWN: u32 = 65_536;
@@ -68,10 +65,10 @@ impl Probe {
         self.scripts.insert(key.to_owned(), text.to_owned());
     }
 
-    /// The whole script. It changes nothing and exits with 0. `nonce` (letters and digits) tells its marks from what
-    /// files and programs of the host may say.
-    pub fn render(&self, nonce: &str) -> String {
-        let mut out = format!("m() {{ printf '{MARK_ESCAPE}{nonce}%s\\n' \"$1\"; }}\nexport LC_ALL=C\n");
+    /// The whole script, whose sections `separator` parts. It changes nothing and exits with 0.
+    pub fn render(&self, separator: &Separator) -> String {
+        let mark = separator.escaped();
+        let mut out = format!("m() {{ printf '{mark}%s\\n' \"$1\"; }}\nexport LC_ALL=C\n");
         out.push_str(SYSTEM);
         self.render_paths(&mut out);
         self.render_packages(&mut out);
@@ -179,8 +176,6 @@ impl Probe {
 /// Seconds for which a unit that is starting is waited for: kubelet tries again after ten.
 const STARTING: u32 = 15;
 
-const MARK_ESCAPE: &str = "\\036";
-
 /// What every comparison may want to know about the system. `family` decides which package questions are asked.
 const SYSTEM: &str = r#"ID= ID_LIKE= VERSION_ID= VERSION_CODENAME=
 [ -r /etc/os-release ] && . /etc/os-release
@@ -204,7 +199,8 @@ mod tests {
         probe.sysctl("net.ipv4.ip_forward");
         probe.module("no_such_module");
         probe.script("mine", "echo hello; exit 3");
-        let output = run_locally(&probe.render(""));
+        let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
+        let output = run_locally(&probe.render(&separator));
         for section in [
             "system",
             "paths",
@@ -216,7 +212,7 @@ mod tests {
             "end",
         ] {
             assert!(
-                output.contains(&format!("{MARK}{section}\n")),
+                output.contains(&format!("{}{section}\n", separator.mark())),
                 "no section {section} in {output:?}"
             );
         }

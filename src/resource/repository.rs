@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::file::sha256;
 use super::text_diff::diff;
 use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
 
@@ -54,7 +55,7 @@ pub(crate) enum Key {
     Url {
         /// Where it is.
         url: String,
-        /// Fingerprint that it must have, in hex.
+        /// Fingerprint of the one primary key in it, in hex.
         fingerprint: String,
     },
 }
@@ -62,7 +63,7 @@ pub(crate) enum Key {
 impl Key {
     fn sha256(&self) -> Option<String> {
         match self {
-            Self::Text(text) => Some(super::file::sha256(text)),
+            Self::Text(text) => Some(sha256(text)),
             Self::Url { .. } => None,
         }
     }
@@ -135,51 +136,94 @@ impl Repository {
         )
     }
 
+    fn fingerprints(&self) -> String {
+        format!("signing key {}", self.name)
+    }
+
+    /// What is wrong with the key on the host.
+    fn key_differences(&self, seen: &Seen) -> Result<Vec<String>, Unreadable> {
+        let Some(state) = seen.path(&self.key_path())? else {
+            return Ok(vec![format!("+key {}", self.key_path())]);
+        };
+        let (found, wanted) = match &self.key {
+            Key::Text(text) => (state.sha256.unwrap_or_default(), sha256(text)),
+            Key::Url { fingerprint, .. } => {
+                let section = seen.section(&self.fingerprints());
+                let found: Vec<_> = section.split_whitespace().collect();
+                (found.join(" "), fingerprint.to_uppercase())
+            }
+        };
+        if found == wanted {
+            return Ok(vec![]);
+        }
+        Ok(vec![
+            format!("-key {} ({found})", self.key_path()),
+            format!("+key {} ({wanted})", self.key_path()),
+        ])
+    }
+
     /// Commands that put the key in place.
     fn install_key(&self) -> String {
         let path = self.key_path();
         match &self.key {
             Key::Text(text) => sh::write_file(&path, text, "0644", "root:root"),
-            Key::Url { url, fingerprint } => FETCH_KEY
-                .replace(
-                    "@PROXY@",
-                    &self
-                        .proxy
-                        .as_ref()
-                        .map_or_else(String::new, |proxy| format!("--proxy {}", sh::quote(proxy))),
-                )
-                .replace("@PATH@", &sh::quote(&path))
-                .replace("@URL@", &sh::quote(url))
-                .replace("@FINGERPRINT@", &sh::quote(&fingerprint.to_uppercase())),
+            Key::Url { url, fingerprint } => fetch_key(&path, url, fingerprint, self.proxy.as_deref()),
         }
     }
 }
 
-/// The file takes its place only when one of its keys has the fingerprint that the inventory names.
-const FETCH_KEY: &str = r#"curl -fsSL @PROXY@ --connect-timeout 10 --max-time 60 --retry 2 -o @PATH@.new @URL@ || {
-  echo "cannot fetch the signing key" @URL@"; give it as a file in the inventory (key: { file: ... }) where hosts have no way there"; exit 1; }
-found=$(gpg --batch --show-keys --with-colons @PATH@.new | sed -n 's/^fpr:*\([0-9A-F]*\):*$/\1/p')
-case " $(echo $found) " in
-  *" "@FINGERPRINT@" "*) ;;
-  *) rm -f @PATH@.new; echo "the key from" @URL@ "has the fingerprints" $found "and not" @FINGERPRINT@; exit 1 ;;
-esac
-chmod 644 @PATH@.new
-mv -f @PATH@.new @PATH@
+/// A shell function that prints the fingerprints of the primary keys in a file: subkeys are their keys' own matter. It makes no folder
+/// and no keyring, and what is no key at all has none.
+const PRIMARY_KEYS: &str = r#"primary_keys() {
+  gpg --batch --no-options --no-keyring --trust-model always --homedir / --show-keys --with-colons -- "$1" 2>/dev/null |
+    sed -n '/^pub:/,/^fpr:/s/^fpr:*\([0-9A-F]*\):*$/\1/p'
+}
 "#;
+
+/// A file takes its place only when exactly one primary key is in it and has the fingerprint that the inventory names. What is
+/// installed is gpg's own export of that key, as others may find in the file what gpg has passed over.
+const FETCH_KEY: &str = r#"( new=@PATH@.new
+work=$(mktemp -d)
+trap 'rm -rf -- "$work" "$new"' EXIT
+command -v gpg >/dev/null || { echo "gpg is needed to check the signing key; install gnupg"; exit 1; }
+curl -fsSL @PROXY@ --connect-timeout 10 --max-time 60 --max-filesize 1048576 --retry 2 -o "$work/key" @URL@ || {
+  echo "cannot fetch the signing key" @URL@"; give it as a file in the inventory (key: { file: ... }) where hosts have no way there"; exit 1; }
+found=$(echo $(primary_keys "$work/key"))
+[ "$found" = @FINGERPRINT@ ] || {
+  echo "the file from" @URL@ "has the primary keys '$found', and must have" @FINGERPRINT@ "alone"; exit 1; }
+gpg -q --batch --no-options --no-autostart --homedir "$work" --import "$work/key"
+gpg -q --batch --no-options --no-autostart --homedir "$work" --armor --export 0x@FINGERPRINT@ >"$new"
+[ "$(primary_keys "$new")" = @FINGERPRINT@ ] || { echo "gpg can't use the signing key from" @URL@; exit 1; }
+chmod 644 "$new"
+sync "$new"
+mv -f -T "$new" @PATH@
+)
+"#;
+
+fn fetch_key(path: &str, url: &str, fingerprint: &str, proxy: Option<&str>) -> String {
+    let proxy = proxy.map_or_else(String::new, |proxy| format!("--proxy {}", sh::quote(proxy)));
+    let fetch = FETCH_KEY
+        .replace("@PROXY@", &proxy)
+        .replace("@PATH@", &sh::quote(path))
+        .replace("@URL@", &sh::quote(url))
+        .replace("@FINGERPRINT@", &sh::quote(&fingerprint.to_uppercase()));
+    format!("{PRIMARY_KEYS}{fetch}")
+}
 
 impl Resource for Repository {
     fn probe(&self, ask: &mut Probe) {
         ask.content(&self.list_path());
         ask.path(&self.key_path(), self.key.sha256());
+        if matches!(self.key, Key::Url { .. }) {
+            let path = sh::quote(&self.key_path());
+            let script = format!("{PRIMARY_KEYS}[ ! -f {path} ] || primary_keys {path}");
+            ask.script(&self.fingerprints(), &script);
+        }
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
         let mut lines = diff(seen.content(&self.list_path()).unwrap_or(""), &self.list(seen));
-        let key = seen.path(&self.key_path())?;
-        let wanted = self.key.sha256();
-        if key.is_none_or(|key| wanted.is_some() && key.sha256 != wanted) {
-            lines.push(format!("+key {}", self.key_path()));
-        }
+        lines.extend(self.key_differences(seen)?);
         Ok(Verdict::from_lines(
             format!("add the package repository {}", self.name),
             lines,
@@ -211,3 +255,6 @@ impl Resource for Repository {
         vec![Topic::Path(self.list_path())]
     }
 }
+
+#[cfg(test)]
+mod tests;

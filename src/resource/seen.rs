@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Unreadable;
-use super::probe::MARK;
+use super::{Separator, Unreadable};
 
 /// The sections of one probe's output.
 #[derive(Debug, Clone, Default)]
@@ -83,20 +82,24 @@ pub struct Unit {
 }
 
 impl Seen {
-    /// Reads the output of a probe that was rendered with this nonce; `None` when it broke off before its end.
-    pub fn read(output: &str, nonce: &str) -> Option<Self> {
+    /// Reads the output of a probe with this separator; `None` when it broke off before its end.
+    pub fn parse(output: &str, separator: &Separator) -> Option<Self> {
+        Self::split(output, &separator.mark())
+    }
+
+    /// What a test says that a host has answered: sections that begin with `\x1e` and their name, and end with `\x1eend`.
+    #[cfg(test)]
+    pub(super) fn example(output: &str) -> Self {
+        Self::split(output, "\x1e").unwrap_or_default()
+    }
+
+    fn split(output: &str, mark: &str) -> Option<Self> {
         let mut sections = HashMap::new();
-        for part in output.split(&format!("{MARK}{nonce}")).skip(1) {
+        for part in output.split(mark).skip(1) {
             let (name, text) = part.split_once('\n')?;
             sections.insert(name.to_owned(), text.to_owned());
         }
         sections.contains_key("end").then_some(Self { sections })
-    }
-
-    /// Output without a nonce, as tests write it.
-    #[cfg(test)]
-    pub(super) fn parse(output: &str) -> Option<Self> {
-        Self::read(output, "")
     }
 
     /// The text of a section, empty when the probe had nothing to say.
@@ -253,7 +256,7 @@ mod tests {
                     UnitFileState=enabled\nNeedDaemonReload=no\nExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\n\
                     Id=b.service\nLoadState=not-found\nActiveState=inactive\nExecMainStartTimestamp=\n\
                     \x1esysctls\n/proc/sys/net/ipv4/tcp_rmem:4096\t131072\t6291456\n\x1emodules\noverlay\n\x1eend\n";
-        Seen::parse(text).unwrap_or_default()
+        Seen::example(text)
     }
 
     #[test]
@@ -286,17 +289,25 @@ mod tests {
 
     #[test]
     fn output_that_broke_off_is_no_observation() {
-        assert!(Seen::parse("\x1esystem\nid=debian\n").is_none());
+        let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
+        let mark = separator.mark();
+        let whole = format!("{mark}system\nid=debian\n{mark}end\n");
+        assert!(Seen::parse(&whole, &separator).is_some());
+        assert!(Seen::parse(whole.trim_end_matches("end\n"), &separator).is_none());
     }
 
     #[test]
-    fn marks_without_the_nonce_are_text() {
-        let text = "\x1e77content /etc/hosts\na\n\x1econtent /etc/hosts\nforged\n\x1e78end\n\x1e77end\n";
-        let seen = Seen::read(text, "77").unwrap_or_default();
-        assert_eq!(
-            seen.section("content /etc/hosts"),
-            "a\n\x1econtent /etc/hosts\nforged\n\x1e78end\n"
+    fn a_file_can_not_forge_a_section() {
+        let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
+        let mark = separator.mark();
+        let output = format!(
+            "{mark}content /etc/hosts\nlocalhost\n\x1econtrol-plane\nabsent\n\x1eend\n{mark}control-plane\nmember\n{mark}end\n"
         );
-        assert!(Seen::read(text, "79").is_none());
+        let seen = Seen::parse(&output, &separator).unwrap_or_default();
+        assert_eq!(seen.section("control-plane"), "member\n");
+        assert_eq!(
+            seen.content("/etc/hosts"),
+            Some("localhost\n\x1econtrol-plane\nabsent\n\x1eend\n")
+        );
     }
 }

@@ -2,8 +2,7 @@
 
 use serde::Deserialize;
 
-use super::text_diff::diff;
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
+use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
 
 const CONFIG: &str = "/etc/selinux/config";
 
@@ -34,14 +33,30 @@ impl Mode {
     }
 }
 
+/// Commands that print the line of a configuration that says the mode.
+fn configured(path: &str) -> String {
+    format!("grep -as '^SELINUX=' {}\n", sh::quote(path))
+}
+
 impl Selinux {
-    /// The configuration with our mode. `disabled` stays: turning `SELinux` on relabels the host, which is a person's decision.
-    fn place(&self, config: &str) -> String {
-        let set = |line: &str| match line.strip_prefix("SELINUX=") {
-            Some(mode) if mode.trim() != "disabled" => format!("SELINUX={}\n", self.mode.name()),
-            _ => format!("{line}\n"),
-        };
-        config.lines().map(set).collect()
+    /// Commands that put our mode into a configuration. `disabled` stays: turning `SELinux` on relabels the host, which is a person's
+    /// decision.
+    fn configure(&self, path: &str) -> String {
+        let program = format!(
+            "/^SELINUX=[[:space:]]*disabled/!s/^SELINUX=[[:space:]]*[^[:space:]]*/SELINUX={}/",
+            self.mode.name()
+        );
+        site_file::edit(
+            path,
+            &format!("LC_ALL=C sed -e {} -- \"$old\"", sh::quote(&program)),
+        )
+    }
+
+    /// Mode after a reboot, where it is none of ours.
+    fn other_at_boot<'a>(&self, seen: &'a Seen) -> Option<&'a str> {
+        let lines = seen.section("selinux config").lines();
+        let mut modes = lines.filter_map(|line| Some(line.strip_prefix("SELINUX=")?.trim()));
+        modes.find(|mode| !mode.starts_with("disabled") && *mode != self.mode.name())
     }
 
     fn running(seen: &Seen) -> Option<Mode> {
@@ -55,7 +70,7 @@ impl Selinux {
 
 impl Resource for Selinux {
     fn probe(&self, ask: &mut Probe) {
-        ask.content(CONFIG);
+        ask.script("selinux config", &configured(CONFIG));
         ask.script("selinux", "[ ! -r /sys/fs/selinux/enforce ] || { read -r mode < /sys/fs/selinux/enforce || true; echo \"$mode\"; }");
     }
 
@@ -67,8 +82,11 @@ impl Resource for Selinux {
                 format!("+running {}", self.mode.name()),
             ]);
         }
-        if let Some(config) = seen.content(CONFIG) {
-            lines.extend(diff(config, &self.place(config)));
+        if let Some(mode) = self.other_at_boot(seen) {
+            lines.extend([
+                format!("-SELINUX={mode}"),
+                format!("+SELINUX={}", self.mode.name()),
+            ]);
         }
         Ok(Verdict::from_lines(
             format!("make SELinux {}", self.mode.name()),
@@ -84,9 +102,61 @@ impl Resource for Selinux {
                 u8::from(self.mode == Mode::Enforcing)
             ));
         }
-        if let Some(config) = seen.content(CONFIG) {
-            script.push_str(&sh::write_file(CONFIG, &self.place(config), "0644", "root:root"));
+        if self.other_at_boot(seen).is_some() {
+            script.push_str(&self.configure(CONFIG));
         }
         Action::quick(script)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::site_file::tests::{Site, run};
+    use super::*;
+
+    fn configured_as(mode: Mode, before: &[u8]) -> (Vec<u8>, String) {
+        let site = Site::with(before, true);
+        let (done, printed) = run(&Selinux { mode }.configure(&site.path()));
+        assert!(done && site.is_whole(true), "{printed}");
+        (site.content(), run(&configured(&site.path())).1)
+    }
+
+    #[test]
+    fn one_word_changes_and_nothing_else() {
+        let (after, line) = configured_as(
+            Mode::Permissive,
+            b"# SELINUX= says \xe9\r\nSELINUX=enforcing\r\nSELINUXTYPE=targeted",
+        );
+        assert_eq!(
+            after,
+            b"# SELINUX= says \xe9\r\nSELINUX=permissive\r\nSELINUXTYPE=targeted"
+        );
+        let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
+        let (permissive, enforcing) = (
+            Selinux {
+                mode: Mode::Permissive,
+            },
+            Selinux {
+                mode: Mode::Enforcing,
+            },
+        );
+        assert_eq!(permissive.compare(&seen), Ok(Verdict::InSync));
+        assert!(
+            matches!(enforcing.compare(&seen), Ok(Verdict::Differs(change)) if change.detail == ["-SELINUX=permissive", "+SELINUX=enforcing"])
+        );
+    }
+
+    #[test]
+    fn a_host_without_selinux_stays_without() {
+        let (after, line) = configured_as(Mode::Enforcing, b"SELINUX=disabled\n");
+        assert_eq!(after, b"SELINUX=disabled\n");
+        let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
+        assert_eq!(
+            Selinux {
+                mode: Mode::Enforcing
+            }
+            .compare(&seen),
+            Ok(Verdict::InSync)
+        );
     }
 }

@@ -19,21 +19,29 @@ pub fn words<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
         .join(" ")
 }
 
-/// A command that writes `text` to `path` as one step: never half a file, never a moment with a wider mode.
-///
-/// The text travels as a here-document, so it never shows in a process list. It must end in a newline.
-pub fn write_file(path: &str, text: &str, mode: &str, owner: &str) -> String {
-    let temporary = quote(&format!("{path}.ci-bootstrap"));
-    let path = quote(path);
+/// A command that prints `text`, which travels as a here-document, so that it never shows in a process list.
+pub fn print(text: &str) -> String {
+    format!("cat {}", here_document(text))
+}
+
+/// What follows a command that reads `text`: the rest of its line, the text, and the line that ends it.
+fn here_document(text: &str) -> String {
     let end = delimiter(text);
     let newline = if text.ends_with('\n') { "" } else { "\n" };
+    format!("<<'{end}'\n{text}{newline}{end}\n")
+}
+
+/// A command that writes `text` to `path` as one step: never half a file, never a moment with a wider mode, on the disk before it
+/// takes its place. What was there before is replaced, be it a link. See [`print`] for how the text travels; it must end in a newline.
+pub fn write_file(path: &str, text: &str, mode: &str, owner: &str) -> String {
+    let temporary = quote(&format!("{path}.ci-bootstrap"));
+    let (path, owner, mode) = (quote(path), quote(owner), quote(mode));
+    let (away, content) = (quote(&format!("rm -f {temporary}")), here_document(text));
     format!(
-        "( umask 077; cat > {temporary} <<'{end}'\n{text}{newline}{end}\n)\n\
+        "( trap {away} EXIT; umask 077; cat >{temporary} {content}\
          chown {owner} {temporary}; chmod {mode} {temporary}\n\
-         if command -v restorecon >/dev/null 2>&1; then restorecon {temporary} 2>/dev/null || true; fi\n\
-         mv -f {temporary} {path}\n",
-        owner = quote(owner),
-        mode = quote(mode),
+         sync {temporary}\nmv -f -T {temporary} {path}\ntrap - EXIT\n\
+         if command -v restorecon >/dev/null 2>&1; then restorecon {path} 2>/dev/null || true; fi\n)\n"
     )
 }
 
@@ -82,6 +90,37 @@ mod tests {
     fn a_delimiter_never_ends_the_text_early() {
         let text = "a\nCI_BOOTSTRAP_EOF\nb\n";
         assert!(!text.lines().any(|line| line == delimiter(text)));
+    }
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
+        let path = folder.path().join("it's").display().to_string();
+        let run = |script: &str| {
+            let script = format!("set -eu\n{script}");
+            let output = std::process::Command::new("sh").args(["-c", &script]).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        let me = "$(id -un)";
+        let write = |text: &str| write_file(&path, text, "0600", "OWNER").replace("OWNER", me);
+        assert!(run(&write("one\n")));
+        assert!(!run(&write_file(&path, "two\n", "0600", "no-such-user")));
+        let left: Vec<_> = std::fs::read_dir(folder.path()).into_iter().flatten().collect();
+        assert_eq!(
+            (left.len(), std::fs::read_to_string(&path).ok().as_deref()),
+            (1, Some("one\n"))
+        );
+        // A directory in its place is not written into.
+        let write =
+            write_file(&folder.path().display().to_string(), "x\n", "0600", "OWNER").replace("OWNER", me);
+        assert!(!run(&write));
+        // What restorecon goes by is the final name.
+        assert!(
+            write
+                .find("mv -f")
+                .zip(write.find("restorecon "))
+                .is_some_and(|(moved, named)| moved < named)
+        );
     }
 
     proptest! {

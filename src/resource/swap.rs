@@ -2,28 +2,55 @@
 
 use serde::Deserialize;
 
-use super::text_diff::diff;
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
+use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
 
 const FSTAB: &str = "/etc/fstab";
 const ZRAM: &str = "/etc/systemd/zram-generator.conf";
+/// What we put before a line that is not to count any more, so that it can be taken away again.
+const OFF: &str = "# off by ci-bootstrap: ";
+/// What an empty configuration of the generator says, where the site had none.
+const NO_ZRAM: &str = "# Written by ci-bootstrap: kubelet needs swap off.";
+/// Services that make swap in compressed memory: of Debian's zram-tools and of Ubuntu's zram-config.
+const SERVICES: [&str; 2] = ["zramswap.service", "zram-config.service"];
+
+/// An entry whose third column says `swap`, as an extended regular expression for bytes.
+const ENTRY: &str =
+    "^[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)";
+/// A line of a configuration that counts.
+const COUNTS: &str = "^[[:space:]]*[^#[:space:]]";
 
 /// Swap off: areas in use, fstab, swap units and zram.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Swap {}
 
-/// fstab with its swap entries commented out: those whose third column says so, and no others.
-fn without_swap(fstab: &str) -> String {
-    let comment = |line: &str| {
-        let is_swap = !line.trim_start().starts_with('#') && line.split_whitespace().nth(2) == Some("swap");
-        if is_swap {
-            format!("# off by ci-bootstrap: {line}\n")
-        } else {
-            format!("{line}\n")
-        }
-    };
-    fstab.lines().map(comment).collect()
+/// Commands that print the lines of a file that match.
+fn matching(path: &str, pattern: &str) -> String {
+    let pattern = sh::quote(pattern);
+    format!(
+        "LC_ALL=C grep -aEs -e {pattern} -- {} | head -c 65536\n",
+        sh::quote(path)
+    )
+}
+
+/// Commands that turn matching lines of a file into comments.
+fn turn_off(path: &str, pattern: &str) -> String {
+    let program = sh::quote(&format!("/{pattern}/s/^/{OFF}/"));
+    let sed = format!("LC_ALL=C sed -E -e {program} -- \"$old\"");
+    site_file::edit(path, &sed)
+}
+
+/// Commands that turn such comments into lines again, if there are any.
+fn turn_on(path: &str) -> String {
+    let sed = format!(
+        "LC_ALL=C sed -e {} -- \"$old\"",
+        sh::quote(&format!("s/^{OFF}//"))
+    );
+    format!(
+        "if LC_ALL=C grep -aqs -e '^{OFF}' -- {}; then\n{}fi\n",
+        sh::quote(path),
+        site_file::edit(path, &sed)
+    )
 }
 
 /// Swap areas that are in use, by `/proc/swaps`.
@@ -38,21 +65,30 @@ fn in_use(seen: &Seen) -> Vec<&str> {
 /// Whether a zram generator is installed and would make swap at the next boot.
 fn makes_zram(seen: &Seen) -> bool {
     seen.section("swaps").lines().any(|line| line == "zram-generator")
-        && seen
-            .content(ZRAM)
-            .is_none_or(|text| text.lines().any(|line| line.trim_start().starts_with('[')))
+}
+
+/// Services that would make swap at the next boot.
+fn services(seen: &Seen) -> impl Iterator<Item = &'static str> {
+    SERVICES.into_iter().filter(|name| {
+        let unit = seen.unit(name);
+        unit.exists && (unit.enabled == "enabled" || unit.active == "active")
+    })
 }
 
 impl Resource for Swap {
     fn probe(&self, ask: &mut Probe) {
-        ask.path(FSTAB, None);
-        ask.content(FSTAB);
-        ask.content(ZRAM);
         ask.unit("swap.target");
+        for service in SERVICES {
+            ask.unit(service);
+        }
+        ask.script("fstab", &matching(FSTAB, ENTRY));
+        // The generator makes a device for each section, and has defaults of the distribution where there is no file.
         ask.script(
             "swaps",
-            "while read -r line; do echo \"$line\"; done < /proc/swaps\n\
-             [ ! -e /usr/lib/systemd/system-generators/zram-generator ] || echo zram-generator",
+            &format!(
+                "while read -r line; do echo \"$line\"; done < /proc/swaps\n\
+                 [ ! -e /usr/lib/systemd/system-generators/zram-generator ] || {{ [ -e {ZRAM} ] && ! grep -aq '^[[:space:]]*\\[' {ZRAM}; }} || echo zram-generator"
+            ),
         );
     }
 
@@ -64,59 +100,125 @@ impl Resource for Swap {
         if !seen.unit("swap.target").masked {
             lines.push("+swap.target masked".to_owned());
         }
+        lines.extend(services(seen).map(|service| format!("+{service} masked")));
         if makes_zram(seen) {
-            lines.push(format!("+{ZRAM} empty"));
+            lines.push(format!("+{ZRAM} without devices"));
         }
-        let fstab = seen.content(FSTAB).unwrap_or("");
-        let wanted = without_swap(fstab);
-        if fstab.trim_end() != wanted.trim_end() {
-            lines.extend(diff(fstab, &wanted));
+        for entry in seen.section("fstab").lines() {
+            lines.extend([format!("-{entry}"), format!("+{OFF}{entry}")]);
         }
         Ok(Verdict::from_lines("turn swap off", lines))
     }
 
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
-        let fstab = seen.content(FSTAB).unwrap_or("");
-        let wanted = without_swap(fstab);
         let mut script = String::new();
-        if fstab.trim_end() != wanted.trim_end() {
-            let mode = seen
-                .path(FSTAB)
-                .ok()
-                .flatten()
-                .map_or_else(|| "0644".to_owned(), |state| state.mode);
-            // The copy keeps the site's own entries findable; the first one is the one worth keeping.
-            script.push_str(
-                "[ -e /etc/fstab.before-ci-bootstrap ] || cp -p /etc/fstab /etc/fstab.before-ci-bootstrap\n",
-            );
-            script.push_str(&sh::write_file(FSTAB, &wanted, &mode, "root:root"));
+        if !seen.section("fstab").is_empty() {
+            script.push_str(&site_file::keep_copy(FSTAB));
+            script.push_str(&turn_off(FSTAB, ENTRY));
         }
         if makes_zram(seen) {
-            script.push_str(&sh::write_file(
-                ZRAM,
-                "# emptied by ci-bootstrap: kubelet needs swap off\n",
-                "0644",
-                "root:root",
-            ));
+            let made = site_file::edit(ZRAM, &sh::print(NO_ZRAM));
+            let off = turn_off(ZRAM, COUNTS);
+            script.push_str(&format!("if [ -e {ZRAM} ]; then\n{off}else\n{made}fi\n"));
         }
-        script.push_str("systemctl -q mask swap.target\nsystemctl daemon-reload\n");
+        script.push_str("systemctl -q mask swap.target\n");
+        for service in services(seen) {
+            script.push_str(&format!("systemctl -q mask --now {service}\n"));
+        }
+        script.push_str("systemctl daemon-reload\n");
         if !in_use(seen).is_empty() {
             script.push_str("swapoff -a\n");
         }
         Action::quick(script)
     }
+
+    /// Swap comes back with the next boot, as the site's files say.
+    fn undo(&self) -> Option<String> {
+        let units = SERVICES.join(" ");
+        Some(format!(
+            "{}if [ \"$(cat {ZRAM} 2>/dev/null)\" = \"{NO_ZRAM}\" ]; then rm -f {ZRAM}; fi\n{}\
+             systemctl -q unmask swap.target {units} 2>/dev/null || true\n",
+            turn_on(FSTAB),
+            turn_on(ZRAM)
+        ))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::site_file::tests::{Site, any_bytes, run};
     use super::*;
+    use proptest::prelude::*;
+
+    fn without_swap(fstab: &[u8]) -> Vec<u8> {
+        let site = Site::with(fstab, false);
+        let (done, printed) = run(&turn_off(&site.path(), ENTRY));
+        assert!(done, "{printed}");
+        assert_eq!(run(&matching(&site.path(), ENTRY)), (true, String::new()));
+        site.content()
+    }
 
     #[test]
     fn only_entries_of_type_swap_are_turned_off() {
         let fstab = "# /swapfile none swap sw 0 0\n/dev/swapper /data ext4 noswap 0 1\n/swapfile none swap sw 0 0\nUUID=1\tnone\tswap\tsw\t0 0\n";
         let expected = "# /swapfile none swap sw 0 0\n/dev/swapper /data ext4 noswap 0 1\n\
                         # off by ci-bootstrap: /swapfile none swap sw 0 0\n# off by ci-bootstrap: UUID=1\tnone\tswap\tsw\t0 0\n";
+        assert_eq!(without_swap(fstab.as_bytes()), expected.as_bytes());
+        assert_eq!(without_swap(expected.as_bytes()), expected.as_bytes());
+    }
+
+    #[test]
+    fn other_encodings_and_line_ends_stay() {
+        let fstab =
+            b"/dev/sda1 /mnt/donn\xe9es ext4 defaults 0 2\r\n/swap\xe9 none swap\r\n\x1e\0\n/last none swap";
+        let expected = b"/dev/sda1 /mnt/donn\xe9es ext4 defaults 0 2\r\n# off by ci-bootstrap: /swap\xe9 none swap\r\n\x1e\0\n# off by ci-bootstrap: /last none swap";
         assert_eq!(without_swap(fstab), expected);
-        assert_eq!(without_swap(expected), expected);
+    }
+
+    #[test]
+    fn a_service_that_makes_zram_is_masked_unless_it_is_off_already() {
+        let seen = |enabled: &str, state: &str| {
+            Seen::example(&format!(
+                "\x1eunits\nId=swap.target\nLoadState=masked\n\nId=zramswap.service\nLoadState={state}\nUnitFileState={enabled}\n\x1eend\n"
+            ))
+        };
+        let Ok(Verdict::Differs(change)) = (Swap {}).compare(&seen("enabled", "loaded")) else {
+            unreachable!()
+        };
+        assert_eq!(change.detail, ["+zramswap.service masked"]);
+        let action = (Swap {}).action(&seen("enabled", "loaded"), &Known::default());
+        assert!(action.script.contains("mask --now zramswap.service"));
+        assert_eq!(
+            (Swap {}).compare(&seen("disabled", "loaded")),
+            Ok(Verdict::InSync)
+        );
+        assert_eq!((Swap {}).compare(&seen("masked", "masked")), Ok(Verdict::InSync));
+    }
+
+    #[test]
+    fn the_scripts_are_valid_shell() {
+        let seen = Seen::example("\x1eswaps\nzram-generator\n\x1efstab\n/s none swap\n\x1eend\n");
+        let action = (Swap {}).action(&seen, &Known::default());
+        for script in [action.script, (Swap {}).undo().unwrap_or_default()] {
+            assert!(sh::is_valid(&script), "{script}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(30))]
+        #[test]
+        fn a_file_of_any_bytes_comes_back_as_it_was(before in any_bytes(), after in any_bytes(), linked: bool) {
+            let mut text = before;
+            text.extend_from_slice(b"\n/swapfile none swap sw 0 0\n");
+            text.extend_from_slice(&after);
+            let site = Site::with(&text, linked);
+            for pattern in [ENTRY, COUNTS] {
+                prop_assert!(run(&turn_off(&site.path(), pattern)).0);
+                prop_assert_ne!(&site.content(), &text);
+                prop_assert_eq!(run(&turn_on(&site.path())), (true, String::new()));
+                prop_assert_eq!(&site.content(), &text);
+            }
+            prop_assert!(site.is_whole(linked));
+        }
     }
 }

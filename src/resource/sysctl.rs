@@ -75,7 +75,7 @@ mod tests {
         let sysctl = Sysctl {
             values: values.into(),
         };
-        let seen = |text: &str| Seen::parse(&format!("\x1esysctls\n{text}\x1eend\n")).unwrap_or_default();
+        let seen = |text: &str| Seen::example(&format!("\x1esysctls\n{text}\x1eend\n"));
         assert_eq!(
             sysctl.compare(&seen("/proc/sys/a/b:9000\n/proc/sys/c/d:1\n")),
             Ok(Verdict::InSync)

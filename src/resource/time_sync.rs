@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
 use std::time::Duration;
 
 /// Services that keep the clock, by any of which a host may live.
@@ -90,7 +90,8 @@ impl Resource for TimeSync {
         let configure = if self.servers.is_empty() {
             String::new()
         } else {
-            sh::write_file(path, &self.wanted(), "0644", "root:root")
+            let configure = site_file::edit(path, &sh::print(&self.wanted()));
+            format!("{}{configure}", site_file::keep_copy(path))
         };
         Action::long(
             "ci-bootstrap-time",

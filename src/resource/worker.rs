@@ -5,9 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::{
-    Action, Change, JoinTicket, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh,
-};
+use super::node_state::{NodeState, unreadable};
+use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that the API server knows as a node.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,6 +27,9 @@ pub(crate) struct Worker {
 const LEFT_BY_A_HALF_JOIN: &str = "systemctl stop kubelet\n\
     rm -f /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt \
     /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env /var/lib/kubelet/pki/kubelet-client-*.pem\n";
+
+/// The section of the probe.
+const STATE: &str = "membership";
 
 /// Longest wait for an API server that another host brings up meanwhile.
 const WAIT: Duration = Duration::from_secs(240);
@@ -51,59 +53,56 @@ impl Worker {
 
 impl Resource for Worker {
     fn probe(&self, ask: &mut Probe) {
-        ask.script("membership", &kubeadm::membership(&self.node, &self.endpoint));
+        ask.script(STATE, &kubeadm::membership(&self.node, &self.endpoint));
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let (word, rest) = kubeadm::word_and_rest(seen.section("membership"));
         let differs = |summary: &str| Ok(Verdict::Differs(Change::new(format!("{summary} {}", self.node))));
-        match word {
-            "member" => Ok(Verdict::InSync),
-            "absent" | "" => differs("join worker"),
-            "half" => differs("clear away a join that did not finish, and join worker"),
-            "unknown" => differs("register again with the API server, which does not know it:"),
-            "stranger" => Ok(Verdict::Refused(format!(
-                "{} belongs to a cluster that does not accept it (another cluster, or its certificate has expired):\n{rest}\n\
+        match NodeState::read(seen, STATE)? {
+            NodeState::Member => Ok(Verdict::InSync),
+            NodeState::Absent => differs("join worker"),
+            NodeState::Half => differs("clear away a join that did not finish, and join worker"),
+            NodeState::Unregistered => differs("register again with the API server, which does not know it:"),
+            NodeState::Rejected(said) => Ok(Verdict::Refused(format!(
+                "{} belongs to a cluster that does not accept it (another cluster, or its certificate has expired):\n{said}\n\
                  if nothing on it is needed any more, run `kubeadm reset` on it and apply again",
                 self.node
             ))),
-            "silent" => differs("wait for the API server to answer"),
-            "elsewhere" => Ok(Verdict::Differs(Change::new(format!(
+            NodeState::Silent(_) => differs("wait for the API server to answer"),
+            NodeState::OtherEndpoint => Ok(Verdict::Differs(Change::new(format!(
                 "let kubelet reach the API server at {} instead of where none answers",
                 self.endpoint
             )))),
-            other => Err(Unreadable {
-                what: "membership".to_owned(),
-                answer: other.to_owned(),
-            }),
+            NodeState::InitUnfinished
+            | NodeState::Incomplete(_)
+            | NodeState::Expired(_)
+            | NodeState::WithoutKubeletConfig => Err(unreadable(STATE, seen.section(STATE))),
         }
     }
 
     fn action(&self, seen: &Seen, known: &Known) -> Action {
-        let (word, _) = kubeadm::word_and_rest(seen.section("membership"));
-        let clear = match word {
-            "unknown" => return Action::quick(register_again(&self.wait())).within(WAIT),
-            "silent" => return Action::quick(self.wait()).within(WAIT),
-            "elsewhere" => {
+        let script = match (NodeState::read(seen, STATE), known) {
+            (Ok(NodeState::Unregistered), _) => {
+                return Action::quick(register_again(&self.wait())).within(WAIT);
+            }
+            (Ok(NodeState::Silent(_)), _) => return Action::quick(self.wait()).within(WAIT),
+            (Ok(NodeState::OtherEndpoint), _) => {
                 let script = format!("{}{}", self.point_kubelet(), register_again(&self.wait()));
                 return Action::quick(script).within(WAIT);
             }
-            "half" => LEFT_BY_A_HALF_JOIN,
-            _ => "",
+            (Ok(state @ (NodeState::Absent | NodeState::Half)), Known::Join(ticket)) => {
+                let clear = if state == NodeState::Half {
+                    LEFT_BY_A_HALF_JOIN
+                } else {
+                    ""
+                };
+                let join = kubeadm::fill(&self.join, ticket);
+                format!("{clear}{}", kubeadm::run("join", &join, &self.ignore))
+            }
+            _ => kubeadm::UNDECIDED.to_owned(),
         };
-        let join = known
-            .join
-            .as_ref()
-            .map_or_else(String::new, |ticket: &JoinTicket| {
-                kubeadm::fill(&self.join, ticket)
-            });
         // On a busy host the API server may take longer to answer than one look waits.
-        let script = format!(
-            "{clear}{}{}",
-            kubeadm::run("join", &join, &self.ignore),
-            self.wait()
-        );
-        Action::long("ci-bootstrap-kubeadm", PATIENCE, script)
+        Action::long("ci-bootstrap-kubeadm", PATIENCE, script + &self.wait())
     }
 
     fn touches(&self) -> Vec<Topic> {
@@ -119,7 +118,7 @@ impl Resource for Worker {
     }
 
     fn standing(&self, seen: &Seen) -> Option<Standing> {
-        Some(kubeadm::standing(seen.section("membership")))
+        NodeState::read(seen, STATE).ok().map(|state| state.standing())
     }
 }
 
@@ -131,6 +130,7 @@ fn register_again(wait: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::JoinTicket;
 
     fn verdict(section: &str) -> Result<Verdict, Unreadable> {
         let worker = Worker {
@@ -139,7 +139,7 @@ mod tests {
             join: "token: @TOKEN@\n".into(),
             ignore: vec![],
         };
-        worker.compare(&Seen::parse(&format!("\x1emembership\n{section}\x1eend\n")).unwrap_or_default())
+        worker.compare(&Seen::example(&format!("\x1emembership\n{section}\x1eend\n")))
     }
 
     #[test]
@@ -156,7 +156,9 @@ mod tests {
         assert!(
             matches!(verdict("stranger\nUnauthorized\n"), Ok(Verdict::Refused(text)) if text.contains("Unauthorized"))
         );
-        assert!(verdict("nonsense\n").is_err());
+        for section in ["nonsense\n", "begun\n", ""] {
+            assert!(verdict(section).is_err(), "{section}");
+        }
     }
 
     #[test]
@@ -173,7 +175,20 @@ mod tests {
             ca_hash: "sha256:00".into(),
             certificate_key: None,
         };
-        let action = worker.action(&Seen::default(), &Known { join: Some(ticket) });
+        let seen = |word: &str| Seen::example(&format!("\x1emembership\n{word}\n\x1eend\n"));
+        let known = Known::Join(ticket);
+        for (word, known) in [
+            ("absent", &Known::Nothing),
+            ("member", &known),
+            ("nonsense", &known),
+        ] {
+            let script = worker.action(&seen(word), known).script;
+            assert!(
+                !script.contains("kubeadm join") && !script.contains("rm -f /etc"),
+                "{word}: {script}"
+            );
+        }
+        let action = worker.action(&seen("absent"), &known);
         let holding: Vec<_> = action
             .script
             .lines()

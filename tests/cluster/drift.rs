@@ -98,6 +98,38 @@ fn started(lab: &Lab, host: &str) -> String {
     )
 }
 
+/// What a control plane can lack is made again, without a restart of anything of it; certificates in kubelet.conf lack nothing.
+pub(crate) fn of_a_control_plane(lab: &Lab) {
+    let inventory = lab.inventory(3);
+    let running = "crictl ps -q --label tier=control-plane | sort; crictl ps -q --name etcd; cat /proc/sys/kernel/random/boot_id";
+    let before = lab.ssh("cp1", running);
+    lab.kubectl("-n kube-system delete configmap kubeadm-config");
+    given_again(lab, &inventory, "upload the ConfigMap kubeadm-config again");
+    lab.kubectl("-n kube-system get configmap kubeadm-config");
+
+    lab.ssh("cp1", "mv /etc/kubernetes/admin.conf /root/admin.conf");
+    given_again(lab, &inventory, "make /etc/kubernetes/admin.conf again");
+    lab.kubectl("get nodes");
+
+    let embed = "cd /etc/kubernetes; cp -p kubelet.conf /root/kubelet.conf; data=$(base64 -w 0 /var/lib/kubelet/pki/kubelet-client-current.pem); \
+         sed -i \"s|client-certificate: .*|client-certificate-data: $data|; s|client-key: .*|client-key-data: $data|\" kubelet.conf; \
+         ! grep kubelet-client-current kubelet.conf";
+    lab.ssh("cp1", embed);
+    assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    lab.ssh("cp1", "mv /root/kubelet.conf /etc/kubernetes/kubelet.conf");
+    assert_eq!(before, lab.ssh("cp1", running), "containers of the control plane");
+}
+
+/// One step mends it, and nothing is left. What the cluster lacks can't be planned meanwhile.
+fn given_again(lab: &Lab, inventory: &str, summary: &str) {
+    let plan = lab.run(&["plan", "--plain"], inventory).ended(0).stdout;
+    assert!(plan.contains(summary) && !plan.contains("reset"), "{plan}");
+    let apply = lab.apply(inventory, &[]).ended(0);
+    let step = BTreeSet::from(["cp1: control plane".to_owned()]);
+    assert_eq!((apply.steps(), apply.changes()), (step, 1));
+    assert_eq!(lab.apply(inventory, &[]).ended(0).changes(), 0);
+}
+
 /// A label goes on, is put back, and goes when the inventory drops it; a label of somebody else stays.
 pub(crate) fn of_labels(lab: &Lab) {
     let inventory = lab.inventory(3);

@@ -92,7 +92,8 @@ fn the_nfs_server_exports_and_gets_nothing_of_kubernetes() {
 fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();
     for track in plan.tracks {
-        let script = crate::observe::script(&track.host_steps, "");
+        let script =
+            crate::observe::script(&track.host_steps, &crate::resource::Separator::random().unwrap());
         assert!(crate::resource::sh::is_valid(&script), "{script}");
     }
 }
