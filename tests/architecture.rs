@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("harbor", &["transport"]),
     ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
-    ("cluster_api", &["model", "transport", "yaml"]),
+    ("cluster_api", &["model", "secret", "transport", "yaml"]),
     (
         "cluster_resource",
         &[
@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "jenkins",
             "model",
             "resource",
+            "secret",
             "transport",
             "yaml",
         ],
@@ -53,6 +54,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "plan",
             "recovery",
             "resource",
+            "secret",
             "transport",
         ],
     ),

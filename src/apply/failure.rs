@@ -11,7 +11,7 @@ use super::board::Blocked;
 use super::lock::NoLock;
 
 /// Most lines of output that go with a failure.
-const SHOWN: usize = 30;
+pub(super) const SHOWN: usize = 30;
 
 fn plain(class: Class, message: String, help: Option<&str>) -> Failure {
     Failure {
@@ -59,7 +59,7 @@ pub(super) fn no_lock(error: &NoLock) -> Failure {
 pub(super) fn access(error: &AccessError) -> Failure {
     match error {
         AccessError::Transport(error) => transport(error),
-        AccessError::Api(_) | AccessError::Command { .. } => {
+        AccessError::Api(_) | AccessError::Kubeconfig { .. } | AccessError::Command { .. } => {
             plain(Class::StepFailed, error.to_string(), None)
         }
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
-use secrecy::SecretString;
 
 use crate::apply::{self, Lock, Mode, NoLock, Options};
 use crate::bundle::Payload;
+use crate::cluster_api::Kubeconfig;
 use crate::fleet::Fleet;
 use crate::model::{Cluster, SshAccess, Sudo};
 use crate::plan::{Catalog, Plan};
@@ -196,7 +196,7 @@ fn holder() -> String {
 }
 
 /// The administrator's kubeconfig as it lies on a control plane.
-pub(super) async fn kubeconfig(fleet: &Fleet, host: &str) -> Result<SecretString, String> {
+pub(super) async fn kubeconfig(fleet: &Fleet, host: &str) -> Result<Kubeconfig, String> {
     let connection = fleet.host(host).await.map_err(|error| error.to_string())?;
     apply::read_kubeconfig(&*connection, host)
         .await

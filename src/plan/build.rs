@@ -158,7 +158,7 @@ impl HostTrack<'_> {
                 track.host_steps.push(HostStep {
                     head,
                     guard,
-                    exclusive: text.exclusive,
+                    exclusive: text.exclusive.clone(),
                     resource,
                 });
             }

@@ -49,8 +49,8 @@ pub struct HostStep {
     pub head: StepHead,
     /// Condition that the host answers.
     pub guard: Guard,
-    /// Whether only one host at a time may do it.
-    pub exclusive: bool,
+    /// The group of steps of which only one host at a time may do one.
+    pub exclusive: Option<String>,
     /// What is wanted.
     pub resource: Box<dyn Resource>,
 }

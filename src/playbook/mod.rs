@@ -115,8 +115,8 @@ pub struct StepText {
     pub needs: Vec<String>,
     /// Facts it makes, as words.
     pub provides: Vec<String>,
-    /// Whether only one host at a time may do it.
-    pub exclusive: bool,
+    /// The group of steps of which only one host at a time may do one.
+    pub exclusive: Option<String>,
     /// Name of the kind.
     pub kind: String,
     /// The kind's fields; leaf texts are templates.
@@ -262,7 +262,7 @@ fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, 
     let each = read("each", take("each"))?;
     let needs = words("needs", take("needs"))?;
     let provides = words("provides", take("provides"))?;
-    let exclusive = take("exclusive") == Value::Bool(true);
+    let exclusive = read("exclusive", take("exclusive"))?;
     let guard = match take("where") {
         Value::Null => Guard::default(),
         value => serde_json::from_value(value).map_err(|reason| error(format!("`where`: {reason}")))?,
