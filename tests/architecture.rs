@@ -20,10 +20,19 @@ const MODULES: &[(&str, &[&str])] = &[
     ("harbor", &["transport"]),
     ("jenkins", &["transport"]),
     ("playbook", &["yaml"]),
-    ("cluster_api", &["model", "transport", "yaml"]),
+    ("cluster_api", &["model", "secret", "transport", "yaml"]),
     (
         "cluster_resource",
-        &["cluster_api", "harbor", "jenkins", "model", "resource", "yaml"],
+        &[
+            "cluster_api",
+            "harbor",
+            "jenkins",
+            "model",
+            "resource",
+            "secret",
+            "transport",
+            "yaml",
+        ],
     ),
     (
         "plan",
@@ -38,12 +47,14 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "bundle",
             "cluster_api",
+            "cluster_resource",
             "event",
             "fleet",
             "observe",
             "plan",
             "recovery",
             "resource",
+            "secret",
             "transport",
         ],
     ),
@@ -80,6 +91,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("minijinja", "template"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
+    ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
 ];
 

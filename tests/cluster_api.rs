@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ci_bootstrap::cluster_api::{
-    Api, ApiError, Configuration, DifferenceKind, NodeSettings, Object, ObjectId, Releases, RolloutKind,
-    RolloutTarget, Taint, ca_hashes, customise,
+    Api, ApiError, Configuration, DifferenceKind, Kubeconfig, NodeSettings, Object, ObjectId, Releases,
+    RolloutKind, RolloutTarget, Taint, customise,
 };
 use ci_bootstrap::model::{Calico, Dataplane, Encapsulation, Manifest, ManifestSource};
 use ci_bootstrap::transport::direct::Direct;
@@ -19,9 +19,9 @@ use ipnet::IpNet;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-fn kubeconfig() -> String {
+fn kubeconfig() -> Kubeconfig {
     let path = std::env::var("CIB_TEST_KUBECONFIG").unwrap_or_default();
-    fs_err::read_to_string(path).unwrap()
+    Kubeconfig::parse(&fs_err::read_to_string(path).unwrap()).unwrap()
 }
 
 async fn api() -> Api {
@@ -189,7 +189,7 @@ async fn a_token_exists_until_it_is_deleted() {
     api.delete_token(&token.id).await.unwrap();
     api.delete_token(&token.id).await.unwrap();
     assert!(api.left_tokens().await.unwrap().iter().all(|t| t.id != token.id));
-    assert!(ca_hashes(&kubeconfig()).unwrap()[0].starts_with("sha256:"));
+    assert!(kubeconfig().ca_hashes().unwrap()[0].starts_with("sha256:"));
 }
 
 /// The release manifest that `CIB_TEST_CALICO` names, with images from the registry of `CIB_TEST_REGISTRY`.

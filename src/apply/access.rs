@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
-
-use crate::cluster_api::{Api, ApiError};
+use crate::cluster_api::{Api, ApiError, Kubeconfig};
 use crate::fleet::Fleet;
+use crate::secret::Redactor;
 use crate::transport::{Exec, Transport, TransportError};
 
+/// Where kubeadm leaves the administrator's kubeconfig.
+const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Why there is no way to the API server.
@@ -20,6 +21,17 @@ pub enum AccessError {
     /// The API server can't be asked.
     #[error("{0}")]
     Api(String),
+    /// The host's kubeconfig can't be used.
+    #[error(
+        "{host}: {ADMIN_CONF}: {error}\n  help: it must be as kubeadm writes it; \
+         `kubeadm init phase kubeconfig admin` writes it again once the file is moved away"
+    )]
+    Kubeconfig {
+        /// The host.
+        host: String,
+        /// What is wrong with it.
+        error: ApiError,
+    },
     /// A command on the host failed.
     #[error("{host}: {what} failed:\n{output}")]
     Command {
@@ -43,8 +55,8 @@ impl From<ApiError> for AccessError {
 pub struct Access {
     /// The API server.
     pub api: Api,
-    /// The administrator's kubeconfig, as it lies on the host.
-    pub kubeconfig: SecretString,
+    /// The administrator's kubeconfig of the host.
+    pub kubeconfig: Kubeconfig,
     pub(super) host: Arc<dyn Transport>,
     pub(super) host_name: String,
 }
@@ -57,7 +69,7 @@ impl Access {
     pub async fn open(fleet: &Fleet, host_name: &str) -> Result<Self, AccessError> {
         let host = fleet.host(host_name).await?;
         let kubeconfig = read_kubeconfig(&*host, host_name).await?;
-        let api = Api::connect(host.clone(), kubeconfig.expose_secret()).await?;
+        let api = Api::connect(host.clone(), &kubeconfig).await?;
         Ok(Self {
             api,
             host,
@@ -67,18 +79,26 @@ impl Access {
     }
 }
 
-/// The administrator's kubeconfig, as kubeadm left it on a control plane.
+/// The administrator's kubeconfig, as kubeadm left it on a control plane. Its key is masked from now on.
 ///
 /// # Errors
-/// When the host can't be talked to or has none.
-pub async fn read_kubeconfig(host: &dyn Transport, name: &str) -> Result<SecretString, AccessError> {
-    let output = host
-        .exec(Exec::new("cat /etc/kubernetes/admin.conf\n", LIMIT))
-        .await?;
+/// When the host can't be talked to, or has none that can be used.
+pub async fn read_kubeconfig(host: &dyn Transport, name: &str) -> Result<Kubeconfig, AccessError> {
+    let output = host.exec(Exec::new(format!("cat {ADMIN_CONF}\n"), LIMIT)).await?;
     if !output.success() {
         return Err(failed(name, "reading /etc/kubernetes/admin.conf", &output.stderr));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned().into())
+    let text = String::from_utf8_lossy(&output.stdout);
+    // Before it is parsed: it may be broken and still hold a key.
+    for line in text.lines() {
+        if let Some((_, key)) = line.split_once("client-key-data:") {
+            Redactor::process().learn_base64(&key.trim().into());
+        }
+    }
+    Kubeconfig::parse(&text).map_err(|error| AccessError::Kubeconfig {
+        host: name.to_owned(),
+        error,
+    })
 }
 
 pub(super) fn failed(host: &str, what: &'static str, output: &[u8]) -> AccessError {
@@ -86,5 +106,76 @@ pub(super) fn failed(host: &str, what: &'static str, output: &[u8]) -> AccessErr
         host: host.to_owned(),
         what,
         output: String::from_utf8_lossy(output).trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use futures::FutureExt as _;
+
+    use super::*;
+    use crate::cluster_api::standin::admin_conf;
+    use crate::transport::memory::MemoryHost;
+    use crate::transport::{Ended, Output};
+
+    /// A control plane in memory whose `admin.conf` is this.
+    fn control_plane(admin_conf: &str) -> Fleet {
+        let text = admin_conf.to_owned();
+        let dial = move |name: String| {
+            let text = text.clone();
+            let host = MemoryHost::new(name, move |script| {
+                assert_eq!(script, "cat /etc/kubernetes/admin.conf\n");
+                Output {
+                    ended: Ended::Exited(0),
+                    stdout: text.clone().into_bytes(),
+                    stderr: Vec::new(),
+                }
+            });
+            async move { Ok(Arc::new(host) as Arc<dyn Transport>) }.boxed()
+        };
+        Fleet::new(["cp1".to_owned()], Box::new(dial))
+    }
+
+    async fn refused(admin_conf: &str) -> String {
+        let opened = Access::open(&control_plane(admin_conf), "cp1").await;
+        opened.map(|access| access.host_name).unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_control_plane_runs_no_command_on_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = folder.path().join("marker");
+        let exec = format!(
+            "exec: {{apiVersion: client.authentication.k8s.io/v1, command: touch, args: ['{}'], interactiveMode: Never}}",
+            marker.display()
+        );
+        let good = admin_conf("https://10.0.0.1:6443");
+        let error = refused(&good.replace("  user:\n", &format!("  user:\n    {exec}\n"))).await;
+        assert!(
+            error.starts_with("cp1: /etc/kubernetes/admin.conf: ") && error.contains("`user.exec`"),
+            "{error}"
+        );
+        assert!(!marker.exists());
+    }
+
+    #[tokio::test]
+    async fn a_control_plane_reads_no_file_of_this_machine_and_gets_no_plain_connection() {
+        let good = admin_conf("https://10.0.0.1:6443");
+        let error = refused(&good.replace("  user:\n", "  user:\n    tokenFile: /etc/hostname\n")).await;
+        assert!(error.contains("`user.tokenFile`"), "{error}");
+        let error = refused(&admin_conf("http://10.0.0.1:6443")).await;
+        assert!(error.contains("https://HOST:PORT"), "{error}");
+        // A good one is used: the host in memory has no network.
+        let error = refused(&good).await;
+        assert!(error.starts_with("no way to the API server"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_key_is_masked_from_the_moment_it_is_read() {
+        let good = admin_conf("https://10.0.0.1:6443");
+        let key = good.split("client-key-data: ").nth(1).unwrap().trim();
+        refused(&good.replace("kind: Config", "kind: [")).await;
+        assert!(!Redactor::process().redact(key).contains(&key[..20]));
     }
 }

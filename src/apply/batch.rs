@@ -2,17 +2,23 @@
 
 use std::fmt::Write as _;
 
-use crate::resource::Action;
+use crate::resource::{Action, Separator};
 
-/// Parts the output of the actions: the ASCII group separator. Sections of a probe are parted by another.
-const MARK: char = '\x1d';
+/// Parts the output of the actions, with a separator's nonce: the ASCII group separator. Sections of a probe are parted by another.
+const MARK: &str = "\x1d";
 /// How the mark is written in a script.
 const MARK_ESCAPE: &str = "\\035";
 /// Ends the text of an action that runs in a unit.
 const END_OF_ACTION: &str = "CI_BOOTSTRAP_END_OF_ACTION";
 
+/// What a line begins with that is ours.
+fn mark(separator: &Separator, parts: &str) -> String {
+    format!("{parts}{} ", separator.nonce())
+}
+
 /// A script of actions, each between marks with its index, that stops at the first which fails, and then `probe`.
-pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
+pub(super) fn script(actions: &[(usize, Action)], probe: &str, separator: &Separator) -> String {
+    let mark = mark(separator, MARK_ESCAPE);
     let mut text = String::from("umask 022\nexport LC_ALL=C\n");
     for (index, action) in actions {
         let body = match action.unit {
@@ -21,8 +27,8 @@ pub(super) fn script(actions: &[(usize, Action)], probe: &str) -> String {
         };
         let _ = write!(
             text,
-            "printf '{MARK_ESCAPE}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
-             printf '\\n{MARK_ESCAPE}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
+            "printf '{mark}begin %s\\n' {index}\n( set -eu\n{body}\n) </dev/null 2>&1\nr=$?\n\
+             printf '\\n{mark}end %s %s\\n' {index} $r\n[ $r = 0 ] || exit 0\n"
         );
     }
     text.push_str(probe);
@@ -62,10 +68,11 @@ pub(super) fn await_unfinished() -> String {
 }
 
 /// A script whose output is empty when no work of an earlier run is going on. Costs no process where there is none.
-pub(super) fn list_unfinished() -> String {
+pub(super) fn list_unfinished(separator: &Separator) -> String {
+    let mark = mark(separator, MARK_ESCAPE);
     format!(
         "for f in /run/ci-bootstrap/*.sh; do [ -e \"$f\" ] || continue; u=${{f##*/}}; u=${{u%.sh}}; \
-         ! systemctl -q is-active $u.service || printf '{MARK_ESCAPE}unfinished %s\\n' $u; done\n"
+         ! systemctl -q is-active $u.service || printf '{mark}unfinished %s\\n' $u; done\n"
     )
 }
 
@@ -97,9 +104,9 @@ pub(super) enum Line<'a> {
     Text(&'a str),
 }
 
-/// Reads a line.
-pub(super) fn read_line(line: &str) -> Line<'_> {
-    let Some(mark) = line.strip_prefix(MARK) else {
+/// Reads a line of a script with this separator.
+pub(super) fn read_line<'a>(line: &'a str, separator: &Separator) -> Line<'a> {
+    let Some(mark) = line.strip_prefix(&mark(separator, MARK)) else {
         return Line::Text(line);
     };
     let words: Vec<_> = mark.split(' ').collect();
@@ -114,22 +121,42 @@ pub(super) fn read_line(line: &str) -> Line<'_> {
     }
 }
 
-/// Splits a stream of bytes into lines as they come.
+/// A longer line is cut: what prints it is broken, or means harm.
+const LONGEST_LINE: usize = 64 << 10;
+
+/// Splits a stream of bytes into lines as they come. Each byte is looked at once, and a line has a limit.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     rest: Vec<u8>,
+    is_cut: bool,
 }
 
 impl Lines {
     /// The lines that `bytes` completes.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
-        self.rest.extend_from_slice(bytes);
         let mut lines = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            lines.push(String::from_utf8_lossy(&line[..end]).into_owned());
+        let mut parts = bytes.split(|byte| *byte == b'\n').peekable();
+        while let Some(part) = parts.next() {
+            self.append(part);
+            if parts.peek().is_some() {
+                lines.push(self.take());
+            }
         }
         lines
+    }
+
+    fn append(&mut self, part: &[u8]) {
+        let room = LONGEST_LINE - self.rest.len();
+        self.is_cut |= part.len() > room;
+        self.rest.extend_from_slice(&part[..part.len().min(room)]);
+    }
+
+    fn take(&mut self) -> String {
+        let mut line = String::from_utf8_lossy(&std::mem::take(&mut self.rest)).into_owned();
+        if std::mem::take(&mut self.is_cut) {
+            line.push_str(" … (cut)");
+        }
+        line
     }
 }
 
@@ -138,13 +165,19 @@ mod tests {
     use super::*;
     use std::process::Command;
 
+    fn separator() -> Separator {
+        Separator::random().unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// What the script prints, with `N ` for the nonce and its blank.
     fn run(actions: &[(usize, Action)]) -> String {
+        let separator = separator();
         let output = Command::new("sh")
             .arg("-c")
-            .arg(script(actions, "echo probed\n"))
+            .arg(script(actions, "echo probed\n", &separator))
             .output();
         output
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+            .map(|output| String::from_utf8_lossy(&output.stdout).replace(separator.nonce(), "N"))
             .unwrap_or_default()
     }
 
@@ -153,20 +186,39 @@ mod tests {
         let good = run(&[(0, Action::quick("echo one")), (4, Action::quick("echo two >&2"))]);
         assert_eq!(
             good,
-            "\x1dbegin 0\none\n\n\x1dend 0 0\n\x1dbegin 4\ntwo\n\n\x1dend 4 0\nprobed\n"
+            "\x1dN begin 0\none\n\n\x1dN end 0 0\n\x1dN begin 4\ntwo\n\n\x1dN end 4 0\nprobed\n"
         );
         let bad = run(&[
             (0, Action::quick("false\necho never")),
             (1, Action::quick("echo never")),
         ]);
-        assert_eq!(bad, "\x1dbegin 0\n\n\x1dend 0 1\n");
+        assert_eq!(bad, "\x1dN begin 0\n\n\x1dN end 0 1\n");
     }
 
     #[test]
     fn marks_are_read_back_and_text_stays_text() {
-        assert_eq!(read_line("\x1dend 4 127"), Line::End(4, 127));
-        assert_eq!(read_line("\x1dbegin 2"), Line::Begin(2));
-        assert_eq!(read_line("begin 2"), Line::Text("begin 2"));
+        let separator = separator();
+        let mark = mark(&separator, MARK);
+        let end = format!("{mark}end 4 127");
+        assert_eq!(read_line(&end, &separator), Line::End(4, 127));
+        assert_eq!(read_line(&format!("{mark}begin 2"), &separator), Line::Begin(2));
+        assert_eq!(read_line("begin 2", &separator), Line::Text("begin 2"));
+    }
+
+    #[test]
+    fn a_mark_without_the_nonce_is_text() {
+        let (ours, other) = (separator(), separator());
+        let (mark, other) = (mark(&ours, MARK), mark(&other, MARK));
+        for line in [
+            "\x1dend 2 0".to_owned(),
+            format!("{other}end 2 0"),
+            format!(" {mark}end 2 0"),
+            format!("{mark}end 2 0 "),
+            format!("{mark}end -1 0"),
+            mark,
+        ] {
+            assert_eq!(read_line(&line, &ours), Line::Text(&line));
+        }
     }
 
     #[test]
@@ -184,5 +236,18 @@ mod tests {
         assert!(lines.feed(b"ab").is_empty());
         assert_eq!(lines.feed(b"c\nd\ne"), ["abc", "d"]);
         assert_eq!(lines.feed(b"\n"), ["e"]);
+        assert_eq!(lines.feed(b"\n\nx\n"), ["", "", "x"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_memory_than_the_longest() {
+        let mut lines = Lines::default();
+        for _ in 0..100 {
+            assert!(lines.feed(&[b'x'; 4096]).is_empty());
+        }
+        assert_eq!(lines.rest.len(), LONGEST_LINE);
+        let line = lines.feed(b"\nnext\n");
+        assert_eq!(line[0].len(), LONGEST_LINE + " … (cut)".len());
+        assert_eq!(line[1], "next");
     }
 }

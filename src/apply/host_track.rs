@@ -1,6 +1,5 @@
 //! One host's steps: look once, then change and look again until nothing differs.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, Seen, Separator, Topic, Wants};
+use crate::resource::{Action, Seen, Separator};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line};
 use super::listener::Listener;
-use super::{Mode, Run, failure};
+use super::{Mode, Run, failure, selection};
 
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
@@ -125,18 +124,18 @@ impl HostTrack<'_> {
             self.tell_script(&probe);
         }
         let output = self
-            .exec(format!("{}{probe}", batch::list_unfinished()), PROBE)
+            .exec(format!("{}{probe}", batch::list_unfinished(&separator)), PROBE)
             .await?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let unfinished: Vec<_> = text
             .lines()
-            .filter_map(|line| match batch::read_line(line) {
+            .filter_map(|line| match batch::read_line(line, &separator) {
                 Line::Unfinished(unit) => Some(unit),
                 _ => None,
             })
             .collect();
         if unfinished.is_empty() || self.run.options.mode == Mode::Plan {
-            return self.read(&text, &output, &separator);
+            return self.read(&output, &separator);
         }
         let (place, on) = (
             self.name.to_owned(),
@@ -150,11 +149,11 @@ impl HostTrack<'_> {
         let output = self
             .exec(format!("{}{probe}", batch::await_unfinished()), UNFINISHED)
             .await?;
-        self.read(&String::from_utf8_lossy(&output.stdout), &output, &separator)
+        self.read(&output, &separator)
     }
 
-    fn read(&self, text: &str, output: &Output, separator: &Separator) -> Result<Seen, Stopped> {
-        Seen::parse(text, separator).ok_or_else(|| {
+    fn read(&self, output: &Output, separator: &Separator) -> Result<Seen, Stopped> {
+        Seen::parse(&String::from_utf8_lossy(&output.stdout), separator).ok_or_else(|| {
             let mut failure = failure::bug(&format!(
                 "{}: the look at the host broke off ({})",
                 self.name, output.ended
@@ -294,6 +293,12 @@ impl HostTrack<'_> {
         Ok(None)
     }
 
+    /// What was waited for since the last look may have taken hours, and the lock with it.
+    pub(super) fn check_lock(&self, index: usize) -> Result<(), Stopped> {
+        let held = self.run.lock.check();
+        held.map_err(|error| self.fail(index, failure::no_lock(&error)))
+    }
+
     pub(super) async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
         let waited = self
             .run
@@ -305,20 +310,17 @@ impl HostTrack<'_> {
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
         let known = self.known(first, seen).await?;
-        let exclusive = self.steps[first].exclusive;
-        let _turn = if exclusive {
-            Some(self.run.exclusive.lock().await)
-        } else {
-            None
+        let _turn = match &self.steps[first].exclusive {
+            Some(group) => Some(self.run.turn(group).await),
+            None => None,
         };
-        let batch = self.batch(first, found);
+        self.check_lock(first)?;
+        let batch = selection::batch(self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch
             .iter()
             .map(|index| (*index, self.steps[*index].resource.action(seen, &known)))
             .collect();
-        let separator = separator()?;
-        let output = self.execute(first, &actions, found, &separator).await?;
-        let seen = self.read(&String::from_utf8_lossy(&output.stdout), &output, &separator)?;
+        let seen = self.execute(first, &actions, found).await?;
         let after = self.compare(first, &seen)?;
         for index in batch {
             self.done[index] += 1;
@@ -332,62 +334,37 @@ impl HostTrack<'_> {
         Ok(seen)
     }
 
-    /// The steps that can be changed in one go: from `first` on, those that differ, up to the first that has to wait, wants
-    /// to know something, or whose observation is stale by then.
-    fn batch(&self, first: usize, found: &[Found]) -> Vec<usize> {
-        let mut batch = vec![first];
-        let mut touched: HashSet<Topic> = self.steps[first].resource.touches().into_iter().collect();
-        for (step, (index, found)) in self.steps[first..].iter().zip((first..).zip(found)).skip(1) {
-            let stale = step
-                .resource
-                .rests_on()
-                .iter()
-                .any(|topic| touched.contains(topic));
-            match found {
-                Found::Differs(_)
-                    if !stale
-                        && step.resource.wants() == Wants::Nothing
-                        && self.run.board.missing(&step.head.needs).is_empty() =>
-                {
-                    batch.push(index);
-                    touched.extend(step.resource.touches());
-                }
-                Found::InSync if stale => touched.extend(step.resource.touches()),
-                Found::InSync | Found::NotHere => {}
-                Found::Differs(_) | Found::Refused(_) => break,
-            }
-        }
-        batch
-    }
-
     async fn execute(
         &self,
         first: usize,
         actions: &[(usize, Action)],
         found: &[Found],
-        separator: &Separator,
-    ) -> Result<Output, Stopped> {
+    ) -> Result<Seen, Stopped> {
         for (_, action) in actions {
             self.tell_script(&action.script);
         }
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
         let (live, lines) = mpsc::channel(WAITING);
-        let script = batch::script(actions, &observe::script(&self.steps[first..], separator));
+        let separator = &separator()?;
+        let probe = observe::script(&self.steps[first..], separator);
+        let script = batch::script(actions, &probe, separator);
         let exec = self.host.exec(Exec {
             script,
             timeout: limit,
             live: Some(live),
         });
-        let (output, failed) = tokio::join!(exec, Listener::new(self, first, found).listen(lines));
+        let steps = actions.iter().map(|(index, _)| (*index, &found[index - first]));
+        let (output, failed) = tokio::join!(exec, Listener::new(self, separator, steps).listen(lines));
         if let Some(stopped) = failed {
             return Err(stopped);
         }
         let current = actions.first().map_or(first, |(index, _)| *index);
-        output.map_err(|error| self.fail(current, failure::transport(&error)))
+        let output = output.map_err(|error| self.fail(current, failure::transport(&error)))?;
+        self.read(&output, separator)
     }
 }
 
-/// What parts the sections of one look.
+/// What makes the marks of one script its own.
 fn separator() -> Result<Separator, Stopped> {
     Separator::random().map_err(|error| {
         (

@@ -1,32 +1,50 @@
-//! The output of a batch, followed while it comes.
+//! The output of a batch, followed while it comes. A host may print what it likes: only marks that carry the batch's
+//! separator, in the order of its steps, mean anything.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use crate::event::Event;
 use crate::observe::Found;
+use crate::resource::Separator;
 
 use super::batch::{self, Line, Lines};
 use super::failure;
 use super::host_track::{HostTrack, Stopped};
 
+/// What one step may print until its lines are no longer shown, in bytes. The last ones are kept for its failure.
+const SHOWN: usize = 1 << 20;
+
 /// Follows the output of a batch while it runs.
 pub(super) struct Listener<'a> {
     track: &'a HostTrack<'a>,
-    first: usize,
-    found: &'a [Found],
-    /// The step at work, since when, and what it has printed.
-    running: Option<(usize, Instant, Vec<String>)>,
+    separator: &'a Separator,
+    /// The steps of the batch that have not ended, with what the last look made of them.
+    steps: VecDeque<(usize, &'a Found)>,
+    /// Since when the first of them is at work, and what it has printed.
+    running: Option<Running>,
+}
+
+struct Running {
+    began: Instant,
+    /// Its last lines.
+    output: VecDeque<String>,
+    printed: usize,
 }
 
 impl<'a> Listener<'a> {
-    /// Follows the batch whose first step is at `first`; `found` is what the last look made of that step and those after it.
-    pub(super) fn new(track: &'a HostTrack<'a>, first: usize, found: &'a [Found]) -> Self {
+    /// Follows a batch of these steps, whose script has this separator.
+    pub(super) fn new(
+        track: &'a HostTrack<'a>,
+        separator: &'a Separator,
+        steps: impl IntoIterator<Item = (usize, &'a Found)>,
+    ) -> Self {
         Self {
             track,
-            first,
-            found,
+            separator,
+            steps: steps.into_iter().collect(),
             running: None,
         }
     }
@@ -44,50 +62,72 @@ impl<'a> Listener<'a> {
     }
 
     fn line(&mut self, line: &str) -> Option<Stopped> {
-        let place = || self.track.name.to_owned();
-        match batch::read_line(line) {
-            Line::Begin(index) => {
-                let change = self
-                    .found
-                    .get(index - self.first)
-                    .and_then(Found::change)
-                    .cloned();
-                let (summary, detail) =
-                    change.map_or_else(Default::default, |change| (change.summary, change.detail));
-                let step = self.track.steps[index].head.name.clone();
-                self.track.run.events.send(Event::StepStarted {
-                    place: place(),
-                    step,
-                    summary,
-                    detail,
-                });
-                self.running = Some((index, Instant::now(), Vec::new()));
-            }
-            Line::End(index, status) => {
-                let (_, began, output) = self.running.take()?;
-                let head = &self.track.steps[index].head;
-                if status != 0 {
-                    return Some(self.track.fail(index, failure::command(head, status, &output)));
-                }
-                self.track.run.events.send(Event::StepDone {
-                    place: place(),
-                    step: head.name.clone(),
-                    took: began.elapsed(),
-                });
-            }
-            Line::Text(text) => {
-                if let Some((index, _, output)) = &mut self.running {
-                    output.push(text.to_owned());
-                    let step = self.track.steps[*index].head.name.clone();
-                    self.track.run.events.send(Event::Output {
-                        place: place(),
-                        step,
-                        line: text.to_owned(),
-                    });
-                }
-            }
-            Line::Unfinished(_) => {}
+        let next = self.steps.front().map(|(index, _)| *index);
+        match (batch::read_line(line, self.separator), &self.running) {
+            (Line::Begin(index), None) if Some(index) == next => self.begin(),
+            (Line::End(index, status), Some(_)) if Some(index) == next => return self.end(status),
+            _ => self.text(line),
         }
         None
+    }
+
+    fn begin(&mut self) {
+        let Some((index, found)) = self.steps.front() else {
+            return;
+        };
+        let change = found.change().cloned();
+        let (summary, detail) =
+            change.map_or_else(Default::default, |change| (change.summary, change.detail));
+        self.track.run.events.send(Event::StepStarted {
+            place: self.track.name.to_owned(),
+            step: self.track.steps[*index].head.name.clone(),
+            summary,
+            detail,
+        });
+        self.running = Some(Running {
+            began: Instant::now(),
+            output: VecDeque::new(),
+            printed: 0,
+        });
+    }
+
+    fn end(&mut self, status: i32) -> Option<Stopped> {
+        let running = self.running.take()?;
+        let (index, _) = self.steps.pop_front()?;
+        let head = &self.track.steps[index].head;
+        if status != 0 {
+            let output = Vec::from(running.output);
+            return Some(self.track.fail(index, failure::command(head, status, &output)));
+        }
+        self.track.run.events.send(Event::StepDone {
+            place: self.track.name.to_owned(),
+            step: head.name.clone(),
+            took: running.began.elapsed(),
+        });
+        None
+    }
+
+    fn text(&mut self, line: &str) {
+        let (Some(running), Some((index, _))) = (&mut self.running, self.steps.front()) else {
+            return;
+        };
+        if !line.trim().is_empty() {
+            if running.output.len() == failure::SHOWN {
+                running.output.pop_front();
+            }
+            running.output.push_back(line.to_owned());
+        }
+        let was_shown = running.printed < SHOWN;
+        running.printed += line.len() + 1;
+        let line = match (was_shown, running.printed < SHOWN) {
+            (true, true) => line,
+            (true, false) => "(it prints more than is shown here)",
+            (false, _) => return,
+        };
+        self.track.run.events.send(Event::Output {
+            place: self.track.name.to_owned(),
+            step: self.track.steps[*index].head.name.clone(),
+            line: line.to_owned(),
+        });
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Every place has a task of its own; tasks meet only at facts. A run with nothing to do is one script per host.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Mutex, OnceCell};
+use futures::FutureExt as _;
+use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
 
 use crate::bundle::Payload;
 use crate::cluster_api::Api;
@@ -16,6 +19,8 @@ use crate::fleet::Fleet;
 use crate::plan::{Fact, Place, Plan, Track};
 
 mod access;
+#[cfg(test)]
+mod account_tests;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -26,7 +31,10 @@ mod knowledge;
 mod listener;
 mod lock;
 mod lost_node;
+mod selection;
 mod stale;
+#[cfg(test)]
+mod tests;
 mod tickets;
 
 use board::{Blocked, Board};
@@ -84,12 +92,14 @@ struct Run {
     fleet: Arc<Fleet>,
     events: Events,
     options: Options,
+    /// Every host of the plan, control planes first.
+    hosts: Vec<String>,
     board: Board,
     election: Election,
     lock: Lock,
     tickets: Tickets,
-    /// Joins of control planes, one at a time.
-    exclusive: Mutex<()>,
+    /// Steps that one host at a time may do, by the name of their group.
+    exclusive: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -136,6 +146,13 @@ pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: Options
     run.finish(done, failures, began)
 }
 
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("the program panicked: {}", text.unwrap_or("without a word"))
+}
+
 fn size(track: &Track) -> PlaceSize {
     PlaceSize {
         place: track.place.to_string(),
@@ -160,14 +177,15 @@ impl Run {
             _ => None,
         }));
         Self {
-            lock: Lock::new(hosts, options.holder.clone()),
+            hosts,
+            lock: Lock::new(&options),
             election: Election::new(options.control_planes.clone()),
             fleet,
             events,
             options,
             board: Board::new(),
             tickets: Tickets::default(),
-            exclusive: Mutex::new(()),
+            exclusive: std::sync::Mutex::default(),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
@@ -179,7 +197,9 @@ impl Run {
     async fn track(&self, track: Track) -> Result<(), Failure> {
         let place = track.place.to_string();
         let owed: Vec<_> = track.heads().flat_map(|head| head.provides.clone()).collect();
-        let ended = self.steps_of(track).await;
+        // A panic must not leave others waiting for what this track owes.
+        let ended = AssertUnwindSafe(self.steps_of(track)).catch_unwind().await;
+        let ended = ended.unwrap_or_else(|panic| Err((None, failure::bug(&said(&*panic)))));
         let reason = match &ended {
             // What is known stays known: this only reaches facts that a step of the track left out.
             Ok(()) => format!("{place} has nothing to do with it"),
@@ -204,7 +224,7 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that the API server does for it.
+    /// The steps on the host, and then those that are done by requests.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
         let mut tally = host_track::Tally::default();
         if let Place::Host(name) = &track.place {
@@ -234,6 +254,27 @@ impl Run {
             left.is_empty()
         };
         self.board.give_up(fact, reason, last);
+    }
+
+    /// Whether a track of the plan makes this fact. One that nobody makes must not be waited for.
+    fn is_owed(&self, fact: &Fact) -> bool {
+        let providers = self
+            .providers
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        providers.contains_key(fact)
+    }
+
+    /// Waits until no other host does a step of this group. The turn ends with the value.
+    async fn turn(&self, group: &str) -> OwnedMutexGuard<()> {
+        let mutex = {
+            let mut groups = self
+                .exclusive
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            groups.entry(group.to_owned()).or_default().clone()
+        };
+        mutex.lock_owned().await
     }
 
     /// Makes facts known. The first control plane to provide the API server is the way to it.

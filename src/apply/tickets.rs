@@ -5,8 +5,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::cluster_api::{BootstrapToken, ca_hashes};
+use crate::cluster_api::BootstrapToken;
 use crate::resource::{JoinTicket, upload_certificates};
+use crate::secret::Redactor;
 use crate::transport::Exec;
 
 use super::access::{Access, AccessError, failed};
@@ -25,12 +26,13 @@ pub(super) struct Tickets {
 impl Tickets {
     /// A ticket for a worker.
     pub(super) async fn worker(&self, access: &Access, endpoint: &str) -> Result<JoinTicket, AccessError> {
-        use secrecy::ExposeSecret as _;
         let token = self
             .token
             .get_or_try_init(|| access.api.create_token(LIFETIME))
             .await?;
-        let ca_hash = ca_hashes(access.kubeconfig.expose_secret())?
+        let ca_hash = access
+            .kubeconfig
+            .ca_hashes()?
             .into_iter()
             .next()
             .unwrap_or_default();
@@ -52,6 +54,7 @@ impl Tickets {
         let mut known = self.certificate_key.lock().await;
         if known.is_none() {
             let key = random_key()?;
+            Redactor::process().learn(&key.clone().into());
             let output = access
                 .host
                 .exec(Exec::new(upload_certificates(&key), LIMIT))

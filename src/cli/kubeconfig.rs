@@ -59,7 +59,7 @@ async fn read(cluster: &Cluster, fleet: &Fleet) -> Result<SecretString, Failure>
     let mut reasons = Vec::new();
     for host in cluster.control_planes() {
         match session::kubeconfig(fleet, host.name.as_str()).await {
-            Ok(kubeconfig) => return Ok(kubeconfig),
+            Ok(kubeconfig) => return Ok(kubeconfig.to_yaml(cluster.name.as_str())?),
             Err(reason) => reasons.push(reason),
         }
     }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures::io::AsyncBufReadExt as _;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ClientBuilder, ConfigExt as _, retry::RetryPolicy};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
@@ -16,6 +15,7 @@ use super::call::Call;
 
 use super::error::ApiError;
 use super::kinds::Kinds;
+use super::kubeconfig::Kubeconfig;
 use crate::transport::{Connector, Http, HttpClient, Transport};
 
 /// The API server of one cluster. Clones share connections and the cache of kinds.
@@ -25,7 +25,7 @@ pub struct Api {
     server: Arc<str>,
     version: Arc<str>,
     services: HttpClient,
-    pub(super) transport: Arc<dyn Transport>,
+    host: Arc<dyn Transport>,
     pub(super) kinds: Arc<Kinds>,
 }
 
@@ -38,21 +38,29 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// Connects through `transport`'s host to the server that `kubeconfig` (the file's text) names, and asks its version.
-    pub async fn connect(transport: Arc<dyn Transport>, kubeconfig: &str) -> Result<Self, ApiError> {
-        let config = config(kubeconfig).await?;
+    /// Connects through `transport`'s host to the server that `kubeconfig` names, and asks its version.
+    pub async fn connect(transport: Arc<dyn Transport>, kubeconfig: &Kubeconfig) -> Result<Self, ApiError> {
+        Self::with(transport, &kubeconfig.config()).await
+    }
+
+    pub(super) async fn with(transport: Arc<dyn Transport>, config: &kube::Config) -> Result<Self, ApiError> {
         let server: Arc<str> = config.cluster_url.to_string().trim_end_matches('/').into();
         let mut api = Self {
-            client: client(&config, Arc::clone(&transport)).map_err(|e| ApiError::from_kube(&e, &server))?,
+            client: client(config, Arc::clone(&transport)).map_err(|e| ApiError::from_kube(&e, &server))?,
             server,
             version: "".into(),
             services: HttpClient::new(Arc::clone(&transport)),
-            transport,
+            host: transport,
             kinds: Arc::default(),
         };
         let version = api.json(Call::get("/version")).await?;
         api.version = version["gitVersion"].as_str().unwrap_or("unknown").into();
         Ok(api)
+    }
+
+    /// The host that carries the API server's traffic: it reaches what the cluster's hosts reach.
+    pub fn host(&self) -> &Arc<dyn Transport> {
+        &self.host
     }
 
     /// URL of the API server, as the kubeconfig has it.
@@ -168,20 +176,12 @@ impl Api {
     }
 }
 
-async fn config(kubeconfig: &str) -> Result<kube::Config, ApiError> {
-    let parsed = Kubeconfig::from_yaml(kubeconfig).map_err(|e| ApiError::Kubeconfig(e.to_string()))?;
-    kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
-        .await
-        .map_err(|e| ApiError::Kubeconfig(e.to_string()))
-}
-
 fn client(config: &kube::Config, transport: Arc<dyn Transport>) -> Result<kube::Client, kube::Error> {
     let https = config.rustls_https_connector_with_connector(Connector::new(transport))?;
     let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build::<_, Body>(https);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
-        .option_layer(config.auth_layer()?)
         .map_err(BoxError::from)
         .service(http);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())

@@ -8,6 +8,7 @@ use super::client::Api;
 use super::error::ApiError;
 use super::object::ObjectId;
 use super::token::random;
+use crate::secret::Redactor;
 
 /// Characters of a made-up secret: of 36 kinds, so that nobody guesses it (165 bits).
 const LENGTH: usize = 32;
@@ -21,7 +22,9 @@ impl Api {
             let collection = path
                 .rsplit_once('/')
                 .map_or(path.as_str(), |(collection, _)| collection);
-            let body = secret_object(id, key, &random(LENGTH)?);
+            let text = random(LENGTH)?;
+            Redactor::process().learn(&text.clone().into());
+            let body = secret_object(id, key, &text);
             match self
                 .text(Call::post(format!("{collection}?fieldManager={MANAGER}"), &body))
                 .await

@@ -15,6 +15,7 @@ mod diff;
 mod error;
 mod https;
 mod kinds;
+mod kubeconfig;
 mod made_up;
 mod node;
 mod node_settings;
@@ -26,18 +27,19 @@ mod restored;
 mod rollout;
 mod sha256;
 #[cfg(test)]
-mod standin;
+pub(crate) mod standin;
 mod status;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub use ca_hash::ca_hashes;
 pub use calico::{CalicoError, customise};
 pub use client::Api;
 pub use compare::{Difference, DifferenceKind};
 pub use configuration::Configuration;
 pub use error::{ApiError, Rejection};
+pub use https::https;
+pub use kubeconfig::Kubeconfig;
 pub use node::{Condition, Node, Taint};
 pub use node_settings::NodeSettings;
 pub use object::{Object, ObjectId};

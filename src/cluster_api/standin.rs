@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,7 +35,7 @@ pub(super) type Log = Arc<Mutex<Vec<String>>>;
 /// config maps are answered for it.
 pub(super) async fn connect(answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> (Api, Log) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let kubeconfig = kubeconfig(&format!("http://{}", listener.local_addr().unwrap()));
+    let server = format!("http://{}", listener.local_addr().unwrap());
     let log = Log::default();
     let (answer, seen) = (Arc::new(answer), Arc::clone(&log));
     tokio::spawn(async move {
@@ -41,19 +43,60 @@ pub(super) async fn connect(answer: impl Fn(&str, usize) -> Reply + Send + Sync 
             tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&seen)));
         }
     });
-    let api = Api::connect(Arc::new(Direct), &kubeconfig).await.unwrap();
+    // A kubeconfig could not name it: it speaks no TLS.
+    let config = kube::Config::new(server.parse().unwrap());
+    let api = Api::with(Arc::new(Direct), &config).await.unwrap();
     log.lock().unwrap().clear();
     (api, log)
 }
 
-pub(super) fn kubeconfig(server: &str) -> String {
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "users": [{"name": "u", "user": {}}],
-    });
-    config.to_string()
+/// Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test`.
+pub(crate) const CA: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUGPU89algvCf23whP9cpC730jEkAwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjExMTE1MzhaGA8yMTI2MTAyODExMTUz
+OFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLE4
+GxOuP5iXhRSra6YSPUZ/9d1PqvlpnTK3XEn8D2WfFjYqmAokC3R4LpGh3z5c7+Nz
+PX2L18TxVg8PfN8jSySjUzBRMB0GA1UdDgQWBBQU/0+GsN81GIU/ByTrsAcKgD2I
+FzAfBgNVHSMEGDAWgBQU/0+GsN81GIU/ByTrsAcKgD2IFzAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQC9d/5kGqcRNEkw3jO50BhvFeSsx3yCUAQL
+rPGyfTxu3gIhAIqZYKayyqEjsSxxJD4WXJa2ydY7xcyiTyf9liallsyr
+-----END CERTIFICATE-----";
+
+/// A pair for tests alone, made likewise.
+const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBwDCCAWWgAwIBAgIUVF6GNSRMS2ZyMFOBqAOoZDZdUhAwCgYIKoZIzj0EAwIw
+NDEXMBUGA1UECgwOc3lzdGVtOm1hc3RlcnMxGTAXBgNVBAMMEGt1YmVybmV0ZXMt
+YWRtaW4wIBcNMjYxMTMwMDE1NTQ0WhgPMjEyNjExMDYwMTU1NDRaMDQxFzAVBgNV
+BAoMDnN5c3RlbTptYXN0ZXJzMRkwFwYDVQQDDBBrdWJlcm5ldGVzLWFkbWluMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE248acSRN+jrf0dtT5uvfdo+LJ4YebDu1
+OvQIOfr3D0ZbyYCmtRCS9WJKnso7nxfSg+iukIJbLbFu6yVQ6cjpXKNTMFEwHQYD
+VR0OBBYEFNe+UTlIEccqmb+HXPTv4FFVj60NMB8GA1UdIwQYMBaAFNe+UTlIEccq
+mb+HXPTv4FFVj60NMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIh
+AKBnTjF5/IdyZvF0Dxz8IcjAl+toV3HTxqDJyk/fruR5AiEAxmu17Vf9egx6DuTC
+FRBZH8AF+jp2UgQKpaA3pI8hPCY=
+-----END CERTIFICATE-----";
+const KEY: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+adc6IsnDQXTttcC
+RwlOdc5Gea+YbrO9W5/Do17GJs2hRANCAATbjxpxJE36Ot/R21Pm6992j4snhh5s
+O7U69Ag5+vcPRlvJgKa1EJL1YkqeyjufF9KD6K6QglstsW7rJVDpyOlc
+-----END PRIVATE KEY-----";
+
+/// `/etc/kubernetes/admin.conf` as kubeadm writes it.
+pub(crate) fn admin_conf(server: &str) -> String {
+    admin_conf_with(server, CA)
+}
+
+pub(super) fn admin_conf_with(server: &str, ca: &str) -> String {
+    let [ca, certificate, key] = [ca, CERTIFICATE, KEY].map(|pem| BASE64.encode(pem));
+    format!(
+        "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: {ca}\n    server: {server}\n  name: kubernetes\n\
+         contexts:\n- context:\n    cluster: kubernetes\n    user: kubernetes-admin\n  name: kubernetes-admin@kubernetes\n\
+         current-context: kubernetes-admin@kubernetes\nkind: Config\npreferences: {{}}\nusers:\n- name: kubernetes-admin\n  \
+         user:\n    client-certificate-data: {certificate}\n    client-key-data: {key}\n"
+    )
 }
 
 async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str, usize) -> Reply>, log: Log) {

@@ -5,10 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::standin::{Log, Reply, connect, kubeconfig, refusal};
+use super::kubeconfig::Kubeconfig;
+use super::standin::{Log, Reply, admin_conf, connect, refusal};
 use super::{Api, DifferenceKind};
+use crate::secret::Redactor;
 use crate::transport::memory::MemoryHost;
 use crate::transport::{Ended, Output};
 
@@ -146,18 +149,32 @@ async fn an_api_server_that_is_not_ready_tells_what_fails() {
 }
 
 #[tokio::test]
+async fn a_join_token_is_masked_from_the_moment_it_exists() {
+    let (api, _) = connect(|_, _| Reply::Json(201, json!({}))).await;
+    let token = api.create_token(Duration::from_secs(60)).await.unwrap();
+    let shown = Redactor::process()
+        .redact(token.value.expose_secret())
+        .into_owned();
+    assert!(
+        shown.starts_with(&token.id) && shown.ends_with("(secret)"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
 async fn a_host_without_a_way_is_named() {
     let host = MemoryHost::new("cp1", |_| Output {
         ended: Ended::Exited(0),
         stdout: Vec::new(),
         stderr: Vec::new(),
     });
-    let error = Api::connect(Arc::new(host), &kubeconfig("http://10.0.0.1:6443"))
+    let kubeconfig = Kubeconfig::parse(&admin_conf("https://10.0.0.1:6443")).unwrap();
+    let error = Api::connect(Arc::new(host), &kubeconfig)
         .await
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("no way to the API server http://10.0.0.1:6443: cannot reach cp1"),
+        error.starts_with("no way to the API server https://10.0.0.1:6443: cannot reach cp1"),
         "{error}"
     );
 }

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::items;
+use crate::secret::Redactor;
 
 const SECRETS: &str = "/api/v1/namespaces/kube-system/secrets";
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
@@ -40,6 +41,7 @@ impl Api {
     pub async fn create_token(&self, lifetime: Duration) -> Result<BootstrapToken, ApiError> {
         let created = async {
             let (id, secret) = (random(6)?, random(16)?);
+            Redactor::process().learn(&secret.clone().into());
             let body = secret_object(&id, &secret, Timestamp::now(), lifetime);
             self.text(Call::post(format!("{SECRETS}?fieldManager={MANAGER}"), &body))
                 .await?;

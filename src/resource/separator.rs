@@ -15,6 +15,11 @@ impl Separator {
         Ok(Self(hex::encode(nonce)))
     }
 
+    /// What nobody can guess of it: letters and digits.
+    pub fn nonce(&self) -> &str {
+        &self.0
+    }
+
     /// As it stands before the name of each section: the ASCII record separator, the nonce and a blank.
     pub(super) fn mark(&self) -> String {
         format!("\x1e{} ", self.0)

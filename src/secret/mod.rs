@@ -1,5 +1,6 @@
 //! Secrets: where they come from, how they are fetched, and how they are kept out of everything that is shown.
 
+mod forms;
 mod known;
 mod redact;
 mod reference;

@@ -48,7 +48,7 @@ pub enum SecretError {
     NotText(SecretRef),
 }
 
-/// Fetches secrets, each once, and tells the redactor of them.
+/// Fetches secrets, each once, and tells the process's redactor of them.
 #[derive(Debug)]
 pub struct Secrets {
     limit: Duration,
@@ -62,7 +62,7 @@ impl Secrets {
         Self {
             limit,
             known: Mutex::default(),
-            redactor: Redactor::default(),
+            redactor: Redactor::process(),
         }
     }
 

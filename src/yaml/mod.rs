@@ -32,8 +32,18 @@ pub mod code {
 
 /// A text that could not be read or a value that could not be written as YAML.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Error(String);
+#[error("{message}")]
+pub struct Error {
+    message: String,
+    line: Option<u64>,
+}
+
+impl Error {
+    /// The line at which the text can't be read, for a text that must not be quoted.
+    pub fn line(&self) -> Option<u64> {
+        self.line
+    }
+}
 
 /// Reads the objects of a Kubernetes manifest: several documents, empty ones left out, YAML 1.1 booleans and
 /// octal numbers, as `kubectl apply` understands them.
@@ -41,8 +51,11 @@ pub fn manifests(text: &str) -> Result<Vec<serde_json::Value>, Error> {
     let options = serde_saphyr::options! {
         legacy_octal_numbers: true,
     };
-    let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| Error(error.without_snippet().to_string()))?;
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| Error {
+            message: error.without_snippet().to_string(),
+            line: error.location().map(|location| location.line()),
+        })?;
     Ok(documents
         .into_iter()
         .filter(|document| !document.is_null())
@@ -51,7 +64,10 @@ pub fn manifests(text: &str) -> Result<Vec<serde_json::Value>, Error> {
 
 /// Writes a value as one YAML document.
 pub fn emit(value: &impl Serialize) -> Result<String, Error> {
-    serde_saphyr::to_string(value).map_err(|error| Error(error.to_string()))
+    serde_saphyr::to_string(value).map_err(|error| Error {
+        message: error.to_string(),
+        line: None,
+    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Error;
 use crate::cluster_api::{Api, Container, Object, ObjectId, RolloutKind, RolloutTarget};
 use crate::jenkins::{Jenkins, JenkinsError};
 use crate::model;
+use crate::secret::Redactor;
 
 mod configuration;
 mod jobs;
@@ -79,7 +80,9 @@ impl JenkinsPlace {
             secret: id.to_string(),
             key: key.to_owned(),
         })?;
-        Ok(text.into())
+        let secret = SecretString::from(text);
+        Redactor::process().learn(&secret);
+        Ok(secret)
     }
 }
 

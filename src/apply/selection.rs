@@ -1,0 +1,44 @@
+//! Which steps of a host can be changed in one go.
+
+use std::collections::HashSet;
+
+use crate::observe::Found;
+use crate::plan::HostStep;
+use crate::resource::{Topic, Wants};
+
+use super::board::Board;
+
+/// From `first` on, the steps that differ, up to the first that has to wait, wants to know something, or whose observation
+/// is stale by then. `found` begins with `first`. An exclusive step stands alone: others must not have to wait for what
+/// comes with it, and it must not come along without its turn.
+pub(super) fn batch(steps: &[HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
+    let mut batch = vec![first];
+    if steps[first].exclusive.is_some() {
+        return batch;
+    }
+    let mut touched: HashSet<Topic> = steps[first].resource.touches().into_iter().collect();
+    for (step, (index, found)) in steps[first..].iter().zip((first..).zip(found)).skip(1) {
+        let stale = step
+            .resource
+            .rests_on()
+            .iter()
+            .any(|topic| touched.contains(topic));
+        match found {
+            Found::Differs(_) if !stale && is_free(step, board) => {
+                batch.push(index);
+                touched.extend(step.resource.touches());
+            }
+            Found::InSync if stale => touched.extend(step.resource.touches()),
+            Found::InSync | Found::NotHere => {}
+            Found::Differs(_) | Found::Refused(_) => break,
+        }
+    }
+    batch
+}
+
+/// Whether a step needs nothing but the host.
+fn is_free(step: &HostStep, board: &Board) -> bool {
+    step.exclusive.is_none()
+        && step.resource.wants() == Wants::Nothing
+        && board.missing(&step.head.needs).is_empty()
+}
