@@ -14,6 +14,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use ci_bootstrap::model::{Cluster, SshAccess};
 use ci_bootstrap::plan::{Catalog, Place};
+use ci_bootstrap::resource::Separator;
 use ci_bootstrap::template::Templates;
 use ci_bootstrap::{inventory, model, observe, plan, playbook};
 use russh::keys::{PrivateKey, load_secret_key};
@@ -70,7 +71,7 @@ fn hosts(cluster: &Cluster) -> Result<Vec<host::Host>> {
             user: access.user.clone().context("the inventory names no user")?,
             known_hosts: access.known_hosts.first().context("no known hosts")?.clone(),
             key: key(access, &mut keys)?,
-            script: observe::script(&track.host_steps),
+            script: observe::script(&track.host_steps, &Separator::random()?),
         });
     }
     Ok(hosts)
