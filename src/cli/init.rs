@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
+use super::screen;
 use super::{Exit, Failure, OrExit};
 
 /// Write an inventory for some hosts, to start from.
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let file = args.output.display();
     writeln!(
-        anstream::stdout(),
+        screen::stdout(),
         "wrote {file}; look through it, then run `ci-bootstrap check {file}`"
     )?;
     Ok(Exit::Done)

@@ -1,6 +1,5 @@
 //! Jenkins' home out of a bundle, put back when an apply has brought the controller up.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -12,6 +11,7 @@ use crate::model::Cluster;
 use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
 use crate::transport::Transport;
 
+use super::screen;
 use super::{Exit, Failure, OrExit};
 
 /// Where the archive lies on a control plane on its way; a folder of root's alone.
@@ -132,5 +132,5 @@ fn read(bundle: &Path, identity: Option<&Path>, pieces: &mpsc::Sender<Vec<u8>>) 
 }
 
 fn say(line: &str) -> Result<(), Failure> {
-    Ok(writeln!(anstream::stderr(), "{line}")?)
+    Ok(writeln!(screen::stderr(), "{line}")?)
 }
