@@ -12,6 +12,7 @@ use crate::model::Cluster;
 use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
 
 /// Print the administrator's kubeconfig, or write it to a file that only you can read
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             write_private(path, kubeconfig.expose_secret()).or_exit(Exit::Usage)?;
             let (path, endpoint) = (path.display(), &cluster.endpoint);
             writeln!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{path}: the administrator of {} at https://{endpoint}",
                 cluster.name
             )?;

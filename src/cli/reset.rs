@@ -1,6 +1,6 @@
 //! `ci-bootstrap reset`: a host's way out of the cluster.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -12,6 +12,7 @@ use crate::recovery::{self, Traces, schedule};
 use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::session::{self, CatalogArgs};
 use super::{Exit, Failure, OrExit};
 
@@ -65,14 +66,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             recovery::leave((&*connection, &name), (&*host, &args.host))
                 .await
                 .or_exit(Exit::StepFailed)?;
-            writeln!(anstream::stdout(), "{}: out of the cluster", args.host)?;
+            writeln!(screen::stdout(), "{}: out of the cluster", args.host)?;
         }
         session::check_lock(&lock)?;
         recovery::clean(&*host, &args.host, &undo(&plan, &args.host))
             .await
             .or_exit(Exit::StepFailed)?;
         writeln!(
-            anstream::stdout(),
+            screen::stdout(),
             "{}: nothing of the cluster is left on it",
             args.host
         )?;
@@ -139,7 +140,7 @@ async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), Fa
         };
         if let Err(error) = expelled {
             writeln!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{name} may still list a key of {leaving}, which is gone: {error}"
             )?;
         }

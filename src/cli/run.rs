@@ -1,6 +1,5 @@
 //! One run over the cluster, shown as it goes: what `plan` and `apply` have in common.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,6 +17,7 @@ use crate::verify::Site;
 use super::output::OutputArgs;
 use super::restore::{Restore, RestoreArgs};
 use super::restore_home::Home;
+use super::screen;
 use super::session::{self, CatalogArgs};
 use super::{Exit, Failure, OrExit};
 
@@ -150,7 +150,7 @@ impl<'a> Prepared<'a> {
         if let Some(jenkins) = self.cluster.jenkins.as_ref().filter(|_| !self.args.output.json) {
             let inventory = self.args.file.display().to_string();
             write!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{}",
                 super::jenkins::welcome(jenkins, &inventory)
             )?;

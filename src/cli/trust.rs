@@ -1,6 +1,6 @@
 //! `ci-bootstrap trust`: meet hosts for the first time.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::ssh::{self, HostKey, known_hosts};
 use crate::transport::TransportError;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
 
 /// Show the SSH keys of the hosts, and record them when you confirm
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(join_all(scans).await)
     })?;
     let table = shown.iter().flat_map(describe).collect::<String>();
-    write!(anstream::stdout(), "{table}")?;
+    write!(screen::stdout(), "{table}")?;
     let new: Vec<_> = shown
         .iter()
         .filter(|shown| matches!(standing(shown), Standing::New))
@@ -176,7 +177,7 @@ fn record(new: &[&Shown<'_>]) -> Result<(), Failure> {
             .map_or(Path::new("known_hosts"), PathBuf::as_path);
         let added = known_hosts::append(file, &lines).or_exit(Exit::Usage)?;
         writeln!(
-            anstream::stdout(),
+            screen::stdout(),
             "{}: {added} key(s) recorded in {}",
             shown.host.name,
             file.display()
