@@ -14,6 +14,7 @@ mod host;
 mod host_certificate;
 mod identity;
 pub mod known_hosts;
+mod reach;
 mod scan;
 mod script;
 mod shared;
