@@ -1,5 +1,6 @@
 //! Private keys from files, and the keys of the agent.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,13 +17,17 @@ use tokio::net::UnixStream;
 pub(super) async fn load(path: &Path, passphrase: Option<&SecretString>) -> Result<Arc<PrivateKey>, String> {
     let (file, secret) = (path.to_owned(), passphrase.cloned());
     let loaded = tokio::task::spawn_blocking(move || {
-        keys::load_secret_key(&file, secret.as_ref().map(ExposeSecret::expose_secret))
+        let key = keys::load_secret_key(&file, secret.as_ref().map(ExposeSecret::expose_secret));
+        (exposed(&file), key)
     })
     .await;
     let path = path.display();
     match loaded {
-        Ok(Ok(key)) => Ok(Arc::new(key)),
-        Ok(Err(error)) => Err(match (error, passphrase.is_some()) {
+        Ok((Some(mode), _)) => Err(format!(
+            "{path} is not used: others can read it (mode {mode:04o}); chmod 600 it, and replace the key if others could"
+        )),
+        Ok((None, Ok(key))) => Ok(Arc::new(key)),
+        Ok((None, Err(error))) => Err(match (error, passphrase.is_some()) {
             (keys::Error::KeyIsEncrypted, _) => {
                 format!("{path} is encrypted: give its passphrase, or add it to the agent")
             }
@@ -33,6 +38,21 @@ pub(super) async fn load(path: &Path, passphrase: Option<&SecretString>) -> Resu
         }),
         Err(error) => Err(format!("{path} can't be read: {error}")),
     }
+}
+
+/// The mode of one's own file if others can read it. As for OpenSSH, files of others are their business.
+fn exposed(path: &Path) -> Option<u32> {
+    let found = fs_err::metadata(path).ok()?;
+    let mode = found.mode() & 0o7777;
+    let is_own = own_id().is_none_or(|own| own == found.uid());
+    (is_own && mode & 0o077 != 0).then_some(mode)
+}
+
+/// The user that this program runs as; none where the system doesn't say.
+fn own_id() -> Option<u32> {
+    let status = fs_err::read_to_string("/proc/self/status").ok()?;
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    ids.split_whitespace().next()?.parse().ok()
 }
 
 /// The public half that lies beside a private key.
