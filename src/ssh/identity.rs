@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use russh::keys::agent::AgentSessionBinding;
 use russh::keys::agent::client::AgentClient;
+use russh::keys::agent::{AgentIdentity, AgentSessionBinding};
 use russh::keys::{self, HashAlg, PrivateKey, PublicKey};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::UnixStream;
@@ -62,14 +62,14 @@ pub(super) fn public_half(path: &Path) -> Option<PublicKey> {
     keys::load_public_key(file).ok()
 }
 
-/// The agent at `socket`, and the keys it has.
+/// The agent at `socket`, and the keys and certificates it has.
 ///
 /// # Errors
 /// In words that name the socket.
 pub(super) async fn agent(
     socket: &Path,
     binding: Option<&AgentSessionBinding>,
-) -> Result<(AgentClient<UnixStream>, Vec<PublicKey>), String> {
+) -> Result<(AgentClient<UnixStream>, Vec<AgentIdentity>), String> {
     let failed = |error: keys::Error| format!("{}: {error}", socket.display());
     let mut client = AgentClient::connect_uds(socket).await.map_err(failed)?;
     if let Some(binding) = binding {
@@ -77,11 +77,7 @@ pub(super) async fn agent(
         let _ = client.bind_session(binding, false).await;
     }
     let identities = client.request_identities().await.map_err(failed)?;
-    let keys = identities
-        .iter()
-        .map(|identity| identity.public_key().into_owned())
-        .collect();
-    Ok((client, keys))
+    Ok((client, identities))
 }
 
 /// How a key is called in messages.

@@ -23,8 +23,10 @@ mod ssh_config;
 mod start;
 mod target;
 mod tunnel;
+mod user_certificate;
+mod way;
 
 pub use host::{SshHost, connect};
-pub use scan::{HostKey, scan};
+pub use scan::{HostKey, Scan, scan};
 pub use shared::Shared;
-pub use target::{DEFAULT_PORT, Sudo, Target, Timeouts, agent_socket};
+pub use target::{Agent, DEFAULT_PORT, SshConfig, Sudo, Target, Timeouts};

@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::connection::Connection;
 use super::identity;
 use super::target::{Target, Timeouts};
+use super::way::Way;
 use crate::transport::TransportError;
 
 /// What targets share; clones are the same.
@@ -25,7 +26,7 @@ pub struct Shared(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     keys: Slots<PathBuf, OnceCell<Arc<PrivateKey>>>,
-    jumps: Slots<String, tokio::sync::Mutex<Option<Jump>>>,
+    jumps: Slots<Way, tokio::sync::Mutex<Option<Jump>>>,
 }
 
 type Slots<K, V> = Mutex<HashMap<K, Arc<V>>>;
@@ -65,7 +66,7 @@ impl Shared {
         target: &Target,
         timeouts: Timeouts,
     ) -> Result<Arc<Connection>, TransportError> {
-        let slot = slot(&self.0.jumps, target.way());
+        let slot = slot(&self.0.jumps, Way::of(target));
         let mut jump = slot.lock().await;
         match &*jump {
             Some(Ok(connection)) => {

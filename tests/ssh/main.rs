@@ -6,6 +6,7 @@
 mod commands;
 mod host_keys;
 mod login;
+mod openssh;
 mod prepare;
 mod server;
 mod streams;
