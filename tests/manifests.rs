@@ -234,7 +234,7 @@ fn egress(objects: &[Value], namespace: &str) -> Vec<Value> {
 #[test]
 fn builds_reach_a_list_of_peers() {
     let objects = objects(INVENTORY);
-    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+    for namespace in ["kube-ops-agents", "kube-ops-builders", "kube-ops-privileged"] {
         let rules = egress(&objects, namespace);
         for rule in &rules {
             let named = rule["to"]
@@ -431,7 +431,7 @@ fn nothing_in_the_configuration_or_a_pod_is_null() {
 #[test]
 fn containers_of_builds_that_say_nothing_ask_for_something() {
     let objects = objects(INVENTORY);
-    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+    for namespace in ["kube-ops-agents", "kube-ops-builders", "kube-ops-privileged"] {
         let name = format!("LimitRange {namespace}/agents");
         let limits = objects.iter().find(|object| id(object) == name).unwrap();
         assert_eq!(
@@ -479,7 +479,7 @@ fn agents_that_need_no_privileges_are_restricted() {
     let names: Vec<_> = pods.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["jnlp", "maven", "mine", "docker", "dind", "kaniko", "buildkit"]
+        ["jnlp", "maven", "mine", "kaniko", "docker", "dind", "buildkit"]
     );
     for (name, pod) in &pods[..3] {
         assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true, "{name}");
@@ -508,6 +508,66 @@ fn agents_that_need_no_privileges_are_restricted() {
         pods[2].1["spec"]["containers"][1]["image"],
         "harbor.ci.example/ci/mine:1"
     );
+}
+
+/// The objects of one namespace's Pod Security and of what Jenkins may do there.
+fn access<'a>(objects: &'a [Value], namespace: &str) -> (&'a Value, &'a Value) {
+    let found = |wanted: &str| objects.iter().find(|object| id(object) == wanted);
+    let level = found(&format!("Namespace /{namespace}"))
+        .map(|object| &object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]);
+    let rules = found(&format!("Role {namespace}/jenkins")).map(|object| &object["rules"]);
+    (level.unwrap(), rules.unwrap())
+}
+
+#[test]
+fn each_kind_of_agents_has_a_namespace_that_admits_no_more_than_it_needs() {
+    let objects = objects(INVENTORY);
+    for (namespace, level) in [
+        ("kube-ops-agents", "restricted"),
+        ("kube-ops-builders", "baseline"),
+        ("kube-ops-privileged", "privileged"),
+    ] {
+        let (enforced, rules) = access(&objects, namespace);
+        assert_eq!(enforced, level, "{namespace}");
+        assert_eq!(rules[0]["resources"][0], "pods", "{namespace}");
+    }
+    let job = objects.iter().find(|object| object["kind"] == "Job").unwrap();
+    assert_eq!(job["metadata"]["namespace"], "kube-ops-builders");
+    let pods = pods(&objects);
+    let kaniko = &pods.iter().find(|(name, _)| name == "kaniko").unwrap().1["spec"];
+    for pod in [kaniko, &job["spec"]["template"]["spec"]] {
+        let text = pod.to_string();
+        for forbidden in [
+            "hostPath",
+            "Unconfined",
+            "\"privileged\"",
+            "\"add\"",
+            "hostNetwork",
+        ] {
+            assert!(
+                !text.contains(forbidden),
+                "baseline admits no {forbidden}: {text}"
+            );
+        }
+    }
+}
+
+/// Images are built by Jobs of ours: Jenkins gets no way into their namespace, and privileged pods no namespace at all.
+#[test]
+fn jenkins_may_do_nothing_where_only_images_are_built() {
+    let only = "    templates:\n      - { name: jnlp, kind: jnlp }\n";
+    let (before, _) = INVENTORY.split_once("    templates:\n").unwrap();
+    let objects = objects(&format!("{before}{only}"));
+    let (level, rules) = access(&objects, "kube-ops-builders");
+    assert_eq!(level, "baseline");
+    assert_eq!(*rules, serde_json::json!([]));
+    assert!(
+        !objects
+            .iter()
+            .any(|object| id(object).contains("kube-ops-privileged"))
+    );
+    let (_, rules) = access(&objects, "kube-ops-agents");
+    assert_eq!(rules[0]["resources"][0], "pods");
 }
 
 #[test]

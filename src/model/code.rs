@@ -58,7 +58,7 @@ crate::diagnostic::codes! { "inventory";
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"
     IMAGE_FOLDER "image-folder" "the folder of an image has a Dockerfile, and fits into a `ConfigMap` when it is packed"
     DUPLICATE_NAME "duplicate-name" "agent templates, images, credentials and jobs must have names of their own"
-    SHARED_NAMESPACE "shared-namespace" "Jenkins, its agents and its privileged agents need a namespace each"
+    SHARED_NAMESPACE "shared-namespace" "Jenkins, its agents, builders of images and privileged agents need a namespace each"
     AGENT_SOURCE "agent-source" "the pod of an agent comes from a kind, or from a file"
     DOCKER_SOCKET "docker-socket" "agents with the node's docker.sock give whoever uses them its root account"
     VOLUME_SOURCE "volume-source" "a volume holds exactly one thing, and paths of the node are for privileged agents"
