@@ -187,6 +187,31 @@ fn an_image_is_built_with_what_there_is_to_know_about_registries() {
     assert!(pods[1].1["spec"]["containers"][1]["imagePullPolicy"].is_null());
 }
 
+#[test]
+fn git_servers_are_known_by_the_keys_of_the_inventory() {
+    let strategy = |inventory: &str| {
+        let objects = objects(inventory);
+        let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
+        let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
+        let configuration = yaml::manifests(text).unwrap().remove(0);
+        configuration["security"]["gitHostKeyVerificationConfiguration"]["sshHostKeyVerificationStrategy"]
+            .clone()
+    };
+    let keys = &strategy(INVENTORY)["manuallyProvidedKeyVerificationStrategy"]["approvedHostKeys"];
+    let lines: Vec<_> = keys.as_str().unwrap().lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with("git.ci.example ssh-ed25519 AAAA"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("[git.ci.example]:2222 ssh-ed25519 AAAA"),
+        "{lines:?}"
+    );
+    let without = INVENTORY.replace("  knownHosts: [git-known-hosts]\n", "");
+    assert_eq!(strategy(&without), "acceptFirstConnectionStrategy");
+}
+
 /// The words of Java for the proxy are made by the very script that the container runs.
 #[test]
 fn plugins_come_through_the_proxy() {
