@@ -577,6 +577,44 @@ fn each_kind_of_agents_has_a_namespace_that_admits_no_more_than_it_needs() {
     }
 }
 
+/// What an admission policy says, which is tried out in `tests/jenkins.rs`.
+#[test]
+fn jenkins_may_make_pods_like_its_templates_and_no_others() {
+    let policy = |objects: &[Value], namespace: &str| {
+        let wanted = format!("ValidatingAdmissionPolicy /pods-of-jenkins.{namespace}");
+        let found = objects.iter().find(|object| id(object) == wanted);
+        found.map(|object| object["spec"].to_string())
+    };
+    let some = objects(INVENTORY);
+    let builders = policy(&some, "kube-ops-builders").unwrap();
+    assert!(builders.contains("volume.hostPath.path in []"), "{builders}");
+    assert!(builders.contains("has a privileged container"), "{builders}");
+    assert!(
+        builders.contains("system:serviceaccount:kube-ops:jenkins"),
+        "{builders}"
+    );
+    let privileged = policy(&some, "kube-ops-privileged").unwrap();
+    assert!(privileged.contains("/var/run/docker.sock"), "{privileged}");
+    assert!(
+        !privileged.contains("has a privileged container"),
+        "dind has one: {privileged}"
+    );
+    let only_buildkit = INVENTORY
+        .lines()
+        .filter(|line| !line.contains("kind: docker") && !line.contains("kind: dind"));
+    let few = objects(&only_buildkit.map(|line| format!("{line}\n")).collect::<String>());
+    let privileged = policy(&few, "kube-ops-privileged").unwrap();
+    assert!(privileged.contains("volume.hostPath.path in []"), "{privileged}");
+    assert!(privileged.contains("has a privileged container"), "{privileged}");
+    assert_eq!(policy(&few, "kube-ops-agents"), None);
+    let own = INVENTORY.replace("{ name: mine,", "{ name: mine, privileged: true,");
+    let privileged = policy(&objects(&own), "kube-ops-privileged").unwrap();
+    assert!(
+        !privileged.contains("hostPath"),
+        "a template of one's own may be anything: {privileged}"
+    );
+}
+
 /// Images are built by Jobs of ours: Jenkins gets no way into their namespace, and privileged pods no namespace at all.
 #[test]
 fn jenkins_may_do_nothing_where_only_images_are_built() {
