@@ -138,6 +138,11 @@ fn second_apply(lab: &Lab) {
 fn login(lab: &Lab) {
     assert_eq!(Jenkins::of(lab).status(), "200");
     assert_eq!(Jenkins::with(lab, &lab.address("cp1"), "admin").status(), "401");
+    let printed = lab
+        .program(&["jenkins", "password"], &inventory(lab, ""))
+        .output();
+    let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+    assert_eq!(printed.trim_end(), password(lab, "cp1"));
 }
 
 fn configured(lab: &Lab) {
