@@ -138,6 +138,11 @@ fn second_apply(lab: &Lab) {
 fn login(lab: &Lab) {
     assert_eq!(Jenkins::of(lab).status(), "200");
     assert_eq!(Jenkins::with(lab, &lab.address("cp1"), "admin").status(), "401");
+    let printed = lab
+        .program(&["jenkins", "password"], &inventory(lab, ""))
+        .output();
+    let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+    assert_eq!(printed.trim_end(), password(lab, "cp1"));
 }
 
 fn configured(lab: &Lab) {
@@ -260,7 +265,11 @@ fn kinds(lab: &Lab) {
     );
     let kinds = ["maven", "docker", "dind", "buildkit"];
     let on_w1 = "nodeSelector: { kubernetes.io/hostname: w1 }";
-    let templates = kinds.map(|kind| format!("{{ name: {kind}, kind: {kind}, {on_w1} }}"));
+    let templates = [&kinds[..], &["kaniko"]].concat();
+    let templates = templates
+        .iter()
+        .map(|kind| format!("{{ name: {kind}, kind: {kind}, {on_w1} }}"));
+    let templates: Vec<_> = templates.collect();
     let inventory = inventory(
         lab,
         &format!("  agents: {{ templates: [{}] }}\n", templates.join(", ")),
@@ -274,6 +283,52 @@ fn kinds(lab: &Lab) {
         jenkins.passed(kind);
     }
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    admitted(lab);
+}
+
+/// Jenkins makes pods like its templates, and no others, whatever Pod Security would admit.
+fn admitted(lab: &Lab) {
+    let (privileged, builders) = ("kube-ops-privileged", "kube-ops-builders");
+    let socket = r#""volumes": [{"name": "v", "hostPath": {"path": "/var/run/docker.sock"}}]"#;
+    let root = r#""volumes": [{"name": "v", "hostPath": {"path": "/"}}]"#;
+    let share = r#""volumes": [{"name": "v", "nfs": {"server": "10.0.0.1", "path": "/srv/nfs/ci"}}]"#;
+    let claim = r#""volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}, {"name": "w", "emptyDir": {}}]"#;
+    let engine =
+        r#""initContainers": [{"name": "i", "image": "a", "securityContext": {"privileged": true}}]"#;
+    let capable = r#""initContainers": [{"name": "i", "image": "a", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]"#;
+    for (namespace, fields) in [
+        (privileged, socket),
+        (privileged, claim),
+        (privileged, engine),
+        (builders, claim),
+    ] {
+        let said = try_pod(lab, namespace, fields);
+        assert!(
+            said.contains("pod/tried created"),
+            "{namespace}: {fields}: {said}"
+        );
+    }
+    for (namespace, fields) in [
+        (privileged, root),
+        (privileged, share),
+        (privileged, capable),
+        (privileged, r#""hostNetwork": true"#),
+        (builders, share),
+    ] {
+        let said = try_pod(lab, namespace, fields);
+        assert!(
+            said.contains("ValidatingAdmissionPolicy") && said.contains("Jenkins may"),
+            "{namespace}: {fields}: {said}"
+        );
+    }
+}
+
+/// What the API server says to a pod with these fields that Jenkins would make.
+fn try_pod(lab: &Lab, namespace: &str, fields: &str) -> String {
+    let overrides = format!(r#"{{"spec": {{"containers": [{{"name": "tried", "image": "a"}}], {fields}}}}}"#);
+    lab.kubectl(&format!(
+        "-n {namespace} run tried --image=a --overrides='{overrides}' --dry-run=server --as=system:serviceaccount:kube-ops:jenkins 2>&1 || true"
+    ))
 }
 
 /// There is no Jenkins that could have tried it out.

@@ -19,7 +19,7 @@ use super::restore::{Restore, RestoreArgs};
 use super::restore_home::Home;
 use super::screen;
 use super::session::{self, CatalogArgs};
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure, OrExit, inventory_file};
 
 /// How long a secret's command may take.
 pub(super) const SECRET_LIMIT: Duration = Duration::from_secs(60);
@@ -148,7 +148,7 @@ impl<'a> Prepared<'a> {
     /// Tells a person what there is now. A program reads the inventory.
     pub(super) fn welcome(&self) -> Result<(), Failure> {
         if let Some(jenkins) = self.cluster.jenkins.as_ref().filter(|_| !self.args.output.json) {
-            let inventory = self.args.file.display().to_string();
+            let inventory = inventory_file::argument(&self.args.file);
             write!(
                 screen::stderr(),
                 "{}",

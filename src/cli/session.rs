@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
 
-use crate::apply::{self, Lock, Mode, NoLock, Options};
+use crate::apply::{self, Access, Lock, Mode, NoLock, Options};
 use crate::bundle::Payload;
 use crate::cluster_api::Kubeconfig;
 use crate::fleet::Fleet;
@@ -199,6 +199,18 @@ fn holder() -> String {
         machine.trim(),
         std::process::id()
     )
+}
+
+/// The API server, by way of the first control plane that leads to it; else why the last one does not.
+pub(super) async fn access(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Access, String> {
+    let mut reason = "the inventory has no control plane".to_owned();
+    for host in cluster.control_planes() {
+        match Access::open(fleet, host.name.as_str()).await {
+            Ok(access) => return Ok(access),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
 }
 
 /// The administrator's kubeconfig as it lies on a control plane.

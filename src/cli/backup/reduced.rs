@@ -33,8 +33,9 @@ pub(super) fn reduced(cluster: &Cluster, users: &BTreeMap<&str, String>, jenkins
         inventory["jenkins"] = json!({
             "namespace": jenkins.namespace,
             "agents": {
-                "namespace": jenkins.agents.namespace,
-                "privilegedNamespace": jenkins.agents.privileged_namespace,
+                "namespace": jenkins.agents.places.namespace,
+                "builderNamespace": jenkins.agents.places.builder_namespace,
+                "privilegedNamespace": jenkins.agents.places.privileged_namespace,
             },
         });
     }
