@@ -48,6 +48,7 @@ fn hosts_converge() {
     cases.case("drift of the container runtime", drift::of_the_container_runtime);
     cases.case("labels go on, come back and go", drift::of_labels);
     cases.case("Calico's objects are put back", drift::of_calico);
+    cases.case("a broken pod network is waited for", drift::of_the_pod_network);
     cases.case("--limit leaves other hosts alone", drift::within_a_limit);
     cases.case("a reboot needs no change", membership::after_a_reboot);
     cases.case("a host is added later", membership::of_a_host_added_later);

@@ -22,6 +22,7 @@ mod kube_proxy;
 mod manifest;
 mod node_labels;
 mod node_ready;
+mod pod_network_ready;
 mod restored;
 mod rollout;
 mod settings;
@@ -127,7 +128,7 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "calico",
     "clusterSettings",
     "csiDriver",
@@ -142,6 +143,7 @@ const KINDS: [&str; 17] = [
     "manifest",
     "nodeLabels",
     "nodeReady",
+    "podNetworkReady",
     "restored",
     "rollout",
     "storageClass",
@@ -178,6 +180,7 @@ pub fn resource(
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
+        "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
         "jenkinsConfiguration" => {
             let place = JenkinsPlace::of(jenkins()?);
