@@ -8,6 +8,7 @@ use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
 use support::jenkins::{Jenkins, password};
 use support::lab::{Lab, Ran};
+use support::reach;
 use support::volume;
 
 mod support {
@@ -16,6 +17,7 @@ mod support {
     pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
+    pub(crate) mod reach;
     pub(crate) mod volume;
 }
 
@@ -36,6 +38,7 @@ fn jenkins_converges() {
     cases.foundation("set up, with no secret seen by others", set_up);
     cases.case("a second apply changes nothing", second_apply);
     cases.case("the administrator can log in, nobody else", login);
+    cases.case("builds reach only what they may", builds_reach);
     cases.case("a changed configuration is loaded without a restart", configured);
     cases.case("a configuration that Jenkins refuses is not applied", refused);
     cases.case("an Ingress leads to it", ingress);
@@ -143,6 +146,65 @@ fn login(lab: &Lab) {
         .output();
     let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
     assert_eq!(printed.trim_end(), password(lab, "cp1"));
+}
+
+/// The addresses that a policy closes answer a pod elsewhere: so it is the policy that closes them.
+fn builds_reach(lab: &Lab) {
+    let (cp1, w1, outside) = (lab.address("cp1"), lab.address("w1"), reach::outside(lab));
+    let service = lab.kubectl("-n kube-ops get service jenkins -o jsonpath={.spec.clusterIP}");
+    // A host has neither an NFS server nor rpcbind here: something else listens there.
+    for port in [111, 2049] {
+        lab.ssh(
+            "w1",
+            &format!("systemd-run -q --unit reach-{port} systemd-socket-activate -l {port} --inetd -a cat"),
+        );
+    }
+    let closed = [
+        (&cp1, 22),
+        (&cp1, 2379),
+        (&cp1, 6443),
+        (&cp1, 10250),
+        (&w1, 22),
+        (&w1, 111),
+        (&w1, 2049),
+        (&w1, 10250),
+    ];
+    let closed: Vec<_> = closed
+        .iter()
+        .map(|(host, port)| format!("{host} {port}"))
+        .collect();
+    let mut open = vec![
+        format!("{cp1} 30080"),
+        format!("{w1} 30080"),
+        format!("{outside} 5000"),
+        format!("{outside} 8000"),
+        format!("{service} 8080"),
+        format!("{service} 50000"),
+    ];
+    open.sort();
+    let all = [&closed[..], &open].concat();
+    for namespace in ["default", "kube-ops-agents"] {
+        reach::start(lab, namespace);
+    }
+    let (elsewhere, build) = (
+        reach::reached(lab, "default", &all),
+        reach::reached(lab, "kube-ops-agents", &all),
+    );
+    let name = "jenkins.kube-ops.svc.cluster.local";
+    let resolved = lab.kubectl(&format!("-n kube-ops-agents exec reach -- probe dns {name}"));
+    for namespace in ["default", "kube-ops-agents"] {
+        reach::stop(lab, namespace);
+    }
+    lab.ssh("w1", "systemctl stop reach-111 reach-2049");
+    // Nobody but agents reaches the agents' port.
+    let mut expected: Vec<_> = all
+        .into_iter()
+        .filter(|address| !address.ends_with(" 50000"))
+        .collect();
+    expected.sort();
+    assert_eq!(elsewhere, expected, "from a pod without a policy");
+    assert_eq!(build, open, "from a build");
+    assert_eq!(resolved.trim(), format!("{name} {service}"));
 }
 
 fn configured(lab: &Lab) {

@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     if server.is_none() {
         writeln!(
-            anstream::stderr(),
+            screen::stderr(),
             "warning: this machine can't connect to any control plane's API server; kubectl needs a way to https://{endpoint}"
         )?;
     }
