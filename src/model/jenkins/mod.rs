@@ -1,6 +1,7 @@
 //! Jenkins as it shall be.
 
 mod agents;
+mod configuration;
 mod credentials;
 mod images;
 mod names;
@@ -137,6 +138,7 @@ pub(super) fn check(
     let builder = check.parse(&written.image_builder, &code::BAD_IMAGE, "image", form::image);
     let credentials = credentials::check(&written.credentials, plugins.as_ref(), check);
     let jobs = credentials::jobs(written, check);
+    configuration::check(&written.configuration, check);
     Some(Some(Jenkins {
         namespace: namespace?,
         image: image?,
