@@ -64,6 +64,8 @@ pub struct Options {
     pub endpoint: String,
     /// What the cluster is restored from, where it is.
     pub restore: Option<Arc<Payload>>,
+    /// Changes that the same command has made before this run, and that count as its own.
+    pub changes_before: usize,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.
@@ -162,6 +164,7 @@ impl Run {
         Self {
             lock: Lock::new(hosts, options.holder.clone()),
             election: Election::new(options.control_planes.clone()),
+            changes: AtomicUsize::new(options.changes_before),
             fleet,
             events,
             options,
@@ -171,7 +174,6 @@ impl Run {
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
-            changes: AtomicUsize::new(0),
         }
     }
 
