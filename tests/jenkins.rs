@@ -52,6 +52,12 @@ fn jenkins_converges() {
     cases.case("an image that is not there is named", wrong_image);
     cases.case("all of it is mended by the right inventory", mended);
     cases.case("a build passes on an agent that comes by WebSocket", websocket);
+    cases.case("agents of a Jenkinsfile start as one writes them", brought_along);
+    cases.case("verify passes on agents that stay", agents_that_stay);
+    cases.case(
+        "agents that end at once are told, with their words",
+        agents_that_end,
+    );
     cases.case("builds pass on agents of the kinds that bring a tool", kinds);
     cases.case(
         "a configuration with which Jenkins can't start is named",
@@ -316,6 +322,74 @@ fn mended(lab: &Lab) {
 fn websocket(lab: &Lab) {
     let apply = lab.apply(&inventory(lab, "  agents: { websocket: true }\n"), &[]);
     assert_says(&apply.ended(0).stdout, &["smoke build", "passed on w1"]);
+}
+
+/// Images whose user is a name, as upstream's agent's is, where the namespace forbids root.
+fn brought_along(lab: &Lab) {
+    lab.apply(&inventory(lab, ""), &[]).ended(0);
+    let image = "docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21";
+    let scripts = [
+        (
+            "containers",
+            format!(
+                "podTemplate(label: 'jenkins-slave', cloud: 'kubernetes', containers: [containerTemplate(name: 'jnlp', image: \"{image}\")]) {{\n  \
+                 node('jenkins-slave') {{\n    sh 'echo \"user $(id -u)\"'\n  }}\n}}\n"
+            ),
+        ),
+        (
+            "yaml",
+            "podTemplate(inheritFrom: 'jnlp', yaml: 'spec: {containers: [{name: jnlp, env: [{name: GREETING, value: hello}]}]}') {\n  \
+             node(POD_LABEL) {\n    sh 'echo \"user $(id -u) $GREETING $JENKINS_JAVA_OPTS\"'\n  }\n}\n"
+                .to_owned(),
+        ),
+    ];
+    let jenkins = Jenkins::of(lab);
+    for (name, script) in &scripts {
+        jenkins.build(name, script);
+    }
+    assert_says(&jenkins.passed("containers"), &["user 1000"]);
+    assert_says(&jenkins.passed("yaml"), &["user 1000 hello -XX:+UseSerialGC"]);
+}
+
+/// Twice: the second time, the agent is there from before.
+fn agents_that_stay(lab: &Lab) {
+    let stay = inventory(
+        lab,
+        "  agents: { templates: [{ name: jnlp, kind: jnlp, idle: 2m }] }\n",
+    );
+    let apply = lab.apply(&stay, &[]).ended(0);
+    assert_says(&apply.stdout, &["passed on w1", "stays for later builds"]);
+    let again = lab.run(&["verify", "--json"], &stay).ended(0);
+    assert_says(&again.stdout, &["its pod was there from before"]);
+    let jobs = Jenkins::of(lab).get("/api/json?tree=jobs[name]");
+    assert!(!jobs.contains("ci-bootstrap-verify"), "{jobs}");
+}
+
+fn agents_that_end(lab: &Lab) {
+    let folder = lab.path("ending.yaml.j2");
+    fs_err::write(
+        &folder,
+        "{% extends \"agent-jnlp.yaml.j2\" %}\n{% block agent %}\n      command: [sh, -c, 'echo the agent has no key; exit 3']\n\
+         \x20     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }\n{% endblock %}\n",
+    )
+    .unwrap();
+    let ending = inventory(
+        lab,
+        &format!(
+            "  agents: {{ templates: [{{ name: jnlp, file: \"{}\" }}] }}\n",
+            folder.display()
+        ),
+    );
+    let apply = lab.apply(&ending, &[]).ended(5);
+    assert_says(
+        &apply.stdout,
+        &[
+            "end as soon as they have begun",
+            "exit code 3",
+            "the agent has no key",
+        ],
+    );
+    lab.apply(&inventory(lab, ""), &[]).ended(0);
 }
 
 /// The tools are stand-ins, and the builds don't use them: what is tried is that such pods are let in and start.

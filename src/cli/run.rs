@@ -69,11 +69,17 @@ impl<'a> Prepared<'a> {
 
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
     pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
+        self.run_after(0, mode).await
+    }
+
+    /// A run after so many changes of the same command, which its report counts as well.
+    pub(super) async fn run_after(&self, changes: usize, mode: Mode) -> Result<Report, Failure> {
         let (plan, fleet) = self.plan_and_fleet().await.or_exit(Exit::Usage)?;
         if let Some(restore) = &self.restore {
             restore.check_hosts(&self.cluster, &fleet).await?;
         }
         let mut options = session::options(&self.cluster, mode, self.args.limit.clone());
+        options.changes_before = changes;
         options.restore = self.restore.as_ref().map(|restore| restore.payload.clone());
         let (events, receiver) = Events::channel();
         let stop = options.stop.clone();

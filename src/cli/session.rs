@@ -145,6 +145,7 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
             .collect(),
         endpoint: cluster.endpoint.to_string(),
         restore: None,
+        changes_before: 0,
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),
     }
