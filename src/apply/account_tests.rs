@@ -128,6 +128,7 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         addresses: BTreeMap::new(),
         endpoint: String::new(),
         restore: None,
+        changes_before: 0,
         holder: "a test".to_owned(),
         stop: Arc::default(),
     };
