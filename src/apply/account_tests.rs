@@ -125,7 +125,7 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         mode: Mode::Apply,
         limit: Vec::new(),
         control_planes: Vec::new(),
-        addresses: BTreeMap::new(),
+        addresses: BTreeMap::from([("w1".to_owned(), "10.0.0.1".to_owned())]),
         endpoint: String::new(),
         restore: None,
         changes_before: 0,
