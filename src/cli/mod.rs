@@ -15,6 +15,7 @@ mod init;
 mod inventory_file;
 mod jenkins;
 mod kubeconfig;
+mod man;
 mod output;
 mod plan;
 mod renew;
@@ -70,6 +71,7 @@ enum Command {
     Export(export::Args),
     Schema(schema::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -134,6 +136,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     result.unwrap_or_else(|failure| {
         let _ = writeln!(screen::stderr(), "error: {:#}", failure.error);
