@@ -1,11 +1,10 @@
 //! `ci-bootstrap man`: the manual pages, one for the program and one for each command.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
 
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure, OrExit, screen};
 
 /// Write the manual pages to a folder, one for each command.
 #[derive(Debug, clap::Args)]
@@ -26,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let command = super::Cli::command().disable_help_subcommand(true);
     clap_mangen::generate_to(command, &args.directory).or_exit(Exit::Usage)?;
     writeln!(
-        anstream::stdout(),
+        screen::stdout(),
         "manual pages written to {}",
         args.directory.display()
     )?;
