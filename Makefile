@@ -13,8 +13,11 @@ endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
 LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
 LAB_JOBS := 2
-# Files that run side by side bury the reason of a failure: it is told once more at the end.
-WHAT_FAILED := grep -hE '^[a-z_]*: (failed: |test .* FAILED)' target/lab-run-*.log; exit 1
+# What tests say, and which of them were skipped: counted at the end, where the reason of a failure is told once more.
+LOGS := target/tests
+export SKIPPED := $(CURDIR)/$(LOGS)/skipped
+NO_LOGS := rm -rf $(LOGS); mkdir -p $(LOGS); : > $(SKIPPED)
+TALLY := tests/tally.sh "$$failed" | tee $(LOGS)/tally
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
 REHEARSALS := losses jenkins_home share_outlives high_availability storage harbor
 
@@ -23,21 +26,25 @@ help: ## list what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 .PHONY: demo demo-down
-demo: lab ## three local hosts, the real apply on them, and what to try next
+demo: lab ## three local hosts and an NFS server, the real apply on them, and what to try next; with CLUSTER_ONLY=1 no storage and no Jenkins
 	tests/demo.sh up
 
 demo-down: ## take the demo away
 	tests/demo.sh down
 
 .PHONY: test
-test: deps fmt try-schemas ## everything that CI checks
+test: deps fmt try-schemas ## everything that CI checks; the last line counts what passed, failed and was skipped
+	@$(NO_LOGS)
 	$(MAKE) --no-print-directory -j2 lab-if-it-can lint
-	$(MAKE) --no-print-directory unit lab-tests
+	@$(MAKE) --no-print-directory --keep-going unit lab-tests || failed=yes; $(TALLY)
 
 .PHONY: deps
 deps: ## install the Debian packages that tests and the lab need, and nothing else
-	$(SUDO) $(LAB) install-deps
-	@command -v /usr/sbin/sshd >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends openssh-server; }
+	$(AS_ROOT) $(LAB) install-deps
+
+.PHONY: fresh
+fresh: ## demo and tests on a minimal Debian 12 of their own, as on a machine that nobody prepared; RELEASE=trixie, FRESH=demo, FRESH=test
+	tests/fresh/run.sh
 
 .PHONY: fmt lint unit
 fmt: ## is the code formatted?
@@ -47,7 +54,8 @@ lint: ## does clippy agree, with every warning an error?
 	cargo clippy --workspace --all-targets -- -D warnings
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
-	cargo test --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs))
+	@mkdir -p $(LOGS)
+	cargo test --no-fail-fast --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs)) 2>&1 | tee $(LOGS)/unit.log
 
 .PHONY: schemas try-schemas
 schemas: target/schemas/bin/kubernetes-validate ## the schemas of Kubernetes against which the unit tests hold manifests; without them that test is skipped
@@ -73,20 +81,27 @@ lab-if-it-can: deps
 
 lab-tests: lab-if-it-can ## tests on real hosts, by file; on a machine that can't host a lab each says so and is skipped
 	$(RUN_AS_ROOT) cargo test --no-run $(addprefix --test ,$(LAB_TESTS))
-	@rm -f target/lab-run-*.log
-	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS)) || { $(WHAT_FAILED); }
+	@mkdir -p $(LOGS)
+	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(LAB_TESTS)) lab-selftest
+
+.PHONY: lab-selftest
+lab-selftest: ## does the lab keep its promises?
+	@mkdir -p $(LOGS)
+	if ! $(AS_ROOT) $(LAB) doctor; then printf 'selftest\tselftest: the lab keeps its promises\tthis machine can%st host a lab\n' "'" >> $(SKIPPED); \
+	else $(AS_ROOT) tests/lab/selftest.sh 2>&1 | sed -u 's/^/selftest: /' | tee $(LOGS)/selftest.log; fi
 
 .PHONY: rehearsals
 rehearsals: export REHEARSE := yes
 rehearsals: lab ## the long lab tests, before a release: losses of all kinds, agent images of one's own
 	$(AS_ROOT) $(LAB) prepare kaniko
 	if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare; fi
-	@rm -f target/lab-run-*.log
-	$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || { $(WHAT_FAILED); }
+	@$(NO_LOGS)
+	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || failed=yes; $(TALLY)
 
 .PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
 $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
-	RUST_BACKTRACE=0 $(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /' | tee target/lab-run-$*.log
+	@mkdir -p $(LOGS)
+	RUST_BACKTRACE=0 $(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /' | tee $(LOGS)/$*.log
 
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose

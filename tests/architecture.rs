@@ -30,6 +30,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "model",
             "resource",
             "secret",
+            "transport",
             "yaml",
         ],
     ),
@@ -46,6 +47,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "bundle",
             "cluster_api",
+            "cluster_resource",
             "event",
             "fleet",
             "observe",
@@ -89,6 +91,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("minijinja", "template"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
+    ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
 ];
 

@@ -34,7 +34,7 @@ fn the_first_inventory_is_valid_and_not_overwritten() {
     let check = run(directory.path(), &["check"]);
     assert_eq!(
         stdout(&check),
-        "inventory.yaml: 3 hosts (1 control plane, 2 workers), Kubernetes 1.36.4, no problems\n"
+        "inventory.yaml: 3 hosts (1 control plane, 2 workers, 1 NFS server), Kubernetes 1.36.4, no problems\n"
     );
     assert_eq!((check.status.code(), stderr(&check).as_str()), (Some(0), ""));
 
@@ -101,6 +101,14 @@ fn an_address_must_be_one() {
     let directory = tempfile::tempdir().unwrap();
     let init = run(directory.path(), &["init", "cp1.example"]);
     assert_eq!(init.status.code(), Some(2));
+    for (address, said) in [
+        ("127.0.0.1", "other hosts can't reach a host at 127.0.0.1"),
+        ("10.0.0.11", "two hosts have the address 10.0.0.11"),
+    ] {
+        let init = run(directory.path(), &["init", "10.0.0.11", address]);
+        assert_eq!(init.status.code(), Some(2));
+        assert!(stderr(&init).contains(said), "{}", stderr(&init));
+    }
     assert!(!directory.path().join("inventory.yaml").exists());
 }
 

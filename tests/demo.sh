@@ -1,5 +1,6 @@
 #!/bin/bash
 # demo.sh up|down   From bare local hosts to a build on an agent pod by the real `apply`, and what to try next.
+# CLUSTER_ONLY=1: the cluster without storage and Jenkins, for machines that can't run the NFS server's virtual machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LAB_NAME=demo
@@ -8,13 +9,19 @@ lab() { "${as_root[@]}" tests/lab/lab "$@"; }
 inventory=target/demo/inventory.yaml
 program() { lab run target/debug/ci-bootstrap "$@"; }
 
+cluster_only() { [ "${CLUSTER_ONLY:-}" = 1 ]; }
+
 # Storage and Jenkins want a machine with a kernel of its own for the NFS server.
-nfs_server() {
-  lab vm doctor && lab vm prepare && lab vm up 50 && lab vm wait 50 && return
-  lab vm down
-  echo
-  echo "This machine can't run the virtual machine of the NFS server (see above): the demo is the cluster alone, without storage and Jenkins."
-  return 1
+nfs_server_can_be() { lab vm doctor && lab vm prepare && return; no_nfs_server; }
+nfs_server() { lab vm up 50 && lab vm wait 50 && return; no_nfs_server; }
+no_nfs_server() {
+  cat >&2 <<T
+
+The virtual machine of the NFS server does not run here, and without it there is no storage and no Jenkins: above is what is missing, with the
+command that mends it. After that: make demo
+For the cluster alone: make demo CLUSTER_ONLY=1
+T
+  exit 1
 }
 
 stand_ins() {
@@ -48,9 +55,11 @@ T
 
 up() {
   local parts=() named=
+  cluster_only || nfs_server_can_be
   cargo build --target-dir target   # where the commands below find it, whatever the environment says
   lab up 3
-  if nfs_server; then
+  if ! cluster_only; then
+    nfs_server
     parts=(--storage --jenkins)
     named=", Jenkins and its agent, the NFS provisioner, the NFS client of the container hosts (the NFS server is the kernel of a VM)"
   fi

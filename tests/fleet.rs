@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use support::cases::Cases;
-use support::lab::{Lab, say};
+use support::lab::Lab;
 
 mod support {
     pub(crate) mod cases;
@@ -35,8 +35,9 @@ fn a_fleet_is_prepared() {
     if Path::new(&cache).join("rootfs/rocky9").is_dir() {
         cases.case("a RHEL-like host with firewalld", a_rhel_like_host);
     } else {
-        say(
-            "test fleet: a RHEL-like host with firewalld ... skipped: run 'tests/lab/lab rhel prepare' first",
+        cases.skip(
+            "a RHEL-like host with firewalld",
+            "run 'tests/lab/lab rhel prepare' first",
         );
     }
     cases.end();
@@ -115,6 +116,11 @@ fn a_rhel_like_host(lab: &Lab) {
         .replace("packages:\n", &format!("packages:\n{packages}"))
         .replace("firewall: off", "firewall: managed");
     lab.apply(&inventory, &[]).ended(0);
+    let zones = lab.ssh("el40", "firewall-cmd --get-active-zones");
+    assert!(
+        zones.contains("ci-nodes"),
+        "apply has not reloaded firewalld: {zones}"
+    );
     let state = lab.ssh(
         "el40",
         "rpm -q kubelet containerd.io; firewall-cmd --reload; firewall-cmd --get-active-zones; \

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
-use support::lab::{Lab, Ran, say};
+use support::lab::skip::skipped;
+use support::lab::{Lab, Ran};
 use support::running::Running;
 use support::volume;
 
@@ -37,8 +38,9 @@ const NAMESPACES: [&str; 3] = ["kube-ops", "kube-ops-agents", "kube-ops-builders
 fn builds_run_in_images_of_ones_own() {
     let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     if !Path::new(&cache).join("bin/kaniko").is_file() {
-        say(
-            "test harbor ... skipped: no Kaniko, whose build takes minutes: run 'tests/lab/lab prepare kaniko' first",
+        skipped(
+            "harbor",
+            "no Kaniko, whose build takes minutes: run 'tests/lab/lab prepare kaniko' first",
         );
         return;
     }

@@ -20,6 +20,9 @@ use ci_bootstrap::harbor::{Account, Harbor, HarborError, Missing};
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 const ADMIN_PASSWORD: &str = "Harbor12345";
 const PASSWORD: &str = "Robot-secret-1";
 
@@ -42,10 +45,9 @@ impl Standin {
         let root = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
         let program = Path::new(&root).join("bin/harbor-standin");
         if !program.exists() {
-            let _ = writeln!(
-                std::io::stderr(),
-                "test ... skipped: no {}: run `tests/lab/lab prepare` first",
-                program.display()
+            skip::skipped(
+                std::thread::current().name().unwrap_or_default(),
+                &format!("no {}: run `tests/lab/lab prepare` first", program.display()),
             );
             return None;
         }

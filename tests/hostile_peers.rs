@@ -97,7 +97,10 @@ fn a_peer_without_a_checked_key_cannot_steer_the_terminal() {
                 .unwrap();
             let shown = [output.stdout, output.stderr].concat();
             let text = String::from_utf8_lossy(&shown);
-            assert!(text.contains("cp1"), "{command}, {peer}: it never got there: {text}");
+            assert!(
+                text.contains("cp1"),
+                "{command}, {peer}: it never got there: {text}"
+            );
             let steers = |c: char| c.is_control() && c != '\n';
             assert!(!text.contains(steers), "{command}, {peer}: {text:?}");
         }

@@ -7,7 +7,6 @@
     reason = "a failed unwrap is a failed test"
 )]
 
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +18,9 @@ use ci_bootstrap::jenkins::{
 };
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
+
+#[path = "support/skip.rs"]
+mod skip;
 
 const PASSWORD: &str = "correct horse";
 const CONFIGURATION: &str = "jenkins:
@@ -114,10 +116,9 @@ fn program() -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    let _ = writeln!(
-        std::io::stderr(),
-        "test ... skipped: no {}: run `tests/lab/lab prepare` first",
-        path.display()
+    skip::skipped(
+        std::thread::current().name().unwrap_or_default(),
+        &format!("no {}: run `tests/lab/lab prepare` first", path.display()),
     );
     None
 }

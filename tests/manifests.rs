@@ -14,6 +14,9 @@ use ci_bootstrap::template::{BUILT_IN, Templates, Values};
 use ci_bootstrap::{inventory, model, yaml};
 use serde_json::Value;
 
+#[path = "support/skip.rs"]
+mod skip;
+
 /// Everything that changes a manifest, and a secret whose text is `hunter2-…`.
 const INVENTORY: &str = include_str!("manifests/inventory.yaml");
 const SECRET: &str = "hunter2";
@@ -75,16 +78,28 @@ fn objects(inventory: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The pods of all agents, by name, as Jenkins gets to know them.
-fn pods(objects: &[Value]) -> Vec<(String, Value)> {
+/// What Jenkins is configured by.
+fn configuration(objects: &[Value]) -> Value {
     let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
     let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
-    let configuration = yaml::manifests(text).unwrap().remove(0);
-    let clouds = configuration["jenkins"]["clouds"].as_array().unwrap().clone();
+    yaml::manifests(text).unwrap().remove(0)
+}
+
+/// The clouds of that, in their order.
+fn clouds(configuration: &Value) -> Vec<&Value> {
+    let clouds = configuration["jenkins"]["clouds"].as_array().unwrap();
+    clouds.iter().map(|cloud| &cloud["kubernetes"]).collect()
+}
+
+/// The pods of all agents, by name, as Jenkins gets to know them.
+fn pods(objects: &[Value]) -> Vec<(String, Value)> {
+    let configuration = configuration(objects);
+    let clouds = clouds(&configuration);
     let templates = clouds
         .iter()
-        .flat_map(|cloud| cloud["kubernetes"]["templates"].as_array().unwrap());
+        .flat_map(|cloud| cloud["templates"].as_array().unwrap());
     templates
+        .filter(|template| template["yaml"].is_string())
         .map(|template| {
             let pod = yaml::manifests(template["yaml"].as_str().unwrap())
                 .unwrap()
@@ -207,6 +222,247 @@ fn plugins_come_through_the_proxy() {
     }
 }
 
+/// The egress rules of a namespace's agents.
+fn egress(objects: &[Value], namespace: &str) -> Vec<Value> {
+    let wanted = format!("NetworkPolicy {namespace}/jenkins-agents-egress");
+    let policy = objects.iter().find(|object| id(object) == wanted).unwrap();
+    assert_eq!(policy["spec"]["podSelector"], serde_json::json!({}));
+    assert_eq!(policy["spec"]["policyTypes"], serde_json::json!(["Egress"]));
+    policy["spec"]["egress"].as_array().unwrap().clone()
+}
+
+#[test]
+fn builds_reach_a_list_of_peers() {
+    let objects = objects(INVENTORY);
+    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+        let rules = egress(&objects, namespace);
+        for rule in &rules {
+            let named = rule["to"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|peer| peer["ipBlock"].is_null());
+            let ports = rule["ports"].as_array().is_some_and(|ports| !ports.is_empty());
+            assert!(
+                !rule["to"].as_array().unwrap().is_empty() && (named || ports),
+                "{rule}"
+            );
+        }
+        let outside = rules
+            .iter()
+            .find(|rule| rule["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0")
+            .unwrap();
+        let except = outside["to"][0]["ipBlock"]["except"].to_string();
+        for address in ["169.254.0.0/16", "10.244.0.0/16", "10.0.0.11/32", "10.0.0.12/32"] {
+            assert!(except.contains(address), "{namespace}: no {address} in {except}");
+        }
+        let ports = |address: &str| -> Vec<_> {
+            let of = |rule: &&Value| {
+                rule["to"]
+                    .to_string()
+                    .contains(&format!("\"cidr\":\"{address}\""))
+            };
+            let ports = rules
+                .iter()
+                .filter(of)
+                .flat_map(|rule| rule["ports"].as_array().unwrap());
+            ports.map(|port| port["port"].as_u64().unwrap()).collect()
+        };
+        // NodePorts; of the registries, the proxy and Jenkins, which may be on hosts; and the API server for `maven` alone.
+        let mut expected = vec![30000, 30000, 80, 443, 3128, 3129, 5000];
+        assert_eq!(ports("10.0.0.12/32"), expected, "{namespace}");
+        expected.extend((namespace == "kube-ops-agents").then_some(6443));
+        assert_eq!(ports("10.0.0.11/32"), expected, "{namespace}");
+    }
+}
+
+#[test]
+fn without_network_policies_there_is_none() {
+    let inventory = INVENTORY.replace("jenkins:\n  images", "jenkins:\n  networkPolicy: false\n  images");
+    let policies = |inventory: &str| {
+        objects(inventory)
+            .iter()
+            .filter(|object| object["kind"] == "NetworkPolicy")
+            .count()
+    };
+    assert_eq!((policies(INVENTORY), policies(&inventory)), (5, 0));
+}
+
+/// The words that Java gets, and the port for agents that the image's start script is given beside them.
+fn java_options(inventory: &str) -> (Vec<String>, String) {
+    let objects = objects(inventory);
+    let controller = objects
+        .iter()
+        .find(|object| object["kind"] == "StatefulSet")
+        .unwrap();
+    let container = &controller["spec"]["template"]["spec"]["containers"][0];
+    let variables = container["env"].as_array().unwrap();
+    let value = |name: &str| {
+        let variable = variables.iter().find(|variable| variable["name"] == name);
+        variable.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let options = value("JENKINS_JAVA_OPTS");
+    (
+        options.split(' ').map(str::to_owned).collect(),
+        value("JENKINS_SLAVE_AGENT_PORT"),
+    )
+}
+
+/// The script `jenkins.sh` of the image adds the port for agents only where the options nowhere contain that property's name.
+#[test]
+fn the_start_script_opens_the_port_for_agents() {
+    for (websocket, expected) in [(false, "50000"), (true, "-1")] {
+        let inventory = INVENTORY.replace("  agents:\n", &format!("  agents:\n    websocket: {websocket}\n"));
+        let (options, port) = java_options(&inventory);
+        let named = |option: &String| option.contains("jenkins.model.Jenkins.slaveAgentPort");
+        assert!(!options.iter().any(named), "{options:?}");
+        assert_eq!(port, expected);
+    }
+}
+
+#[test]
+fn builds_do_not_wait_for_the_ticks_of_jenkins() {
+    let (options, _) = java_options(INVENTORY);
+    for expected in [
+        "-Dhudson.slaves.NodeProvisioner.initialDelay=0",
+        "-Dhudson.slaves.NodeProvisioner.recurrencePeriod=2000",
+        "-Djenkins.install.runSetupWizard=false",
+        "-XX:MaxRAMPercentage=60",
+    ] {
+        assert!(
+            options.iter().any(|option| option == expected),
+            "no {expected} in {options:?}"
+        );
+    }
+}
+
+#[test]
+fn jenkins_itself_asks_the_update_site_of_the_inventory_or_none() {
+    let (folder, _) = java_options(INVENTORY);
+    let site = INVENTORY.replace(
+        "source: folder",
+        "source: updateSite, updateSite: { metadata: \"https://updates.ci.example/update-center.json\" }",
+    );
+    let (update_site, _) = java_options(&site);
+    for off in [
+        "-Dhudson.model.UpdateCenter.never=true",
+        "-Dhudson.model.DownloadService.never=true",
+    ] {
+        assert!(folder.iter().any(|option| option == off), "no {off}");
+        assert!(
+            !update_site.iter().any(|option| option == off),
+            "{off} with an update site"
+        );
+    }
+    let configuration = configuration(&objects(&site));
+    assert_eq!(
+        configuration["jenkins"]["updateCenter"]["sites"],
+        serde_json::json!([{"id": "default", "url": "https://updates.ci.example/update-center.json"}])
+    );
+}
+
+#[test]
+fn what_a_jenkinsfile_brings_along_has_defaults_that_start() {
+    let (options, _) = java_options(INVENTORY);
+    let image = "-Dorg.csanchez.jenkins.plugins.kubernetes.pipeline.PodTemplateStepExecution.defaultImage=\
+                 docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21";
+    assert!(options.iter().any(|option| option == image), "{options:?}");
+    let configuration = configuration(&objects(INVENTORY));
+    let clouds = clouds(&configuration);
+    for (cloud, user) in clouds.iter().zip([Value::from("1000"), Value::Null]) {
+        let templates = cloud["templates"].as_array().unwrap();
+        let is_base = |template: &&Value| template["name"] == cloud["defaultsProviderTemplate"];
+        let base = templates.iter().find(is_base).unwrap();
+        assert_eq!(base["runAsUser"], user, "{}", cloud["name"]);
+        // Their YAML would take the place of most of what the pods of a Jenkinsfile say.
+        assert!(base["yaml"].is_null() && base["label"].is_null());
+        assert_eq!(base["nodeUsageMode"], "EXCLUSIVE");
+        assert_eq!(base["envVars"][0]["envVar"]["key"], "JENKINS_JAVA_OPTS");
+        for template in templates {
+            assert_eq!(template["inheritYamlMergeStrategy"], true, "{}", template["name"]);
+            assert_eq!(template["yamlMergeStrategy"], "merge", "{}", template["name"]);
+        }
+    }
+}
+
+/// What a template declares takes the place of what its YAML says, and what the defaults declare counts as declared.
+#[test]
+fn pods_keep_the_user_that_they_name() {
+    let own = INVENTORY.replace("file: mine.yaml.j2", "file: user.yaml.j2");
+    for (inventory, expected) in [(INVENTORY, "1000"), (own.as_str(), "1234")] {
+        let configuration = configuration(&objects(inventory));
+        let clouds = clouds(&configuration);
+        let templates = clouds[0]["templates"].as_array().unwrap();
+        let mine = templates.iter().find(|template| template["name"] == "mine");
+        assert_eq!(mine.unwrap()["runAsUser"], expected);
+        let declared = clouds[1]["templates"].as_array().unwrap().iter();
+        assert_eq!(
+            declared
+                .filter(|template| !template["runAsUser"].is_null())
+                .count(),
+            0
+        );
+    }
+}
+
+#[test]
+fn pods_of_a_home_that_is_gone_go_too() {
+    let configuration = configuration(&objects(INVENTORY));
+    for cloud in clouds(&configuration) {
+        // Less than 120 s counts as 120.
+        assert_eq!(cloud["garbageCollection"]["timeout"], 300, "{}", cloud["name"]);
+    }
+}
+
+/// The plugin dies of a list that is `null`, at every launch.
+#[test]
+fn nothing_in_the_configuration_or_a_pod_is_null() {
+    let null_list = INVENTORY.replace("file: mine.yaml.j2", "file: user.yaml.j2");
+    let objects = objects(&null_list);
+    let pods = pods(&objects);
+    assert!(pods.iter().any(|(name, _)| name == "mine"), "{pods:?}");
+    for (name, pod) in &pods {
+        assert!(!pod.to_string().contains("null"), "{name}: {pod}");
+    }
+    let configuration = configuration(&objects).to_string();
+    assert!(!configuration.contains(":null"), "{configuration}");
+}
+
+#[test]
+fn containers_of_builds_that_say_nothing_ask_for_something() {
+    let objects = objects(INVENTORY);
+    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+        let name = format!("LimitRange {namespace}/agents");
+        let limits = objects.iter().find(|object| id(object) == name).unwrap();
+        assert_eq!(
+            limits["spec"]["limits"][0]["defaultRequest"],
+            serde_json::json!({"cpu": "100m", "memory": "256Mi"})
+        );
+    }
+}
+
+#[test]
+fn the_controller_comes_before_builds() {
+    let objects = objects(INVENTORY);
+    let of_kind = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+    let pod = &of_kind("StatefulSet")["spec"]["template"]["spec"];
+    let class = of_kind("PriorityClass");
+    assert_eq!(pod["priorityClassName"], class["metadata"]["name"]);
+    assert!(class["value"].as_i64().unwrap() > 0);
+}
+
+/// A private image in a Jenkinsfile's pod, which names no account, is pulled with the logins of the inventory.
+#[test]
+fn pods_without_an_account_have_the_logins_of_registries() {
+    let objects = objects(INVENTORY);
+    let account = objects
+        .iter()
+        .find(|object| id(object) == "ServiceAccount kube-ops-agents/default")
+        .unwrap();
+    assert_eq!(account["imagePullSecrets"][0]["name"], "registry-credentials");
+    assert_eq!(account["automountServiceAccountToken"], false);
+}
+
 #[test]
 fn no_object_is_made_twice() {
     let mut ids: Vec<_> = objects(INVENTORY).iter().map(id).collect();
@@ -257,8 +513,10 @@ fn agents_that_need_no_privileges_are_restricted() {
 #[test]
 fn manifests_are_valid_for_the_oldest_and_the_newest_kubernetes() {
     if !Path::new(VALIDATOR).exists() {
-        let skipped = "test manifests_are_valid_for_the_oldest_and_the_newest_kubernetes ... skipped: run `make schemas` once\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), skipped.as_bytes());
+        skip::skipped(
+            "manifests_are_valid_for_the_oldest_and_the_newest_kubernetes",
+            "run `make schemas` once",
+        );
         return;
     }
     let mut objects = objects(INVENTORY);

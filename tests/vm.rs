@@ -7,7 +7,8 @@
 use std::path::Path;
 
 use support::cases::Cases;
-use support::lab::{Lab, Ran, say};
+use support::lab::skip::skipped;
+use support::lab::{Lab, Ran};
 
 mod support {
     pub(crate) mod cases;
@@ -44,7 +45,7 @@ fn kernels_are_prepared() {
         return;
     };
     if let Err(reason) = boot(&lab) {
-        say(&format!("test vm ... skipped: {reason}"));
+        skipped("vm", &reason);
         return;
     }
     let mut cases = Cases::of("vm", &lab);
@@ -54,12 +55,18 @@ fn kernels_are_prepared() {
     cases.end();
 }
 
-/// Starts the machines side by side. The reason is told where this machine can't run them.
+/// Starts the machines side by side. The reason is told where this machine can't run them, or nobody has prepared them.
 fn boot(lab: &Lab) -> Result<(), String> {
     lab.attempt(&["vm", "doctor"])?;
+    let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     for (kind, machine) in ["bookworm", "rocky9"].into_iter().zip(MACHINES) {
+        if !Path::new(&cache).join(format!("vm/{kind}.raw")).is_file() {
+            return Err(format!(
+                "no VM of the kind {kind}: run 'LAB_VM_KIND={kind} tests/lab/lab vm prepare' first"
+            ));
+        }
         let number = lab.number(machine).to_string();
-        lab.attempt(&["vm", "up", "--kind", kind, &number])?;
+        lab.lab(&["vm", "up", "--kind", kind, &number]);
     }
     for machine in MACHINES {
         lab.lab(&["vm", "wait", &lab.number(machine).to_string(), BOOT_LIMIT]);

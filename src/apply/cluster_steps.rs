@@ -1,10 +1,14 @@
-//! Steps that the API server does: read, compare, write, read again.
+//! Steps that are done by requests to the API server or a registry: read, compare, write, read again.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cluster_api::Api;
+use crate::cluster_resource::Desired;
 use crate::event::{Event, Failure};
 use crate::plan::{ClusterStep, Place};
 use crate::resource::{Change, Verdict};
+use crate::transport::Transport;
 
 use super::host_track::Tally;
 use super::{Mode, Run, failure};
@@ -15,7 +19,7 @@ type Stopped = (Option<String>, Failure);
 const WAITS: u32 = 5;
 
 impl Run {
-    /// Brings steps into sync through the API server, or says what differs.
+    /// Brings steps into sync by requests, or says what differs.
     pub(super) async fn cluster_steps(
         &self,
         place: &Place,
@@ -63,9 +67,27 @@ impl Run {
         Ok(!step.resource.only_waits())
     }
 
+    async fn server(&self) -> Result<&Api, Failure> {
+        self.api().await.map_err(|error| failure::access(&error))
+    }
+
+    /// The first host that answers, control planes before others: it carries requests to registries.
+    async fn any_host(&self) -> Result<Arc<dyn Transport>, Failure> {
+        let mut failed = failure::bug("a plan without hosts");
+        for name in &self.hosts {
+            match self.fleet.host(name).await {
+                Ok(host) => return Ok(host),
+                Err(error) => failed = failure::transport(&error),
+            }
+        }
+        Err(failed)
+    }
+
     async fn observed(&self, step: &ClusterStep) -> Result<Verdict, Failure> {
-        let api = self.api().await.map_err(|error| failure::access(&error))?;
-        let verdict = step.resource.observe(api).await;
+        let verdict = match &step.resource {
+            Desired::Cluster(resource) => resource.observe(self.server().await?).await,
+            Desired::Registry(resource) => resource.observe(&self.any_host().await?).await,
+        };
         verdict.map_err(|error| failure::cluster_step(&step.head, &error))
     }
 
@@ -141,11 +163,11 @@ impl Run {
                 line,
             });
         };
-        let api = self.api().await.map_err(|error| failure::access(&error))?;
-        step.resource
-            .act(api, &say)
-            .await
-            .map_err(|error| failure::cluster_step(&step.head, &error))?;
+        let made = match &step.resource {
+            Desired::Cluster(resource) => resource.act(self.server().await?, &say).await,
+            Desired::Registry(resource) => resource.act(&self.any_host().await?, &say).await,
+        };
+        made.map_err(|error| failure::cluster_step(&step.head, &error))?;
         if !step.resource.only_waits() {
             let (place, step) = (place.to_owned(), step.head.name.clone());
             self.events.send(Event::StepDone {

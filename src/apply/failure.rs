@@ -46,18 +46,13 @@ pub(super) fn blocked(blocked: &Blocked) -> Failure {
     )
 }
 
-/// A lock that is somebody else's.
+/// A lock that this run does not have.
 pub(super) fn no_lock(error: &NoLock) -> Failure {
-    match error {
-        NoLock::Busy { .. } => plain(
-            Class::Locked,
-            error.to_string(),
-            Some(
-                "wait until it is done; the lock goes with the run that holds it, so there is nothing to clean up",
-            ),
-        ),
-        NoLock::NoHost(_) | NoLock::Lost => plain(Class::Unreachable, error.to_string(), None),
-    }
+    let class = match error {
+        NoLock::Busy { .. } => Class::Locked,
+        NoLock::NoMajority { .. } | NoLock::Lost => Class::Unreachable,
+    };
+    plain(class, error.to_string(), Some(error.help()))
 }
 
 /// The API server can't be asked.

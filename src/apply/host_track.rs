@@ -293,6 +293,12 @@ impl HostTrack<'_> {
         Ok(None)
     }
 
+    /// What was waited for since the last look may have taken hours, and the lock with it.
+    pub(super) fn check_lock(&self, index: usize) -> Result<(), Stopped> {
+        let held = self.run.lock.check();
+        held.map_err(|error| self.fail(index, failure::no_lock(&error)))
+    }
+
     pub(super) async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
         let waited = self
             .run
@@ -308,6 +314,7 @@ impl HostTrack<'_> {
             Some(group) => Some(self.run.turn(group).await),
             None => None,
         };
+        self.check_lock(first)?;
         let batch = selection::batch(self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch
             .iter()

@@ -22,6 +22,7 @@ impl HostTrack<'_> {
             Wants::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
             Wants::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
+                self.check_lock(index)?;
                 let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
                 Ok(Known::Join(ticket))
             }
@@ -40,6 +41,7 @@ impl HostTrack<'_> {
                 );
                 self.wait(index, &[Fact::ApiServer]).await?;
                 let access = self.run.access().await.map_err(access_failed)?;
+                self.check_lock(index)?;
                 let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
                 Ok(Known::Join(ticket))
             }

@@ -19,6 +19,8 @@ use crate::fleet::Fleet;
 use crate::plan::{Fact, Place, Plan, Track};
 
 mod access;
+#[cfg(test)]
+mod account_tests;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -90,6 +92,8 @@ struct Run {
     fleet: Arc<Fleet>,
     events: Events,
     options: Options,
+    /// Every host of the plan, control planes first.
+    hosts: Vec<String>,
     board: Board,
     election: Election,
     lock: Lock,
@@ -173,7 +177,8 @@ impl Run {
             _ => None,
         }));
         Self {
-            lock: Lock::new(hosts, options.holder.clone()),
+            hosts,
+            lock: Lock::new(&options),
             election: Election::new(options.control_planes.clone()),
             fleet,
             events,
@@ -219,7 +224,7 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that the API server does for it.
+    /// The steps on the host, and then those that are done by requests.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
         let mut tally = host_track::Tally::default();
         if let Place::Host(name) = &track.place {

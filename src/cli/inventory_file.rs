@@ -5,13 +5,18 @@ use std::path::Path;
 
 use super::{Exit, Failure, OrExit};
 use crate::diagnostic::{Colour, Diagnostic, Source, render};
-use crate::inventory;
+use crate::inventory::{self, Document};
 use crate::model::{self, Validated};
+use crate::resource::sh;
 
 /// Reads and checks an inventory. Warnings are printed; so are problems, and then the command fails.
 pub fn load(path: &Path) -> Result<Validated, Failure> {
-    let document = inventory::read(path).or_exit(Exit::Usage)?;
-    match model::validate(&document) {
+    validated(&inventory::read(path).or_exit(Exit::Usage)?)
+}
+
+/// Checks an inventory that has been read, as [`load`] does.
+pub(super) fn validated(document: &Document) -> Result<Validated, Failure> {
+    match model::validate(document) {
         Ok(valid) => {
             show(&valid.warnings, &document.source);
             Ok(valid)
@@ -21,6 +26,11 @@ pub fn load(path: &Path) -> Result<Validated, Failure> {
             Err(anyhow::anyhow!("{}: {}", document.source.name, count(&problems))).or_exit(Exit::Usage)
         }
     }
+}
+
+/// A file as it stands in a command that can be pasted into a shell.
+pub(super) fn argument(path: &Path) -> String {
+    sh::quote(&path.display().to_string())
 }
 
 /// Prints problems to standard error.

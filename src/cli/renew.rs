@@ -31,10 +31,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
             .await
             .or_exit(Exit::Usage)?;
-        let _lock = session::lock(&cluster, &fleet).await?;
+        let lock = session::lock(&cluster, &fleet).await?;
         for host in cluster.control_planes() {
             let name = host.name.as_str();
             let connection = fleet.host(name).await.or_exit(Exit::Unreachable)?;
+            session::check_lock(&lock)?;
             recovery::renew(&*connection, name)
                 .await
                 .or_exit(Exit::StepFailed)?;

@@ -58,15 +58,17 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
         let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        let _lock = session::lock(&cluster, &fleet).await?;
+        let lock = session::lock(&cluster, &fleet).await?;
         let host = fleet.host(&args.host).await.or_exit(Exit::Unreachable)?;
         if let Some(name) = remaining(&cluster, &fleet, &args.host).await? {
             let connection = fleet.host(&name).await.or_exit(Exit::Unreachable)?;
+            session::check_lock(&lock)?;
             recovery::leave((&*connection, &name), (&*host, &args.host))
                 .await
                 .or_exit(Exit::StepFailed)?;
             writeln!(screen::stdout(), "{}: out of the cluster", args.host)?;
         }
+        session::check_lock(&lock)?;
         recovery::clean(&*host, &args.host, &undo(&plan, &args.host))
             .await
             .or_exit(Exit::StepFailed)?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc;
 
+use crate::apply::Lock;
 use crate::bundle::{self, BundleError, Contents, JENKINS_HOME};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
@@ -12,7 +13,7 @@ use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
 use crate::transport::Transport;
 
 use super::screen;
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure, OrExit, session};
 
 /// Where the archive lies on a control plane on its way; a folder of root's alone.
 const ARCHIVE: &str = "/var/lib/ci-bootstrap/jenkins-home/archive.tar.gz";
@@ -72,7 +73,12 @@ impl Home {
     }
 
     /// Puts the home back where it is missing, or in any case when told so. False when there was nothing to do.
-    pub(super) async fn put_back(&self, cluster: &Cluster, fleet: &Fleet) -> Result<bool, Failure> {
+    pub(super) async fn put_back(
+        &self,
+        cluster: &Cluster,
+        fleet: &Fleet,
+        lock: &Lock,
+    ) -> Result<bool, Failure> {
         let name = cluster.control_planes().next().map(|host| host.name.as_str());
         let name = name
             .context("the inventory has no control plane")
@@ -92,6 +98,7 @@ impl Home {
             (true, _) | (_, HomeState::Fresh) => {}
         }
         self.send(&*host, name).await.or_exit(Exit::StepFailed)?;
+        session::check_lock(lock)?;
         home.put(ARCHIVE).await.or_exit(Exit::StepFailed)?;
         say(
             "Jenkins' home of the bundle is in place; what was there before is kept beside it, in .before-restore-… of the volume",

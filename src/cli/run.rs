@@ -123,9 +123,9 @@ impl<'a> Prepared<'a> {
         let fleet = session::fleet(&self.cluster, &self.secrets)
             .await
             .or_exit(Exit::Usage)?;
-        let _lock = session::lock(&self.cluster, &fleet).await?;
+        let lock = session::lock(&self.cluster, &fleet).await?;
         tokio::select! {
-            done = home.put_back(&self.cluster, &fleet) => done,
+            done = home.put_back(&self.cluster, &fleet, &lock) => done,
             () = interrupted() => Err(anyhow::anyhow!("interrupted")).or_exit(Exit::Interrupted),
         }
     }
@@ -195,7 +195,7 @@ async fn interrupted() {
 fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), Failure> {
     let unknown = limit
         .iter()
-        .find(|name| *name != "cluster" && cluster.host(name).is_none());
+        .find(|name| *name != "cluster" && *name != "registries" && cluster.host(name).is_none());
     let Some(name) = unknown else { return Ok(()) };
     let names: Vec<_> = cluster.hosts.iter().map(|host| host.name.to_string()).collect();
     Err(anyhow::anyhow!(

@@ -1,6 +1,5 @@
 //! `ci-bootstrap schema`: what editors need to complete and check inventories.
 
-
 use super::screen;
 use super::{Exit, Failure};
 use crate::inventory;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
 
 use crate::apply::{self, Lock, Mode, NoLock, Options};
@@ -19,7 +19,7 @@ use crate::template::Templates;
 use crate::transport::Transport;
 use crate::{plan, playbook, ssh};
 
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure};
 
 /// Which playbooks and templates make the plan.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -149,13 +149,10 @@ const LOCK_TRIES: u32 = 3;
 
 /// The cluster's lock, for commands that change hosts without the engine. It goes with the value.
 pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Lock, Failure> {
-    let hosts: Vec<_> = cluster
-        .control_planes()
-        .map(|host| host.name.to_string())
-        .collect();
+    let options = options(cluster, Mode::Apply, Vec::new());
     let mut tries = 0;
     loop {
-        let lock = Lock::new(hosts.clone(), holder());
+        let lock = Lock::new(&options);
         tries += 1;
         match lock.take(fleet).await {
             Ok(()) => return Ok(lock),
@@ -163,9 +160,24 @@ pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Resul
             Err(NoLock::Busy { .. }) if tries < LOCK_TRIES => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
-            Err(error @ NoLock::Busy { .. }) => return Err(error).or_exit(Exit::Locked),
-            Err(error @ (NoLock::NoHost(_) | NoLock::Lost)) => return Err(error).or_exit(Exit::Unreachable),
+            Err(error) => return Err(no_lock(&error)),
         }
+    }
+}
+
+/// Says whether the lock is still held, before the next thing that is changed.
+pub(super) fn check_lock(lock: &Lock) -> std::result::Result<(), Failure> {
+    lock.check().map_err(|error| no_lock(&error))
+}
+
+fn no_lock(error: &NoLock) -> Failure {
+    let exit = match error {
+        NoLock::Busy { .. } => Exit::Locked,
+        NoLock::NoMajority { .. } | NoLock::Lost => Exit::Unreachable,
+    };
+    Failure {
+        exit,
+        error: anyhow!("{error}\n{}", error.help()),
     }
 }
 

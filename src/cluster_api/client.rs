@@ -25,7 +25,7 @@ pub struct Api {
     server: Arc<str>,
     version: Arc<str>,
     services: HttpClient,
-    pub(super) transport: Arc<dyn Transport>,
+    host: Arc<dyn Transport>,
     pub(super) kinds: Arc<Kinds>,
 }
 
@@ -50,12 +50,17 @@ impl Api {
             server,
             version: "".into(),
             services: HttpClient::new(Arc::clone(&transport)),
-            transport,
+            host: transport,
             kinds: Arc::default(),
         };
         let version = api.json(Call::get("/version")).await?;
         api.version = version["gitVersion"].as_str().unwrap_or("unknown").into();
         Ok(api)
+    }
+
+    /// The host that carries the API server's traffic: it reaches what the cluster's hosts reach.
+    pub fn host(&self) -> &Arc<dyn Transport> {
+        &self.host
     }
 
     /// URL of the API server, as the kubeconfig has it.

@@ -1,13 +1,16 @@
 //! A project of Harbor, and the robot account with which hosts and pods pull from it and push to it.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{ClusterResource, Error, Say};
-use crate::cluster_api::Api;
+use super::{Error, RegistryResource, Say};
+use crate::cluster_api::https;
 use crate::harbor::{Account, Harbor};
 use crate::resource::{Change, Verdict};
+use crate::transport::Transport;
 
 /// What a playbook gives.
 #[derive(Deserialize)]
@@ -59,17 +62,17 @@ impl HarborRobot {
         }
     }
 
-    fn harbor(&self, api: &Api) -> Result<Harbor, Error> {
-        let http = api.https(&self.registry, self.ca.as_deref(), self.insecure)?;
+    fn harbor(&self, host: &Arc<dyn Transport>) -> Result<Harbor, Error> {
+        let http = https(host, &self.registry, self.ca.as_deref(), self.insecure)?;
         let (user, password) = &self.admin;
         Ok(Harbor::new(http, user, password))
     }
 }
 
-impl ClusterResource for HarborRobot {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl RegistryResource for HarborRobot {
+    fn observe<'a>(&'a self, host: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>> {
         Box::pin(async move {
-            let missing = self.account.missing(&self.harbor(api)?).await?;
+            let missing = self.account.missing(&self.harbor(host)?).await?;
             if missing.is_empty() {
                 return Ok(Verdict::InSync);
             }
@@ -79,9 +82,9 @@ impl ClusterResource for HarborRobot {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, host: &'a Arc<dyn Transport>, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let harbor = self.harbor(api)?;
+            let harbor = self.harbor(host)?;
             for missing in self.account.missing(&harbor).await? {
                 self.account.make(&harbor, missing).await?;
                 say(self.account.line(missing));

@@ -1,6 +1,7 @@
 //! Desired things in the cluster, seen and changed through its API server. One file per kind.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use crate::harbor::HarborError;
 use crate::jenkins::{DiffError, JenkinsError};
 use crate::model::{Cluster, Host};
 use crate::resource::Verdict;
+use crate::transport::Transport;
 
 mod calico;
 mod csi_driver;
@@ -99,6 +101,34 @@ pub trait ClusterResource: fmt::Debug + Send + Sync {
     }
 }
 
+/// One kind of thing in a registry. It is asked through a host, which may be bare: nodes pull with what is made here.
+pub trait RegistryResource: fmt::Debug + Send + Sync {
+    /// What would have to change. Must not change anything.
+    fn observe<'a>(&'a self, host: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>>;
+
+    /// Makes the change.
+    fn act<'a>(&'a self, host: &'a Arc<dyn Transport>, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// What a step that is done by requests wants.
+#[derive(Debug)]
+pub enum Desired {
+    /// Something in the cluster.
+    Cluster(Box<dyn ClusterResource>),
+    /// Something in a registry.
+    Registry(Box<dyn RegistryResource>),
+}
+
+impl Desired {
+    /// Whether it changes nothing and only waits until something is so.
+    pub fn only_waits(&self) -> bool {
+        match self {
+            Self::Cluster(resource) => resource.only_waits(),
+            Self::Registry(_) => false,
+        }
+    }
+}
+
 /// A playbook asks a cluster kind for what it can't give.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterKindError {
@@ -127,12 +157,11 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 16] = [
     "calico",
     "clusterSettings",
     "csiDriver",
     "generatedSecret",
-    "harborRobot",
     "imageBuild",
     "jenkinsConfiguration",
     "jenkinsJobs",
@@ -173,7 +202,6 @@ pub fn resource(
         "calico" => Box::new(calico::Calico::of(cluster)),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
-        "harborRobot" => Box::new(harbor_robot::HarborRobot::of(read(kind, fields)?)),
         "imageBuild" => Box::new(image_build::ImageBuild::of(read(kind, fields)?)?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
@@ -192,6 +220,17 @@ pub fn resource(
         "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })
+}
+
+/// The resource of a registry that a playbook asks for.
+///
+/// # Errors
+/// When there is no such kind or the fields are not its own.
+pub fn registry_resource(kind: &str, fields: Value) -> Result<Box<dyn RegistryResource>, ClusterKindError> {
+    match kind {
+        "harborRobot" => Ok(Box::new(harbor_robot::HarborRobot::of(read(kind, fields)?))),
+        other => Err(ClusterKindError::Unknown(other.to_owned())),
+    }
 }
 
 fn read<T: DeserializeOwned>(kind: &str, fields: Value) -> Result<T, ClusterKindError> {

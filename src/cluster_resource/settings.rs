@@ -83,6 +83,11 @@ impl Settings {
                     "/kubernetesVersion",
                     &format!("v{}", cluster.kubernetes),
                 ),
+                Setting::new(
+                    "cluster.kubeadm.certificateValidity",
+                    "/certificateValidityPeriod",
+                    &cluster.kubeadm.certificate_validity,
+                ),
             ],
             kubelet: Vec::new(),
         };

@@ -15,6 +15,8 @@ use crate::transport::{Answer, Http, basic_auth};
 
 /// Longest time that one answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long a user of Harbor may be locked after a failed login, and a little more.
+const LOCKED: Duration = Duration::from_secs(2);
 /// Most things that Harbor puts on one page.
 const PAGE: usize = 100;
 
@@ -69,6 +71,17 @@ impl Harbor {
 
     /// Fails when the administrator's own login is wrong. Some lists of Harbor would be empty then, and nothing be said.
     pub(super) async fn log_in(&self) -> Result<(), HarborError> {
+        match self.greet().await {
+            // After somebody's failed login Harbor refuses the right password too, for as long as 1.5 seconds.
+            Err(HarborError::Login { .. }) => {
+                tokio::time::sleep(LOCKED).await;
+                self.greet().await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn greet(&self) -> Result<(), HarborError> {
         let path = "/v2/";
         let answer = self
             .send(&Method::GET, path, self.authorization.clone(), None)
@@ -157,6 +170,7 @@ impl Harbor {
         match answer.status {
             200..=299 => Ok(answer),
             401 => Err(HarborError::Login { url, user }),
+            403 if message(&answer.body).contains("read only") => Err(HarborError::ReadOnly { url, call }),
             403 => Err(HarborError::Forbidden {
                 url,
                 user,
@@ -186,14 +200,17 @@ fn title(method: &Method, path: &str) -> String {
     format!("{method} {}", path.split('?').next().unwrap_or_default())
 }
 
-/// Harbor's own words, or the first line of whatever stands before it.
+/// Harbor's own words, or the title or first line of whatever stands before it.
 fn message(body: &str) -> String {
     match serde_json::from_str::<Refusal>(body) {
         Ok(refusal) => {
             let messages: Vec<_> = refusal.errors.into_iter().map(|error| error.message).collect();
             messages.join("; ")
         }
-        Err(_) => body.lines().next().unwrap_or_default().trim().to_owned(),
+        Err(_) => match body.split_once("<title>") {
+            Some((_, title)) => title.split('<').next().unwrap_or_default().trim().to_owned(),
+            None => body.lines().next().unwrap_or_default().trim().to_owned(),
+        },
     }
 }
 
@@ -206,6 +223,8 @@ mod tests {
         let body = r#"{"errors":[{"code":"CONFLICT","message":"The project named ci already exists"}]}"#;
         assert_eq!(message(body), "The project named ci already exists");
         assert_eq!(message("bad gateway\r\n<html>"), "bad gateway");
+        let page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>";
+        assert_eq!(message(page), "502 Bad Gateway");
         assert_eq!(message(""), "");
     }
 }

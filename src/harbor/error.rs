@@ -1,12 +1,12 @@
 //! What can go wrong between this program and Harbor, in texts that stand alone.
 
-use crate::transport::HttpError;
+use crate::transport::{HttpError, TlsFault, TransportError};
 
 /// Why Harbor did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HarborError {
     /// No connection, or one that broke.
-    #[error("{url} does not answer: {source}{}", remedy(source))]
+    #[error("{url} does not answer: {}{}", cause(url, source), remedy(source))]
     Unreachable {
         /// Its URL.
         url: String,
@@ -34,6 +34,16 @@ pub enum HarborError {
         url: String,
         /// The administrator.
         user: String,
+    },
+    /// Somebody keeps Harbor from being changed.
+    #[error(
+        "{url} is in read-only mode, and can't do this: {call}\nan administrator of Harbor ends that mode (Administration, Configuration, System Settings); it is usual while it is backed up or cleaned"
+    )]
+    ReadOnly {
+        /// Its URL.
+        url: String,
+        /// Method and path.
+        call: String,
     },
     /// The user may not do this.
     #[error(
@@ -108,16 +118,80 @@ impl HarborError {
     }
 }
 
-/// What to do about the failures of TLS, which are told apart by their words only.
+/// What happened. A host that can be talked to and does not get through to Harbor is not itself out of reach.
+fn cause(url: &str, source: &HttpError) -> String {
+    if let HttpError::Transport(TransportError::Unreachable {
+        host,
+        address,
+        reason,
+    }) = source
+    {
+        let server = url.split_once("://").map_or(url, |(_, server)| server);
+        if address.starts_with(server) {
+            return format!("{host} does not get through to {address}: {reason}");
+        }
+    }
+    source.to_string()
+}
+
+/// What to do about it.
 fn remedy(source: &HttpError) -> &'static str {
-    let text = source.to_string();
-    if text.contains("UnknownIssuer") {
-        "\ngive the CA's certificate as `ca: { file: … }` of this registry; if one is there, the registry has got another"
-    } else if text.contains("Expired") {
-        "\nrenew the registry's certificate"
-    } else if text.contains("NotValidForName") {
-        "\nuse a name that the registry's certificate has"
-    } else {
-        ""
+    let HttpError::Tls { fault, .. } = source else {
+        return "";
+    };
+    match fault {
+        TlsFault::UnknownIssuer => {
+            "\ngive the CA's certificate as `ca: { file: … }` of this registry; if one is there, the registry has got another"
+        }
+        TlsFault::Expired => {
+            "\nrenew the registry's certificate; if it is fine, look at the clock of this machine"
+        }
+        TlsFault::OtherName => "\nuse a name that the registry's certificate has",
+        TlsFault::NoTls => {
+            "\nit speaks HTTP without TLS: give it a certificate, as `harbor` works with HTTPS alone"
+        }
+        TlsFault::Other => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(source: HttpError) -> String {
+        let url = "https://harbor.example".to_owned();
+        HarborError::Unreachable { url, source }.to_string()
+    }
+
+    #[test]
+    fn each_fault_of_tls_has_its_remedy() {
+        for (fault, remedy) in [
+            (TlsFault::UnknownIssuer, "give the CA's certificate"),
+            (TlsFault::Expired, "renew the registry's certificate"),
+            (TlsFault::OtherName, "use a name that"),
+            (TlsFault::NoTls, "speaks HTTP without TLS"),
+        ] {
+            let reason = "words of the library".to_owned();
+            assert!(
+                told(HttpError::Tls { fault, reason }).contains(remedy),
+                "{fault:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_registry_out_of_reach_is_not_a_host_out_of_reach() {
+        let unreachable = |address: &str| {
+            told(HttpError::Transport(TransportError::Unreachable {
+                host: "cp1".to_owned(),
+                address: address.to_owned(),
+                reason: "no route".to_owned(),
+            }))
+        };
+        assert_eq!(
+            unreachable("harbor.example:443 through SSH"),
+            "https://harbor.example does not answer: cp1 does not get through to harbor.example:443 through SSH: no route"
+        );
+        assert!(unreachable("10.0.0.1:22").contains("cannot reach cp1"));
     }
 }

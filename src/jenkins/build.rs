@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::LOCATION;
 use serde::Deserialize;
 
-use super::client::{Body, Jenkins, segment};
+use super::client::{Body, Jenkins, parse, segment};
 use super::error::JenkinsError;
 
 /// A build that has been asked for.
@@ -82,6 +82,18 @@ impl Jenkins {
             segment(job)
         ))
         .await
+    }
+
+    /// Whether the job's last build is over; not where the job is gone, or has not been built yet.
+    pub async fn has_ended(&self, job: &str) -> Result<bool, JenkinsError> {
+        let path = format!(
+            "/job/{}/lastBuild/api/json?tree=building,result,duration",
+            segment(job)
+        );
+        let Some(answer) = self.find(&path).await? else {
+            return Ok(false);
+        };
+        Ok(!parse::<Build>(&path, &answer)?.building)
     }
 
     /// What a build has printed so far.

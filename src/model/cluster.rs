@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet, Networks,
-    Packages, Proxy, Registry, Storage, Time, Version, release,
+    Calico, Containerd, Egress, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet,
+    Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Selinux};
 use crate::secret::SecretRef;
@@ -66,6 +66,8 @@ pub struct Cluster {
     pub proxy: Proxy,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
+    /// What pods of builds may reach.
+    pub egress: Egress,
 }
 
 impl Cluster {

@@ -109,6 +109,8 @@ pub(super) fn kube_proxy(written: &inventory::KubeProxy, check: &mut Check<'_>) 
 const MANAGED: &[(&str, Option<&str>)] = &[
     ("apiVersion", None),
     ("kind", None),
+    ("authentication", None),
+    ("authorization", None),
     ("cgroupDriver", Some("cluster.kubelet.cgroupDriver")),
     ("clusterDNS", Some("cluster.networks.services")),
     ("clusterDomain", Some("cluster.networks.domain")),
@@ -116,6 +118,7 @@ const MANAGED: &[(&str, Option<&str>)] = &[
     ("failCgroupV1", Some("cluster.kubelet.failCgroupV1")),
     ("maxPods", Some("cluster.kubelet.maxPods")),
     ("resolvConf", None),
+    ("rotateCertificates", None),
     ("staticPodPath", None),
 ];
 

@@ -74,7 +74,7 @@ pub(super) fn check(
         let title = format!("a host can't be named `{}`", written.name.value);
         check.report(Diagnostic::error(&code::RESERVED_NAME, title).at(written.name.span, ""));
     }
-    let address = check.parse(&written.address, &code::BAD_ADDRESS, "IP address", address);
+    let address = address(&written.address, check);
     let labels = labels(&written.labels, own_label, check);
     let taints = check.parse_all(&written.taints, &code::BAD_TAINT, "taint", taint);
     let roles = roles(written, check);
@@ -103,14 +103,19 @@ pub(super) fn check(
     })
 }
 
-fn address(text: &str) -> Result<IpAddr, String> {
-    let address: IpAddr = text
-        .parse()
-        .map_err(|_| "such as 10.0.0.11; a name goes into `sshAddress`")?;
+fn address(written: &Spanned<String>, check: &mut Check<'_>) -> Option<IpAddr> {
+    let parse = |text: &str| {
+        let hint = "such as 10.0.0.11; a name goes into `sshAddress`";
+        text.parse::<IpAddr>().map_err(|_| hint.to_owned())
+    };
+    let address = check.parse(written, &code::BAD_ADDRESS, "IP address", parse)?;
     if address.is_loopback() || address.is_unspecified() || address.is_multicast() {
-        return Err("other hosts can't reach it there".to_owned());
+        let title = format!("other hosts can't reach a host at {address}");
+        let problem = Diagnostic::error(&code::BAD_ADDRESS, title).at(written.span, "");
+        check.report(problem.help("write the address that the host has in the network of the others"));
+        return None;
     }
-    Ok(address)
+    Some(address)
 }
 
 fn roles(written: &inventory::Host, check: &mut Check<'_>) -> Roles {

@@ -127,9 +127,9 @@ pub(super) fn control_planes(
             control_planes - 1
         );
         check.report(
-            Diagnostic::error(&code::EVEN_CONTROL_PLANES, title)
+            Diagnostic::warning(&code::EVEN_CONTROL_PLANES, title)
                 .at(last, "the last of them")
-                .help("etcd needs a majority: take one, three or five control planes"),
+                .help("etcd needs a majority: take one, three or five control planes; an even number will do until a lost one is replaced"),
         );
     }
     if control_planes > 1 && written.cluster.endpoint.is_none() {

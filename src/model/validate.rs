@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form, hosts,
-    jenkins, name, network, packages, release, site, storage,
+    Egress, Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form,
+    hosts, jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -78,7 +78,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
     let image_repository = repository?;
-    Some(Cluster {
+    let mut cluster = Cluster {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
@@ -103,7 +103,10 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         time: time?,
         proxy,
         jenkins: jenkins?,
-    })
+        egress: Egress::default(),
+    };
+    cluster.egress = Egress::of(&cluster);
+    Some(cluster)
 }
 
 /// The hosts, and whether they fit each other and the networks.

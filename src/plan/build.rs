@@ -1,8 +1,10 @@
 //! From a valid cluster and the playbooks to tracks of steps.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::cluster_resource::{ClusterKindError, ClusterResource};
+use crate::cluster_resource::{ClusterKindError, Desired};
 use crate::model::{Cluster, Host};
 use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
@@ -92,13 +94,13 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
             .build(&catalog.playbooks)?,
         );
     }
+    let requests = |place| request_track(place, cluster, catalog, &shared);
+    let registries = requests(Place::Registries)?;
+    if !registries.cluster_steps.is_empty() {
+        tracks.push(registries);
+    }
     if cluster.first_control_plane().is_some() {
-        tracks.push(cluster_track(
-            cluster,
-            &catalog.playbooks,
-            &catalog.templates,
-            &shared,
-        )?);
+        tracks.push(requests(Place::Cluster)?);
     }
     let plan = Plan {
         cluster: cluster.name.clone(),
@@ -165,28 +167,46 @@ impl HostTrack<'_> {
     }
 }
 
-fn cluster_track(
+/// The track of the cluster or of the registries.
+fn request_track(
+    place: Place,
     cluster: &Cluster,
-    playbooks: &[Playbook],
-    templates: &Templates,
+    catalog: &Catalog,
     values: &Values,
 ) -> Result<Track, PlanError> {
+    let scope = match place {
+        Place::Registries => Scope::Registries,
+        _ => Scope::Cluster,
+    };
     let mut track = Track {
-        place: Place::Cluster,
+        place,
         host_steps: Vec::new(),
         cluster_steps: Vec::new(),
     };
-    for step in playbooks
+    let playbooks = catalog
+        .playbooks
         .iter()
-        .filter(|playbook| playbook.scope == Scope::Cluster)
-        .flat_map(|playbook| &playbook.steps)
-    {
-        for (head, fields, _) in expand(step, templates, values, None)? {
-            let resource = cluster_resource(step, fields, cluster, None)?;
+        .filter(|playbook| playbook.scope == scope);
+    for step in playbooks.flat_map(|playbook| &playbook.steps) {
+        for (head, fields, _) in expand(step, &catalog.templates, values, None)? {
+            let resource = if scope == Scope::Registries {
+                registry_resource(step, fields)?
+            } else {
+                cluster_resource(step, fields, cluster, None)?
+            };
             track.cluster_steps.push(ClusterStep { head, resource });
         }
     }
+    provide_last(&mut track.cluster_steps);
     Ok(track)
+}
+
+/// A fact that several steps make together holds after the last of them.
+fn provide_last(steps: &mut [ClusterStep]) {
+    let mut later = BTreeSet::new();
+    for step in steps.iter_mut().rev() {
+        step.head.provides.retain(|fact| later.insert(fact.clone()));
+    }
 }
 
 /// The steps that a text stands for: none when its condition is false, one for each item of its list.
@@ -223,7 +243,11 @@ fn expand(
     for values in items {
         let head = StepHead {
             name: text(templates.fill(&place, &step.name, &values).map_err(wrap)?),
-            needs: facts(step, &step.needs, host)?,
+            needs: facts(
+                step,
+                &words(&step.needs, templates, &place, &values).map_err(wrap)?,
+                host,
+            )?,
             provides: facts(step, &step.provides, host)?,
             origin: step.origin.clone(),
         };
@@ -234,6 +258,19 @@ fn expand(
         ));
     }
     Ok(steps)
+}
+
+/// Words as they are once rendered; an empty one is none.
+fn words(
+    texts: &[String],
+    templates: &Templates,
+    place: &str,
+    values: &Values,
+) -> Result<Vec<String>, TemplateError> {
+    let rendered = texts.iter().map(|word| templates.fill(place, word, values));
+    let mut words: Vec<_> = rendered.map(|word| word.map(text)).collect::<Result<_, _>>()?;
+    words.retain(|word| !word.is_empty());
+    Ok(words)
 }
 
 fn facts(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Fact>, PlanError> {
@@ -252,8 +289,15 @@ fn cluster_resource(
     fields: Value,
     cluster: &Cluster,
     host: Option<&Host>,
-) -> Result<Box<dyn ClusterResource>, PlanError> {
+) -> Result<Desired, PlanError> {
     crate::cluster_resource::resource(&step.kind, fields, cluster, host)
+        .map(Desired::Cluster)
+        .map_err(|reason: ClusterKindError| kind_error(step, &reason))
+}
+
+fn registry_resource(step: &StepText, fields: Value) -> Result<Desired, PlanError> {
+    crate::cluster_resource::registry_resource(&step.kind, fields)
+        .map(Desired::Registry)
         .map_err(|reason: ClusterKindError| kind_error(step, &reason))
 }
 

@@ -15,6 +15,8 @@ pub enum Fact {
     Export,
     /// A node has used the NFS share.
     Share,
+    /// The registries accept the logins of the accounts that are made in them.
+    Accounts,
 }
 
 impl Fact {
@@ -25,6 +27,7 @@ impl Fact {
             ("network", _) => Some(Self::Network),
             ("export", _) => Some(Self::Export),
             ("share", _) => Some(Self::Share),
+            ("accounts", _) => Some(Self::Accounts),
             ("node", Some(host)) => Some(Self::Node(host.to_owned())),
             _ => None,
         }
@@ -38,6 +41,7 @@ impl fmt::Display for Fact {
             Self::Network => f.write_str("the pod network"),
             Self::Export => f.write_str("the NFS export"),
             Self::Share => f.write_str("a node that can use the NFS share"),
+            Self::Accounts => f.write_str("the accounts in the registries"),
             Self::Node(host) => write!(f, "node {host}"),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Catalog, Plan, build};
+use super::{Catalog, Fact, Place, Plan, StepHead, Track, build};
 use crate::diagnostic::Source;
 use crate::playbook;
 use crate::resource::{Known, Seen};
@@ -101,4 +101,50 @@ async fn without_a_login_files_are_for_everybody() {
     );
     let docker = script(&plan, "Docker's mirrors and unchecked registries");
     assert!(docker.contains("\"plain.example\""), "{docker}");
+}
+
+/// The places whose steps wait for accounts in registries, and the steps that make them.
+fn waiting(plan: &Plan) -> (Vec<String>, Vec<&str>) {
+    let of = |track: &Track| {
+        let waits = |head: &StepHead| head.needs.contains(&Fact::Accounts);
+        let steps = track.heads().filter(|head| waits(head));
+        let place = track.place.to_string();
+        steps
+            .map(|head| format!("{place}: {}", head.name))
+            .collect::<Vec<_>>()
+    };
+    let waiting = plan.tracks.iter().flat_map(of).collect();
+    let makers = plan
+        .tracks
+        .iter()
+        .filter(|track| track.place == Place::Registries);
+    let makers = makers.flat_map(Track::heads).filter(|head| {
+        assert_eq!(head.needs, [], "{} can't be first", head.name);
+        head.provides.contains(&Fact::Accounts)
+    });
+    (waiting, makers.map(|head| head.name.as_str()).collect())
+}
+
+#[tokio::test]
+async fn logins_are_spread_after_their_accounts_are_made() {
+    let entry = |name: &str| {
+        format!(
+            "  - name: {name}\n    credentials: {{ username: robot$ci+a, password: {{ command: [echo, hunter2] }} }}\n    \
+             harbor: {{ project: ci, admin: {{ username: admin, password: {{ command: [echo, hunter3] }} }} }}\n"
+        )
+    };
+    let plan_of_two = plan(&(entry("a.example") + &entry("b.example"))).await;
+    let (waiting_steps, makers) = waiting(&plan_of_two);
+    assert_eq!(
+        waiting_steps,
+        [
+            "cp1: registry a.example",
+            "cp1: registry b.example",
+            "cluster: logins of the registries"
+        ]
+    );
+    // The fact holds when the last of them is made.
+    assert_eq!(makers, ["robot account in b.example"]);
+    let without = plan(HARBOR).await;
+    assert_eq!(waiting(&without), (Vec::new(), Vec::new()));
 }

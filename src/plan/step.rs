@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cluster_resource::ClusterResource;
+use crate::cluster_resource::Desired;
 use crate::playbook::{Guard, Origin};
 use crate::resource::Resource;
 
@@ -15,6 +15,8 @@ pub enum Place {
     Host(String),
     /// The cluster, through its API server.
     Cluster,
+    /// The registries, through a host that reaches them.
+    Registries,
 }
 
 impl fmt::Display for Place {
@@ -22,6 +24,7 @@ impl fmt::Display for Place {
         match self {
             Self::Host(name) => f.write_str(name),
             Self::Cluster => f.write_str("cluster"),
+            Self::Registries => f.write_str("registries"),
         }
     }
 }
@@ -52,23 +55,23 @@ pub struct HostStep {
     pub resource: Box<dyn Resource>,
 }
 
-/// A step done through the API server.
+/// A step done by requests: to the API server, or to a registry.
 #[derive(Debug)]
 pub struct ClusterStep {
     /// Name, facts, origin.
     pub head: StepHead,
     /// What is wanted.
-    pub resource: Box<dyn ClusterResource>,
+    pub resource: Desired,
 }
 
-/// The ordered steps of one place: first those on the host, then those that the API server does for it.
+/// The ordered steps of one place: first those on the host, then those done by requests.
 #[derive(Debug)]
 pub struct Track {
     /// Whose steps.
     pub place: Place,
-    /// Steps on the host; none for the cluster.
+    /// Steps on the host; none for the cluster and the registries.
     pub host_steps: Vec<HostStep>,
-    /// Steps through the API server.
+    /// Steps through the API server, or in the registries.
     pub cluster_steps: Vec<ClusterStep>,
 }
 
@@ -87,6 +90,6 @@ impl Track {
 pub struct Plan {
     /// The cluster's name.
     pub cluster: String,
-    /// Tracks, hosts in the inventory's order, then the cluster.
+    /// Tracks: the hosts in the inventory's order, the registries where there is something to do, the cluster.
     pub tracks: Vec<Track>,
 }

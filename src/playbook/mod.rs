@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 /// The built-in playbooks in the order of their work. A test compares this table with the folder.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("00-values.yaml", include_str!("../../playbooks/00-values.yaml")),
+    (
+        "05-accounts.yaml",
+        include_str!("../../playbooks/05-accounts.yaml"),
+    ),
     ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
     (
         "15-nfs-server.yaml",
@@ -79,6 +83,8 @@ pub enum Scope {
     Hosts(String),
     /// Once, through the API server.
     Cluster,
+    /// Once, in the registries, through a host that reaches them.
+    Registries,
     /// Nowhere: it only gives values.
     Values,
 }
@@ -105,7 +111,7 @@ pub struct StepText {
     pub each: Option<String>,
     /// Condition that only the host can answer.
     pub guard: Guard,
-    /// Facts it waits for, as words.
+    /// Facts it waits for, as words; a template that gives nothing is none.
     pub needs: Vec<String>,
     /// Facts it makes, as words.
     pub provides: Vec<String>,
@@ -143,6 +149,8 @@ struct File {
     hosts: Option<String>,
     #[serde(default)]
     cluster: bool,
+    #[serde(default)]
+    registries: bool,
     #[serde(default)]
     steps: Vec<Map<String, Value>>,
 }
@@ -203,13 +211,14 @@ fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
         reason,
     };
     let file: File = read(text).map_err(error)?;
-    let scope = match (file.hosts, file.cluster) {
-        (Some(hosts), false) => Scope::Hosts(hosts),
-        (None, true) => Scope::Cluster,
-        (None, false) if file.steps.is_empty() => Scope::Values,
+    let scope = match (file.hosts, file.cluster, file.registries) {
+        (Some(hosts), false, false) => Scope::Hosts(hosts),
+        (None, true, false) => Scope::Cluster,
+        (None, false, true) => Scope::Registries,
+        (None, false, false) if file.steps.is_empty() => Scope::Values,
         _ => {
             return Err(error(
-                "give either `hosts: EXPRESSION` or `cluster: true`".to_owned(),
+                "give one of `hosts: EXPRESSION`, `cluster: true` and `registries: true`".to_owned(),
             ));
         }
     };

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// The place that isn't a host.
+/// The places that aren't hosts.
 const CLUSTER: &str = "cluster";
+const REGISTRIES: &str = "registries";
 
 /// `1 change`, `2 changes`.
 pub(super) fn count(number: usize, noun: &str) -> String {
@@ -30,20 +31,22 @@ pub(super) fn clock(time: Duration) -> String {
     }
 }
 
-/// `2 hosts and the cluster`.
+/// `2 hosts and the cluster`, `2 hosts, the registries and the cluster`.
 pub(super) fn places<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let (mut hosts, mut has_cluster) = (0, false);
-    for name in names {
-        if name == CLUSTER {
-            has_cluster = true;
-        } else {
-            hosts += 1;
-        }
+    let names: Vec<_> = names.collect();
+    let others = [REGISTRIES, CLUSTER]
+        .into_iter()
+        .filter(|other| names.contains(other));
+    let mut parts: Vec<_> = others.map(|other| format!("the {other}")).collect();
+    let hosts = names.len() - parts.len();
+    if hosts > 0 || parts.is_empty() {
+        parts.insert(0, count(hosts, "host"));
     }
-    match (hosts, has_cluster) {
-        (0, true) => "the cluster".to_owned(),
-        (_, true) => format!("{} and the cluster", count(hosts, "host")),
-        (_, false) => count(hosts, "host"),
+    let last = parts.pop().unwrap_or_default();
+    if parts.is_empty() {
+        last
+    } else {
+        format!("{} and {last}", parts.join(", "))
     }
 }
 
@@ -78,6 +81,10 @@ mod tests {
         );
         assert_eq!(places(["cluster"].into_iter()), "the cluster");
         assert_eq!(places(["m"].into_iter()), "1 host");
+        assert_eq!(
+            places(["m", "registries", "cluster"].into_iter()),
+            "1 host, the registries and the cluster"
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::json::Json;
 use super::kernel_modules::KernelModules;
 use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
+use super::old_registries::OldRegistries;
 use super::packages::Packages;
 use super::repository::Repository;
 use super::restore::Restore;
@@ -57,7 +58,7 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 22] = [
     Kind {
         name: "block",
         make: make::<Block>,
@@ -101,6 +102,10 @@ const KINDS: [Kind; 21] = [
     Kind {
         name: "nfsShare",
         make: make::<NfsShare>,
+    },
+    Kind {
+        name: "oldRegistries",
+        make: make::<OldRegistries>,
     },
     Kind {
         name: "packages",

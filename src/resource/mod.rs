@@ -23,6 +23,7 @@ mod kubeadm;
 mod nfs_export;
 mod nfs_share;
 mod node_state;
+mod old_registries;
 mod packages;
 mod probe;
 mod repository;

@@ -143,7 +143,7 @@ impl Probe {
                 out,
                 "m units\nn=0\nwhile\n\
                  units=$(systemctl show --timestamp=us+utc -p Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,\
-                 ExecMainStartTimestamp,StateChangeTimestamp,Job {} 2>/dev/null)\n\
+                 ExecMainStartTimestamp,Job {} 2>/dev/null)\n\
                  case $units in *ActiveState=activating*|*Job=[1-9]*) [ $n -lt {STARTING} ] ;; *) false ;; esac\n\
                  do n=$((n+1)); sleep 1; done\nprintf '%s\\n' \"$units\"\n",
                 sh::words(&self.units)

@@ -77,8 +77,6 @@ pub struct Unit {
     pub needs_reload: bool,
     /// Start of its main process, in seconds since 1970.
     pub started: Option<f64>,
-    /// Last change of its state, which a reload is too, in seconds since 1970.
-    pub changed: Option<f64>,
 }
 
 impl Seen {
@@ -205,7 +203,6 @@ impl Seen {
             enabled: get("UnitFileState").to_owned(),
             needs_reload: get("NeedDaemonReload") == "yes",
             started: timestamp(get("ExecMainStartTimestamp")),
-            changed: timestamp(get("StateChangeTimestamp")),
         }
     }
 

@@ -66,10 +66,30 @@ impl Service {
         }
     }
 
+    /// When it last read its files. systemd does not remember reloads (a daemon-reload moves its own time of change), so
+    /// the action leaves a stamp that is gone with the boot.
+    fn read_since(&self, unit: &Unit, seen: &Seen) -> Result<Option<f64>, Unreadable> {
+        let reloaded = if self.reload {
+            seen.path(&self.stamp())?
+        } else {
+            None
+        };
+        let Some(started) = unit.started else {
+            return Ok(None);
+        };
+        Ok(Some(
+            reloaded.map_or(started, |stamp| stamp.modified.max(started)),
+        ))
+    }
+
+    fn stamp(&self) -> String {
+        format!("/run/ci-bootstrap/{}.reloaded", self.name)
+    }
+
     /// What the running process has not read yet.
     fn stale(&self, unit: &Unit, seen: &Seen) -> Result<Vec<String>, Unreadable> {
         let verb = if self.reload { "reload" } else { "restart" };
-        let since = if self.reload { unit.changed } else { unit.started };
+        let since = self.read_since(unit, seen)?;
         let mut lines = Vec::new();
         for path in &self.reads {
             let newer = seen
@@ -94,6 +114,9 @@ fn or_absent(text: &str) -> &str {
 impl Resource for Service {
     fn probe(&self, ask: &mut Probe) {
         ask.unit(&self.name);
+        if self.reload {
+            ask.path(&self.stamp(), None);
+        }
         for path in &self.reads {
             ask.path(path, None);
         }
@@ -124,6 +147,10 @@ impl Resource for Service {
                 script += &format!(
                     "systemctl {verb} {name} || {{ journalctl --sync || true; journalctl -q --no-pager -o cat -n 20 -u {name}; exit 1; }}\n"
                 );
+                if self.reload {
+                    let stamp = sh::quote(&self.stamp());
+                    script += &format!("mkdir -p -m 700 /run/ci-bootstrap\n: > {stamp}\n");
+                }
             }
             Some(false) => script += &format!("systemctl stop {name}\n"),
             None => {}
@@ -157,25 +184,66 @@ impl Resource for Service {
 mod tests {
     use super::*;
 
-    fn verdict(active: &str, mtime: &str) -> Verdict {
-        let service = Service {
+    const STAMP: &str = "/run/ci-bootstrap/a.service.reloaded";
+
+    fn service(reload: bool) -> Service {
+        Service {
             name: "a.service".into(),
             enabled: yes(),
             running: yes(),
-            reload: false,
+            reload,
             reads: vec!["/etc/a".into()],
-        };
+        }
+    }
+
+    /// A service whose process started at 1795258381.5. The unit's own time of change is later, as after a `daemon-reload`.
+    fn verdict(service: &Service, active: &str, files: &[(&str, &str)]) -> Option<Verdict> {
+        let files: String = files
+            .iter()
+            .map(|(path, mtime)| format!("regular file|644|root:root|{mtime}|{path}\n"))
+            .collect();
         let seen = Seen::example(&format!(
             "\x1eunits\nId=a.service\nLoadState=loaded\nActiveState={active}\nUnitFileState=enabled\n\
-             ExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\x1epaths\nregular file|644|root:root|{mtime}|/etc/a\n\x1eend\n"
+             ExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\
+             StateChangeTimestamp=Sat 2026-11-21 10:59:59.000000 UTC\n\x1epaths\n{files}\x1eend\n"
         ));
-        service.compare(&seen).unwrap_or(Verdict::InSync)
+        service.compare(&seen).ok()
+    }
+
+    fn differs(verdict: Option<Verdict>) -> bool {
+        matches!(verdict, Some(Verdict::Differs(_)))
     }
 
     #[test]
     fn restarts_only_for_a_newer_file() {
-        assert_eq!(verdict("active", "1795258381.4"), Verdict::InSync);
-        assert!(matches!(verdict("active", "1795258381.6"), Verdict::Differs(_)));
-        assert!(matches!(verdict("failed", "1.0"), Verdict::Differs(_)));
+        let after = |active, mtime| verdict(&service(false), active, &[("/etc/a", mtime)]);
+        assert_eq!(after("active", "1795258381.4"), Some(Verdict::InSync));
+        assert!(differs(after("active", "1795258381.6")));
+        assert!(differs(after("failed", "1.0")));
+    }
+
+    #[test]
+    fn reloads_for_a_file_that_is_newer_than_the_last_reload() {
+        let after = |files| verdict(&service(true), "active", files);
+        assert!(differs(after(&[("/etc/a", "1795258390.0")])));
+        assert!(differs(after(&[
+            ("/etc/a", "1795258390.0"),
+            (STAMP, "1795258389.0")
+        ])));
+        let read = [("/etc/a", "1795258390.0"), (STAMP, "1795258391.0")];
+        assert_eq!(after(&read), Some(Verdict::InSync));
+        // A stamp of before the last start says nothing.
+        let old = [("/etc/a", "1795258380.0"), (STAMP, "1795258370.0")];
+        assert_eq!(after(&old), Some(Verdict::InSync));
+    }
+
+    #[test]
+    fn only_a_reload_leaves_a_stamp() {
+        let script = |service: &Service| service.action(&Seen::default(), &Known::default()).script;
+        let reload = script(&service(true));
+        let at = |text: &str| reload.find(text);
+        assert!(at("systemctl reload-or-restart a.service").is_some(), "{reload}");
+        assert!(at(STAMP) > at("systemctl reload-or-restart"), "{reload}");
+        assert!(!script(&service(false)).contains("reloaded"));
     }
 }

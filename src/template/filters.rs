@@ -5,11 +5,13 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 
 use crate::yaml;
 
-/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | pulled_anew(images)` and `text | rendered`.
+/// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | without_nulls`, `pod | pulled_anew(images)` and
+/// `text | rendered`.
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("fromyaml", from_yaml);
     environment.add_filter("toyaml", to_yaml);
     environment.add_filter("merged", merged);
+    environment.add_filter("without_nulls", without_nulls);
     environment.add_filter("pulled_anew", pulled_anew);
     environment.add_filter("rendered", rendered);
 }
@@ -61,14 +63,42 @@ fn merge(value: &mut serde_json::Value, patch: serde_json::Value) {
     }
 }
 
+/// A value without the keys that have none. To Kubernetes they say nothing; Jenkins dies of a list that is `null`, such as the
+/// `initContainers:` of a user's template with nothing below.
+fn without_nulls(value: &Value) -> Result<Value, Error> {
+    let mut value = json(value)?;
+    drop_nulls(&mut value);
+    Ok(Value::from(Serde(value)))
+}
+
+fn drop_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
 /// A pod that asks the registry for these images at each start, where it does not say otherwise: their tags move.
 fn pulled_anew(pod: &Value, images: &Value) -> Result<Value, Error> {
     let (mut pod, images) = (json(pod)?, json(images)?);
     let images: Vec<_> = images.as_array().into_iter().flatten().collect();
     for field in ["initContainers", "containers"] {
-        for container in pod["spec"][field].as_array_mut().into_iter().flatten() {
-            let moves = images.contains(&&container["image"]);
-            if moves && container["imagePullPolicy"].is_null() {
+        // Indexing would put in a key that is missing, and a list that is `null` ends every launch in Jenkins.
+        let found = pod.get_mut("spec").and_then(|spec| spec.get_mut(field));
+        let containers = found.and_then(serde_json::Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            let moves = container
+                .get("image")
+                .is_some_and(|image| images.contains(&image));
+            if moves
+                && container
+                    .get("imagePullPolicy")
+                    .is_none_or(serde_json::Value::is_null)
+            {
                 container["imagePullPolicy"] = "Always".into();
             }
         }
@@ -115,6 +145,31 @@ mod tests {
             pulled.map(|pod| pod["spec"]["containers"].clone()).ok(),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn keys_without_a_value_go() {
+        let mut pod =
+            json!({"spec": {"initContainers": null, "containers": [{"name": "a", "env": null, "args": []}]}});
+        drop_nulls(&mut pod);
+        assert_eq!(pod, json!({"spec": {"containers": [{"name": "a", "args": []}]}}));
+    }
+
+    #[test]
+    fn a_pod_gets_no_keys_that_it_did_not_have() {
+        for pod in [
+            json!({"spec": {"containers": [{"name": "jnlp"}]}}),
+            json!({"spec": {}}),
+            json!({"kind": "Pod"}),
+            json!(null),
+        ] {
+            let pulled = pulled_anew(
+                &Value::from(Serde(pod.clone())),
+                &Value::from(Serde(json!(["a:1"]))),
+            );
+            let pulled = pulled.and_then(|pod| json(&pod));
+            assert_eq!(pulled.ok(), Some(pod));
+        }
     }
 
     #[test]

@@ -97,6 +97,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/jenkins-controller.yaml.j2"),
     ),
     (
+        "jenkins-egress.yaml.j2",
+        include_str!("../../templates/jenkins-egress.yaml.j2"),
+    ),
+    (
         "jenkins-home.sh.j2",
         include_str!("../../templates/jenkins-home.sh.j2"),
     ),

@@ -26,9 +26,52 @@ pub enum HttpError {
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    /// There is no TLS with the server.
+    #[error("{reason}")]
+    Tls {
+        /// What is wrong.
+        fault: TlsFault,
+        /// In the words of the library.
+        reason: String,
+    },
     /// The connection broke, or what came is no HTTP.
     #[error("{0}")]
     Broken(String),
+}
+
+/// What is wrong with a server's TLS, as far as it makes a difference to who mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFault {
+    /// Its certificate is signed by nobody who is trusted.
+    UnknownIssuer,
+    /// Its certificate has expired or is not yet valid.
+    Expired,
+    /// Its certificate is for other names.
+    OtherName,
+    /// It speaks HTTP without TLS, or something else.
+    NoTls,
+    /// Something else.
+    Other,
+}
+
+impl From<&rustls::Error> for TlsFault {
+    fn from(error: &rustls::Error) -> Self {
+        use rustls::{CertificateError, Error, InvalidMessage};
+        match error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => Self::UnknownIssuer,
+            Error::InvalidCertificate(
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            ) => Self::Expired,
+            Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => Self::OtherName,
+            Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NoTls,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// What a server answered.
@@ -130,8 +173,57 @@ fn cause(error: &(dyn StdError + 'static)) -> HttpError {
     if let Some(transport) = error.downcast_ref::<TransportError>() {
         return HttpError::Transport(transport.clone());
     }
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return HttpError::Tls {
+            fault: tls.into(),
+            reason: tls.to_string(),
+        };
+    }
+    // An error of I/O names as its source what its content names, and not the content.
+    if let Some(content) = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        return cause(content);
+    }
     match error.source() {
         Some(source) => cause(source),
         None => HttpError::Broken(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_tls_are_known_by_their_kind() {
+        for (error, fault) in [
+            (
+                rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer),
+                TlsFault::UnknownIssuer,
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::Expired),
+                TlsFault::Expired,
+            ),
+            (
+                rustls::Error::InvalidCertificate(CertificateError::NotValidForName),
+                TlsFault::OtherName,
+            ),
+            (
+                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                TlsFault::NoTls,
+            ),
+            (rustls::Error::DecryptError, TlsFault::Other),
+        ] {
+            let nested = std::io::Error::other(std::io::Error::other(error));
+            let HttpError::Tls { fault: found, .. } = cause(&nested) else {
+                unreachable!("{nested}")
+            };
+            assert_eq!(found, fault);
+        }
     }
 }

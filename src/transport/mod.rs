@@ -17,7 +17,7 @@ pub mod memory;
 
 pub use basic_auth::basic_auth;
 pub(crate) use connector::Connector;
-pub use http::{Answer, Http, HttpClient, HttpError};
+pub use http::{Answer, Http, HttpClient, HttpError, TlsFault};
 
 /// A POSIX `sh` script for one host, run as root, that travels on standard input and never in argv.
 #[derive(Debug)]

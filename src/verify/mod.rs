@@ -18,6 +18,7 @@ mod dns_message;
 mod jenkins;
 mod nodes;
 mod pull_failure;
+mod pull_server;
 mod registry;
 mod site;
 mod storage;

@@ -11,10 +11,16 @@ pub(super) enum PullFailure {
     OtherName,
     /// The registry speaks HTTP without TLS.
     PlainHttp,
+    /// A web page answers where a registry's API should.
+    NoApi,
     /// The registry refuses user or password, or wants some.
     Refused,
+    /// It takes user and password, and answers as if it didn't for what is not theirs to see. Harbor does.
+    Denied,
     /// User and password are right and may not pull this image.
     Forbidden,
+    /// The image is there, and a rule of the registry holds it back.
+    HeldBack,
     /// There is no such image.
     NotFound,
     /// The registry's name can't be resolved.
@@ -28,8 +34,8 @@ pub(super) enum PullFailure {
 }
 
 use PullFailure::{
-    Broken, Expired, Forbidden, NotFound, Other, OtherName, PlainHttp, Refused, UnknownCa, UnknownName,
-    Unreachable,
+    Broken, Denied, Expired, Forbidden, HeldBack, NoApi, NotFound, Other, OtherName, PlainHttp, Refused,
+    UnknownCa, UnknownName, Unreachable,
 };
 
 /// Words and what they mean; the first that is found decides.
@@ -40,7 +46,9 @@ const WORDS: &[(&str, PullFailure)] = &[
     ("x509: certificate is not valid for", OtherName),
     ("x509: cannot validate certificate for", OtherName),
     ("server gave HTTP response to HTTPS client", PlainHttp),
+    ("text/html", NoApi),
     ("403 Forbidden", Forbidden),
+    ("412 Precondition Failed", HeldBack),
     ("401 Unauthorized", Refused),
     ("no basic auth credentials", Refused),
     ("insufficient_scope", Refused),
@@ -76,6 +84,11 @@ impl PullFailure {
             Expired => format!("the certificate of {registry} has expired or is not yet valid"),
             OtherName => format!("the certificate of {registry} is for other names"),
             PlainHttp => format!("{registry} speaks HTTP without TLS"),
+            NoApi => format!("{registry} answers with a web page, where a registry's API should be"),
+            HeldBack => format!("{registry} has {image}, and a rule of it holds the image back"),
+            Denied => format!(
+                "{registry} takes the node's user and password, and doesn't let them pull {image}: the project is missing, or not theirs to read"
+            ),
             Refused => format!("{registry} refuses the node's user and password, or wants some for {image}"),
             Forbidden => format!("{registry} doesn't let the node's user pull {image}"),
             NotFound => format!("{registry} answers, and has no image {image}"),
@@ -105,6 +118,17 @@ impl PullFailure {
             ),
             Refused => {
                 format!("correct `credentials` ({entry}) and apply; `docker login {registry}` tries them")
+            }
+            NoApi => format!(
+                "correct the address of the mirror: for Harbor it ends in /v2/PROJECT, the name of its proxy project ({entry})"
+            ),
+            HeldBack => {
+                "see the rules of its project (Harbor: signatures wanted, or no known vulnerabilities), and what they say of the image"
+                    .to_owned()
+            }
+            Denied => {
+                "see whether the project is there, and give the user the right to pull from it (Harbor: a robot account reads its own project and public ones)"
+                    .to_owned()
             }
             Forbidden => {
                 "give the user the right to pull (Harbor: a member of the project, or a robot account of it)"
@@ -153,6 +177,11 @@ mod tests {
                 "unexpected status from HEAD request to https://r:5000/v2/a/manifests/1: 403 Forbidden",
                 Forbidden,
             ),
+            (
+                "unexpected status from HEAD request to https://r:5000/v2/a/manifests/1: 412 Precondition Failed",
+                HeldBack,
+            ),
+            ("unexpected media type text/html for sha256:00: not found", NoApi),
             ("r:5000/a:1: not found", NotFound),
             ("dial tcp: lookup r on 10.0.0.1:53: no such host", UnknownName),
             ("dial tcp 10.0.0.1:5000: connect: connection refused", Unreachable),

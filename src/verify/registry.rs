@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use super::Site;
 use super::check::{Check, Problem};
 use super::pull_failure::PullFailure;
+use super::pull_server::Server;
 use crate::model::{Cluster, Registry};
 
 /// Longest time for one pull; the images are small or on the node already.
@@ -17,8 +18,8 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     let of = |registry: &Registry, host: &crate::model::Host| {
         Box::new(Pull {
             host: host.name.to_string(),
-            registry: registry.name.clone(),
             image: image(cluster, registry),
+            registry: registry.clone(),
         }) as Box<dyn Check>
     };
     let nodes: Vec<_> = cluster.nodes().collect();
@@ -42,13 +43,13 @@ fn image(cluster: &Cluster, registry: &Registry) -> Option<String> {
 /// One registry from one node.
 struct Pull {
     host: String,
-    registry: String,
+    registry: Registry,
     image: Option<String>,
 }
 
 impl Check for Pull {
     fn name(&self) -> String {
-        format!("registry {}", self.registry)
+        format!("registry {}", self.registry.name)
     }
 
     fn place(&self) -> &str {
@@ -72,11 +73,15 @@ impl Check for Pull {
                 return Ok(format!("pulled {}", stdout.trim()));
             }
             let said = String::from_utf8_lossy(&output.stderr);
-            let failure = PullFailure::of(&said);
-            Err(Problem::failed(failure.message(&self.registry, image))
+            let server = Server::of(&said, &self.registry);
+            let mut failure = PullFailure::of(&said);
+            if failure == PullFailure::Refused && server.takes_login(site, &self.host).await {
+                failure = PullFailure::Denied;
+            }
+            Err(Problem::failed(failure.message(&server.title(), image))
                 // crictl says it twice, in its log's form first.
                 .with_output(said.trim().lines().next_back().unwrap_or_default())
-                .with_help(failure.help(&self.registry)))
+                .with_help(failure.help(server.name())))
         })
     }
 }

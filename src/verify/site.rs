@@ -10,7 +10,7 @@ use crate::apply::{Access, AccessError};
 use crate::cluster_api::Api;
 use crate::fleet::Fleet;
 use crate::model::Cluster;
-use crate::transport::{Exec, Output};
+use crate::transport::{Exec, Output, Transport};
 
 /// The cluster of an inventory and the ways to it.
 #[derive(Debug)]
@@ -47,9 +47,14 @@ impl Site {
         Err(last)
     }
 
+    /// The connection to a host.
+    pub(super) async fn host(&self, name: &str) -> Result<Arc<dyn Transport>, Problem> {
+        Ok(self.fleet.host(name).await?)
+    }
+
     /// Runs a script as root on a host; whether it succeeded is the caller's to judge.
     pub(super) async fn exec(&self, host: &str, script: String, limit: Duration) -> Result<Output, Problem> {
-        let connection = self.fleet.host(host).await?;
+        let connection = self.host(host).await?;
         Ok(connection.exec(Exec::new(script, limit)).await?)
     }
 }

@@ -11,6 +11,7 @@ use ci_bootstrap::{inventory, model, yaml};
 use serde_json::Value;
 
 mod diagnostics;
+mod examples;
 mod reference;
 
 #[path = "../support/expect.rs"]

@@ -2,24 +2,36 @@
 # doctor.sh [--quiet|--install]   What this machine lacks to run the lab, each with the command that mends it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-# program:Debian package
-needs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox-static git:git openssl:openssl nft:nftables ip:iproute2 xz:xz-utils
-  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client curl:curl unshare:util-linux sysctl:procps"
+PATH=$PATH:/usr/sbin:/sbin   # where a user's shell doesn't look
+# program:Debian package, and file:Debian package
+programs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox-static git:git openssl:openssl nft:nftables ip:iproute2 xz:xz-utils
+  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client sshd:openssh-server curl:curl unshare:util-linux mount:mount
+  sysctl:procps modprobe:kmod mke2fs:e2fsprogs python3:python3 gcc:gcc
+  update-ca-certificates:ca-certificates"
+files="/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/include/stdlib.h:libc6-dev"
 bad=0
 report() { bad=$((bad + 1)); echo "lab: $1" >&2; echo "     mend: $2" >&2; }
-lacking() { local pair; for pair in $needs; do command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"; done; }
+# The NFS client of the container hosts is built against libfuse, where nobody has built it before.
+built_before() { [ -x "$BIN/$1" ] || compgen -G "${LAB_ARTIFACTS:-/nowhere}/$1-*.xz" >/dev/null; }
+lacking() {
+  local pair; built_before mount.nfs || files+=" /usr/include/fuse3/fuse.h:libfuse3-dev"
+  for pair in $programs; do command -v "${pair%%:*}" >/dev/null || echo "${pair#*:}"; done
+  for pair in $files; do [ -e "${pair%%:*}" ] || echo "${pair#*:}"; done
+}
 
 if [ "${1:-}" = --install ]; then
   packages=$(lacking)
   [ -n "$packages" ] || { echo "nothing is missing"; exit 0; }
   apt-get -q update
   # shellcheck disable=SC2086  # one word per package
-  exec env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $packages
+  DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $packages
+  packages=$(lacking | tr '\n' ' '); [ -z "$packages" ] || die "still missing after their installation: what the packages $packages should have brought"
+  exit 0
 fi
 
 [ "$(id -u)" = 0 ] || report "needs root: it makes network namespaces, cgroups and mounts" "run it as root"
 [ -f /etc/debian_version ] || report "needs Debian: it makes its hosts with apt and mmdebstrap" "use a Debian 12 machine or VM"
-packages=$(lacking | tr '\n' ' '); [ -z "$packages" ] || report "programs are missing, of the packages: $packages" "$LAB_HERE/lab install-deps"
+packages=$(lacking | tr '\n' ' '); [ -z "$packages" ] || report "something is missing of the packages: $packages" "$LAB_HERE/lab install-deps"
 [ -e /sys/fs/cgroup/unified/cgroup.procs ] || report "no cgroup v1 with the v2 hierarchy at /sys/fs/cgroup/unified (the only layout the lab was made and tried for)" \
   "boot with systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0"
 probe=cilab-doctor-$$

@@ -15,12 +15,15 @@ KEY=$LAB_ROOT/id_ed25519                          # ssh key that every host acce
 OPS_PASSWORD=lab-ops-password                     # sudo password of the user `ops`
 
 [[ $LAB_NAME =~ ^[a-z][a-z0-9-]{0,19}$ ]] || { echo "lab: LAB_NAME=$LAB_NAME: use 1-20 of a-z, 0-9 and -, starting with a letter" >&2; exit 2; }
+# What is left of a lab is found by name, so no lab may be named as a part of another.
+[[ ! $LAB_NAME =~ -((h|vm)[0-9]+|ctl|services|delay)$ ]] || { echo "lab: LAB_NAME=$LAB_NAME: it must not end like the name of a host" >&2; exit 2; }
 
 RUN=$LAB_ROOT/run/$LAB_NAME                       # everything that lives only while this lab is up
 LAB_NS=cilab-$LAB_NAME                            # network namespace with the bridge, the registry and the http server
 CONTROLLER_NS=$LAB_NS-ctl                         # where `lab run` runs while `lab delay` is on
 LAB_BR=br-lab                                     # exists only inside LAB_NS, so every lab can use the same name
 LAB_CG=cilab-$LAB_NAME                            # prefix of the hosts' cgroups
+OWNER=/run/ci-bootstrap-lab/$LAB_NAME             # says from which LAB_ROOT it runs, outside of it: that may be gone before the lab is
 # Each lab's network is closed, so equal addresses in two labs would do no harm; they differ to make mix-ups visible.
 if [ "$LAB_NAME" = lab ]; then LAB_NET=10.77.0; else LAB_NET=10.77.$(( $(cksum <<<"$LAB_NAME" | cut -d' ' -f1) % 254 + 1 )); fi
 GATEWAY=$LAB_NET.1
@@ -38,7 +41,26 @@ since() { awk -v a="$1" -v b="$(now)" 'BEGIN{printf "%.1f s", b-a}'; }
 node_ip() { echo "$LAB_NET.$((10 + $1))"; }
 in_ns() { ip netns exec "$LAB_NS" "$@"; }
 lab_is_up() { [ -e "/run/netns/$LAB_NS" ]; }
-lab_is_ours() { [ ! -e "/run/netns/$LAB_NS" ] || [ -d "$RUN" ] || die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT: choose another LAB_NAME"; }
+# Whether this name is free, or the lab of that name may be taken down from here. What a killed run left is ours when nothing of it
+# runs any more; another's live lab never is.
+lab_is_ours() {
+  local owner running; owner=$(cat "$OWNER" 2>/dev/null || true)
+  if [ "$owner" = "$LAB_ROOT" ] || { [ -z "$owner" ] && [ -d "$RUN" ]; }; then return; fi
+  running=$(lab_processes | tr '\n' ' ')
+  if [ -z "$running" ] && [ ! -d "$owner/run/$LAB_NAME" ]; then return; fi
+  [ -n "$owner" ] || die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT, and nothing says from which: end its processes ($running), or choose another LAB_NAME"
+  die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT: choose another LAB_NAME, or end it by: LAB_ROOT=$owner LAB_NAME=$LAB_NAME $LAB_HERE/lab down"
+}
+lab_processes() { # all that live in its cgroups or its network
+  local ns; for ns in "$LAB_NS" "$CONTROLLER_NS"; do ip netns pids "$ns" 2>/dev/null || true; done
+  find /sys/fs/cgroup -path "/sys/fs/cgroup/*/$LAB_CG-*" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+}
+# Numbers of its hosts (h) or machines (vm), by any trace that they have left: a folder, a cgroup or a network namespace.
+traces_of() { # h|vm
+  { find "$RUN" -maxdepth 1 -type d 2>/dev/null | sed -n 's|^.*/\(h\)ost\([0-9]*\)$|\1\2|p; s|^.*/\(vm[0-9]*\)$|\1|p' || true
+    find /run/netns /sys/fs/cgroup -maxdepth 2 -name "$LAB_CG-$1*" 2>/dev/null | sed "s|.*/$LAB_CG-||" || true
+  } | sed -n "s/^$1\([0-9][0-9]*\)\$/\1/p" | sort -nu
+}
 need_lab() { lab_is_ours; lab_is_up || die "the lab '$LAB_NAME' is not up: run '$LAB_HERE/lab up'"; }
 need_host() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/host$1" ] || die "no host '${1:-}' in the lab '$LAB_NAME': run '$LAB_HERE/lab status' to see them"; }
 
@@ -71,11 +93,12 @@ empty_cgroup() { # name: kills what is in it, all at one blow
   die "processes of $LAB_CG-$1 do not end: $(find "$dir" -name cgroup.procs -exec cat {} + | tr '\n' ' ')"
 }
 remove_cgroup() { # name
-  local dir _; empty_cgroup "$1"
+  local dir end=$((SECONDS + 10)); empty_cgroup "$1"
   for dir in $(hierarchies); do
-    for _ in 1 2 3 4 5 6 7 8; do
-      [ -d "$dir/$LAB_CG-$1" ] || break
-      find "$dir/$LAB_CG-$1" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.1   # v1 counts a killed process for a moment longer
+    while [ -d "$dir/$LAB_CG-$1" ]; do
+      find "$dir/$LAB_CG-$1" -depth -type d -exec rmdir {} + 2>/dev/null && break
+      [ "$SECONDS" -lt "$end" ] || die "the cgroup $dir/$LAB_CG-$1 can't be removed: $(find "$dir/$LAB_CG-$1" -name cgroup.procs -exec cat {} + | tr '\n' ' ')"
+      sleep 0.1   # v1 counts a killed process for a moment longer
     done
   done
 }

@@ -13,6 +13,7 @@ as() { # user command: on host 1 of the first lab, with its host key checked
 traces() { # everything on this machine that bears the name of one of the two labs
   ip netns list | grep "cilab-selftest-" || true
   find /sys/fs/cgroup -maxdepth 2 -name 'cilab-selftest-*' || true
+  ls -d /run/ci-bootstrap-lab/selftest-* 2>/dev/null || true
   grep -l "run/selftest-" /proc/[0-9]*/mountinfo 2>/dev/null || true
   pgrep -af "run/selftest-|--machine=selftest-" || true
   ls -d "$root"/run/selftest-* 2>/dev/null || true
@@ -79,5 +80,24 @@ check "one lab ends" lab $a down
 check "the other lives" lab $b ssh 1 true
 check "the other ends" lab $b down
 check "both have left nothing behind" nothing_left
+
+# What a killed run leaves is cleaned up by the next `down`, however little of it is left.
+check "a lab comes up once more" lab $a up 1
+rm -rf "$root/run/$a/host1"
+check "a lab that has lost a host's folder ends" lab $a down
+check "... and leaves nothing behind" nothing_left
+check "it comes up again" lab $a up 1
+rm -rf "$root/run/$a"
+refused "from another LAB_ROOT it still can't be ended" "LAB_ROOT=$root" env LAB_ROOT=/var/tmp/selftest-no-such LAB_NAME=$a "$here/lab" down
+check "a lab that has lost its folder ends" lab $a down
+check "... and leaves nothing behind either" nothing_left
+touch /run/netns/cilab-$a; ip netns add cilab-$a-h7   # a machine that restarts may keep the names of namespaces
+check "names of a lab that is long gone are swept away" lab $a down
+check "... all of them" nothing_left
+ip netns add cilab-$a; ip netns exec cilab-$a sleep 60 & stranger=$!
+refused "a live lab of nobody knows whom is left alone" "nothing says from which" env LAB_NAME=$a "$here/lab" down
+kill $stranger; wait $stranger 2>/dev/null || true
+check "it is swept away once it is dead" lab $a down
+refused "a name that could be a part of another lab is refused" "must not end" env LAB_NAME=$a-h1 "$here/lab" status
 refused "a command for a lab that is down says so" "is not up" lab $a inventory
 echo "the lab keeps its promises"

@@ -42,15 +42,18 @@ packages() {
   serve http "$HTTP/keys/lab.asc" busybox httpd -f -p "$GATEWAY:8000" -h "$RUN/www"
 }
 
+# What was started by `lab run` and is still there would keep the network alive without a name.
+end_network() {
+  local signal _; lab_is_up || return 0
+  for signal in TERM KILL; do
+    ip netns pids "$LAB_NS" 2>/dev/null | xargs -r kill -s "$signal" 2>/dev/null || true
+    for _ in $(seq 30); do [ -n "$(ip netns pids "$LAB_NS" 2>/dev/null)" ] || break; sleep 0.1; done
+  done
+  ip netns del "$LAB_NS"
+}
+
 case ${1:-} in
-  up) lab_is_ours; mkdir -p "$RUN"; network; certificate; registry; packages ;;
-  down)
-    "$LAB_HERE/delay.sh" off
-    remove_cgroup services
-    if lab_is_up; then
-      # What was started by `lab run` and is still there would keep the network alive without a name.
-      for pid in $(ip netns pids "$LAB_NS"); do kill "$pid" 2>/dev/null || true; done
-      ip netns del "$LAB_NS"
-    fi ;;
+  up) lab_is_ours; mkdir -p "$RUN" "${OWNER%/*}"; echo "$LAB_ROOT" > "$OWNER"; network; certificate; registry; packages ;;
+  down) "$LAB_HERE/delay.sh" off; remove_cgroup services; end_network ;;
   *) die "usage: services.sh up|down" ;;
 esac

@@ -7,8 +7,9 @@ kind=${LAB_VM_KIND:-$LAB_SUITE}
 usage() { cat <<U
 A VM is a host of the lab like the others for 'lab ssh N', 'lab run' and 'lab down'.
 
-lab vm doctor             what this machine lacks to run one
-lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare'; rocky9: after 'lab rhel prepare')
+lab vm doctor             what this machine lacks to run one; once one is prepared: whether it has booted here
+lab vm prepare            QEMU and the image, cached in $LAB_ROOT (after 'lab prepare'; rocky9: after 'lab rhel prepare'),
+                          and a first boot of it, until ssh answers
 lab vm up [--kind KIND] N...   boot machine N (address $LAB_NET.(10+N)), without waiting for it
 lab vm wait N [SECONDS]   until ssh answers (300)
 lab vm reboot N           from inside, and wait until it is back
@@ -26,18 +27,46 @@ U
 alive() { grep -qs 'populated 1' "/sys/fs/cgroup/unified/$LAB_CG-vm$1/cgroup.events"; }
 need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}' in the lab '$LAB_NAME': start it with '$LAB_HERE/lab vm up ${1:-50}'"; }
 
+tap_can_be_made() {
+  local probe=cilab-doctor-$$ made=0
+  ip netns add "$probe" && { ip -n "$probe" tuntap add tap0 mode tap || made=1; ip netns del "$probe"; } && return "$made"
+}
+
 doctor() {
-  command -v mke2fs >/dev/null || die "mke2fs is missing: apt-get install e2fsprogs"
+  command -v mke2fs >/dev/null || die "mke2fs is missing: run '$LAB_HERE/lab install-deps'"
   [ -e /dev/net/tun ] || die "no /dev/net/tun, which connects a VM to the lab's network: modprobe tun, or mkdir -p /dev/net && mknod /dev/net/tun c 10 200"
+  tap_can_be_made || die "no network card for a VM can be made (see above): give this machine or container CAP_NET_ADMIN and the use of /dev/net/tun"
+}
+
+# What a machine of this kind is made of, and what it runs on: whether it boots was tried once for each.
+boot_stamp() { { cat "$LAB_ROOT/stamps/qemu" "$LAB_ROOT/stamps/vm-$kind" "$LAB_HERE/vm/launch.sh"; uname -r; echo "${LAB_VM_ACCEL:-}"; } | hash_of; }
+
+promise() { # what `doctor` says of booting: no more than was tried
+  if is_done "vm-boot-$kind" "$(boot_stamp 2>/dev/null)"; then echo "a VM of the kind $kind has booted on this machine"
+  else echo "nothing speaks against a VM here; whether it boots, 'lab vm prepare' tries"; fi
+}
+
+try_to_boot() { # in a lab of its own
+  local stamp t0; stamp=$(boot_stamp); t0=$(now)
+  ! is_done "vm-boot-$kind" "$stamp" || return 0
+  export LAB_NAME; LAB_NAME=vm-trial-$(cksum <<<"$LAB_ROOT" | cut -d' ' -f1 | cut -c-10)
+  "$LAB_HERE/lab" down
+  if "$LAB_HERE/lab" up 0 && "$LAB_HERE/lab" vm up --kind "$kind" 50 && "$LAB_HERE/lab" vm wait 50; then
+    "$LAB_HERE/lab" down; mark_done "vm-boot-$kind" "$stamp"; say "VM $kind: its first boot took $(since "$t0")"; return
+  fi
+  "$LAB_HERE/lab" down || true
+  die "the VM of the kind $kind does not boot on this machine: what it says is above"
 }
 
 prepare() {
   local image
   doctor
   [ -d "$ROOTFS/$kind" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
-  "$LAB_HERE/vm/qemu.sh"
+  exec 9>"$LAB_ROOT/prepare.lock"; flock -n 9 || { say "waiting for another 'lab prepare'"; flock 9; }
+  "$LAB_HERE/vm/qemu.sh" 9>&-
   # The first image's initrd serves the other too.
-  for image in $(printf '%s\n' "$LAB_SUITE" "$kind" | sort -u); do "$LAB_HERE/vm/image.sh" "$image"; done
+  for image in $(printf '%s\n' "$LAB_SUITE" "$kind" | sort -u); do "$LAB_HERE/vm/image.sh" "$image" 9>&-; done
+  try_to_boot 9>&-
 }
 
 identity() { # N: what a site's installer would have set, as an archive that the first boot unpacks
@@ -87,27 +116,25 @@ down() { # N
   in_ns ip link del "tap$1" 2>/dev/null || true
   rm -rf "$RUN/vm$1"
 }
-numbers() { find "$RUN" -maxdepth 1 -type d -name 'vm[0-9]*' -printf '%f\n' 2>/dev/null | sed 's/^vm//'; }
-
 list() {
   local n state
-  for n in $(numbers | sort -n); do
+  for n in $(traces_of vm); do
     state=stopped; ! alive "$n" || state=running
-    echo "vm $n  $(node_ip "$n")  $(cat "$RUN/vm$n/kind")  $state"
+    echo "vm $n  $(node_ip "$n")  $(cat "$RUN/vm$n/kind" 2>/dev/null || echo left over)  $state"
   done
 }
 
 command=${1:-help}; shift || true
 [ "${1:-}" != --kind ] || { kind=${2:-}; shift 2 || die "--kind wants bookworm or rocky9"; }
 case $command in
-  doctor) doctor ;;
+  doctor) doctor; promise ;;
   prepare) prepare ;;
   up) need_lab; [ $# -gt 0 ] || die "usage: lab vm up [--kind KIND] N..."
       [ -f "$LAB_ROOT/vm/$kind.raw" ] && [ -x "$LAB_ROOT/qemu/run" ] || die "no VM image of the kind '$kind' yet: run '$LAB_HERE/lab vm prepare'"
       for n in "$@"; do up "$n"; done ;;
   wait) need_vm "${1:-}"; wait_until_up "$1" "${2:-300}" ;;
   reboot) need_vm "${1:-}"; reboot "$1" ;;
-  down) all=(); [ $# -gt 0 ] || mapfile -t all < <(numbers); for n in "$@" "${all[@]}"; do down "$n"; done ;;
+  down) all=(); [ $# -gt 0 ] || mapfile -t all < <(traces_of vm); for n in "$@" "${all[@]}"; do down "$n"; done ;;
   list) list ;;
   inventory-host) need_vm "${1:-}"; echo "  - { name: vm$1, address: $(node_ip "$1"), roles: [worker] }" ;;
   help|-h|--help) usage ;;

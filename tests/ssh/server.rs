@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ci_bootstrap::ssh::{Target, Timeouts};
 
 use crate::prepare;
+use crate::skip;
 
 static SERVERS: LazyLock<Result<Servers, String>> = LazyLock::new(Servers::start);
 
@@ -28,7 +29,7 @@ pub(crate) fn servers(test: &str) -> Option<&'static Servers> {
     match &*SERVERS {
         Ok(servers) => Some(servers),
         Err(reason) => {
-            eprintln!("skipped {test}: {reason}");
+            skip::skipped(test, reason);
             None
         }
     }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
+use super::lab::skip::skipped;
 use super::lab::{Lab, say};
 
 /// Characters of a failed case's reason that are repeated at the end.
@@ -32,7 +33,7 @@ impl<'a> Cases<'a> {
 
     /// Tells that a case is not run, and why.
     pub(crate) fn skip(&self, name: &str, why: &str) {
-        say(&format!("test {}: {name} ... skipped: {why}", self.test));
+        skipped(&format!("{}: {name}", self.test), why);
     }
 
     fn run(&mut self, name: &'static str, case: impl FnOnce(&Lab)) {

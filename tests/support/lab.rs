@@ -13,6 +13,11 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+#[path = "skip.rs"]
+pub(crate) mod skip;
+
+use skip::skipped;
+
 /// Longest run of the program, in seconds. From bare hosts to a cluster takes about a minute on an idle machine.
 const RUN_LIMIT: &str = "600";
 /// Longest command on a host or of the lab, in seconds.
@@ -50,22 +55,16 @@ impl Lab {
             control_planes,
             directory: tempfile::tempdir().unwrap(),
         };
-        for (command, needed) in [
-            (vec!["doctor"], "can't host a lab"),
-            (vec!["down"], "has a broken lab"),
-        ] {
-            let output = lab.command(&command);
-            if !output.status.success() {
-                say(&format!(
-                    "test {test} ... skipped: this machine {needed}: {}",
-                    text(&output)
-                ));
-                return None;
-            }
+        let output = lab.command(&["doctor"]);
+        if !output.status.success() {
+            skipped(test, &format!("this machine can't host a lab: {}", text(&output)));
+            return None;
         }
+        // What a killed run of this test left is taken down here; what can't be is no reason to skip.
+        lab.lab(&["down"]);
         let output = lab.command(&["up", &hosts.to_string()]);
         if text(&output).contains("run '") && text(&output).contains("prepare' first") {
-            say(&format!("test {test} ... skipped: {}", text(&output)));
+            skipped(test, &text(&output));
             return None;
         }
         assert!(output.status.success(), "no lab: {}", text(&output));

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::lab::{Lab, say};
+use super::lab::Lab;
+use super::lab::skip::skipped;
 
 /// The lab's number of that machine.
 pub(crate) const SERVER: &str = "50";
@@ -11,9 +12,10 @@ pub(crate) const SERVER: &str = "50";
 pub(crate) fn up(test: &str, hosts: usize) -> Option<Lab> {
     let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     if !Path::new(&cache).join("vm/bookworm.raw").is_file() {
-        say(&format!(
-            "test {test} ... skipped: no machine for the NFS server: run 'tests/lab/lab vm prepare' first"
-        ));
+        skipped(
+            test,
+            "no machine for the NFS server: run 'tests/lab/lab vm prepare' first",
+        );
         return None;
     }
     let lab = Lab::up(test, 1, hosts)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow, bail};
 
+use crate::apply::Lock;
 use crate::fleet::Fleet;
 use crate::model::{Cluster, Host, Sudo};
 use crate::recovery::schedule::{self, Keeper, Look, Setting};
@@ -141,8 +142,8 @@ impl<'a> Schedule<'a> {
             )?;
         }
         let (changes, proven) = {
-            let _lock = session::lock(self.cluster, fleet).await?;
-            self.settle(&keeper, &program, fleet).await?
+            let lock = session::lock(self.cluster, fleet).await?;
+            self.settle(&keeper, &program, fleet, &lock).await?
         };
         if !proven {
             // Not under the lock: it may take hours.
@@ -167,6 +168,7 @@ impl<'a> Schedule<'a> {
         keeper: &Keeper<'_>,
         there: &str,
         fleet: &Fleet,
+        lock: &Lock,
     ) -> Result<(usize, bool), Failure> {
         let name = self.keeper.name.as_str();
         let mut changes = 0;
@@ -181,8 +183,9 @@ impl<'a> Schedule<'a> {
             tell(name, "a key was made, which stays there")?;
             changes += 1;
         }
-        let doors = self.open_doors(&key, fleet).await?;
+        let doors = self.open_doors(&key, fleet, lock).await?;
         let settings = self.settings(&doors).or_exit(Exit::Usage)?;
+        session::check_lock(lock)?;
         let (written, proven) = keeper
             .settle(self.folder, &settings)
             .await
@@ -194,12 +197,13 @@ impl<'a> Schedule<'a> {
     }
 
     /// Has the control planes let the keeper in, and asks them for their host keys.
-    async fn open_doors(&self, key: &str, fleet: &Fleet) -> Result<Doors<'a>, Failure> {
+    async fn open_doors(&self, key: &str, fleet: &Fleet, lock: &Lock) -> Result<Doors<'a>, Failure> {
         let keeper = self.keeper;
         let mut doors = Doors::default();
         for host in self.cluster.control_planes() {
             let name = host.name.as_str();
             let connection = fleet.host(name).await.or_exit(Exit::Unreachable)?;
+            session::check_lock(lock)?;
             let admitted = schedule::admit(&*connection, name, keeper.name.as_str(), keeper.address, key)
                 .await
                 .or_exit(Exit::StepFailed)?;

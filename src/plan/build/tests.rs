@@ -88,6 +88,43 @@ fn the_nfs_server_exports_and_gets_nothing_of_kubernetes() {
     );
 }
 
+/// The server may be a node: what it exports waits for nothing of the cluster, so that nobody waits for himself.
+#[test]
+fn a_node_that_exports_the_share_exports_it_before_the_cluster_needs_it() {
+    let servers = [
+        ("cp1", "roles: [control-plane]", "roles: [control-plane, nfs]"),
+        ("w1", "roles: [worker]", "roles: [worker, nfs]"),
+        (
+            "cp1",
+            "roles: [control-plane]",
+            "roles: [control-plane, worker, nfs]",
+        ),
+    ];
+    for (server, roles, with_nfs) in servers {
+        let text = INVENTORY.replace(roles, with_nfs) + "storage: {}\njenkins: {}\n";
+        let plan = plan_for(&cluster_of(&text), playbook::load(None).unwrap()).unwrap();
+        let track = |name: &str| plan.tracks.iter().find(|track| track.place.to_string() == name);
+        let heads: Vec<_> = track(server).unwrap().heads().collect();
+        let position = |name: &str| heads.iter().position(|head| head.name == name);
+        let exported = position("what is exported").unwrap();
+        assert!(
+            heads[..=exported].iter().all(|head| head.needs.is_empty()),
+            "{server}"
+        );
+        let membership = position("control plane").or(position("membership")).unwrap();
+        assert!(
+            exported < membership && membership < position("NFS share").unwrap(),
+            "{server}"
+        );
+        // Nobody else waits for a step that needs the cluster before it can use the share.
+        assert_eq!(
+            heads[position("NFS share").unwrap()].needs,
+            [Fact::Export],
+            "{server}"
+        );
+    }
+}
+
 #[test]
 fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();

@@ -25,8 +25,9 @@ write() {
   ( umask 077; { others; [ -z "$line" ] || printf '%s\n' "$line"; } >"$new" )
   if [ -e "$file" ]; then chown --reference="$file" "$new"; chmod --reference="$file" "$new"
   else chown "$user:" "$new"; fi
-  if command -v restorecon >/dev/null 2>&1; then restorecon "$directory" "$new" 2>/dev/null || true; fi
+  sync "$new"
   mv -f "$new" "$file"
+  if command -v restorecon >/dev/null 2>&1; then restorecon "$directory" "$file" 2>/dev/null || true; fi
 }
 "#;
 

@@ -4,6 +4,7 @@ use super::check::{Check, Problem};
 use crate::cluster_resource;
 use crate::model::Cluster;
 
+mod agent_pods;
 mod controller;
 mod smoke;
 mod smoke_build;

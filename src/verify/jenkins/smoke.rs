@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::future::BoxFuture;
 
+use super::agent_pods::SAID;
 use super::controller;
 use super::smoke_build::SmokeBuild;
 use crate::cluster_resource::JenkinsPlace;
@@ -24,6 +25,10 @@ pub(super) struct Smoke {
     namespace: String,
     agent: String,
     label: String,
+    /// Most pods of all agents of the namespace, and of those of this name.
+    caps: (usize, usize),
+    /// Whether their pods stay for later builds.
+    stays: bool,
     /// Nodes on which builds may run.
     workers: Vec<String>,
 }
@@ -38,6 +43,10 @@ impl Smoke {
             .or(agents.templates.first());
         let name = template.map(|template| template.name.clone()).unwrap_or_default();
         let privileged = template.is_some_and(|template| template.privileged);
+        let cap = agents.cap as usize;
+        let own = template
+            .and_then(|template| template.cap)
+            .map_or(cap, |cap| cap as usize);
         let workers = cluster.hosts.iter().filter(|host| host.roles.worker);
         Self {
             place: JenkinsPlace::of(jenkins),
@@ -51,15 +60,17 @@ impl Smoke {
                 .and_then(|template| template.labels.first().cloned())
                 .unwrap_or_else(|| name.clone()),
             agent: name,
+            caps: (cap, own),
+            stays: template.is_some_and(|template| template.idle > 0),
             workers: workers.map(|host| host.name.to_string()).collect(),
         }
     }
 
-    /// What the job does: says something, writes into its workspace and reads it back. The mark is put together by the
+    /// What the job does: says where it is, writes into its workspace and reads it back. The mark is put together by the
     /// agent's shell, so that it stands in the log only when that shell has read the file.
     fn script(&self, mark: &str) -> String {
         format!(
-            "node('{}') {{\n  sh 'hostname; id'\n  writeFile file: 'probe.txt', text: '{mark}'\n  sh 'echo \"read back: $(cat probe.txt)\"'\n}}\n",
+            "node('{}') {{\n  sh 'id; echo \"{SAID}$NODE_NAME\"'\n  writeFile file: 'probe.txt', text: '{mark}'\n  sh 'echo \"read back: $(cat probe.txt)\"'\n}}\n",
             self.label
         )
     }
@@ -68,7 +79,7 @@ impl Smoke {
         let api = site.api().await?;
         let jenkins = self.place.client(api).await?;
         let now = now();
-        remove_leftovers(&jenkins, now).await?;
+        let others = remove_leftovers(&jenkins, now).await?;
         let job = format!("{PREFIX}{now}");
         let xml = scripted(
             "Made by `ci-bootstrap verify`, which deletes it again.",
@@ -82,25 +93,41 @@ impl Smoke {
             job: &job,
             namespace: &self.namespace,
             agent: &self.agent,
+            caps: self.caps,
         };
         let result = build.run(&self.workers).await;
-        // Also after a failure, which has told the log by now.
+        // Also after a failure, which has told the log by now; and before the pod goes, which takes longer.
         let deleted = jenkins.delete_job(&job).await;
-        let text = result?;
+        let passed = result?;
         deleted?;
-        Ok(text)
+        let said = build.end(&passed, self.stays).await?;
+        remove_ended(&jenkins, others).await?;
+        Ok(said)
     }
 }
 
-/// Jobs of verifications that were killed. Those of others that are under way stay.
-async fn remove_leftovers(jenkins: &Jenkins, now: u64) -> Result<(), Problem> {
+/// Jobs of verifications that were killed long ago. Gives those of others whose build has ended: who made them is about to delete
+/// them, or was killed as well.
+async fn remove_leftovers(jenkins: &Jenkins, now: u64) -> Result<Vec<String>, Problem> {
+    let mut ended = Vec::new();
     for name in jenkins.job_names().await? {
         let made = name
             .strip_prefix(PREFIX)
             .and_then(|time| time.parse::<u64>().ok());
-        if made.is_some_and(|made| now.saturating_sub(made) > LIMIT.as_secs()) {
+        let Some(made) = made else { continue };
+        if now.saturating_sub(made) > LIMIT.as_secs() {
             jenkins.delete_job(&name).await?;
+        } else if jenkins.has_ended(&name).await? {
+            ended.push(name);
         }
+    }
+    Ok(ended)
+}
+
+/// Jobs whose build had ended before a whole build of ours: nobody deletes them any more.
+async fn remove_ended(jenkins: &Jenkins, ended: Vec<String>) -> Result<(), Problem> {
+    for name in ended {
+        jenkins.delete_job(&name).await?;
     }
     Ok(())
 }

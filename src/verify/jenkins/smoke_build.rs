@@ -1,9 +1,9 @@
 //! One build, followed from the queue to the end of its pod.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::cluster_api::{Api, Container, Object};
+use super::agent_pods::{AgentPods, agent_of, has_agent, name};
+use crate::cluster_api::{Api, Container, Explanation, Object};
 use crate::jenkins::{Build, Jenkins};
 use crate::verify::check::Problem;
 
@@ -15,11 +15,17 @@ const GONE: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(500);
 /// How long a build may have no pod, or one that does not get ready, before it is asked why.
 const NOTICEABLE: Duration = Duration::from_secs(15);
+/// How long Jenkins may take for a pod, where there is room for one.
+const NO_POD: Duration = Duration::from_secs(50);
+/// How many pods may fail: Jenkins makes another one each time, for ever.
+const FAILURES: usize = 3;
 /// How often it is asked why.
 const ASK: Duration = Duration::from_secs(5);
 /// Lines of a build's log that are shown, and of the controller's that are searched.
 const SHOWN: usize = 30;
 const SEARCHED: usize = 300;
+/// Complaints of the controller that are shown.
+const COMPLAINTS: usize = 6;
 
 /// A build on an agent of this name.
 pub(super) struct SmokeBuild<'a> {
@@ -29,62 +35,74 @@ pub(super) struct SmokeBuild<'a> {
     pub(super) job: &'a str,
     pub(super) namespace: &'a str,
     pub(super) agent: &'a str,
+    /// Most pods at a time: of all agents of the namespace, and of those of this name.
+    pub(super) caps: (usize, usize),
 }
 
-/// What was seen of the build's pod.
-#[derive(Default)]
+/// A build that has passed.
+pub(super) struct Passed {
+    pod: String,
+    node: String,
+    took: Duration,
+    came: Option<Duration>,
+    ended: Instant,
+}
+
+/// What was seen while the build was waited for.
 struct Seen {
-    /// Pods that were there before the build.
-    before: BTreeSet<String>,
-    /// The controller's last word before it.
+    began: Instant,
+    pods: AgentPods,
+    /// Why the last pod failed, where it could still be asked.
+    failure: Option<Explanation>,
+    /// The controller's last word before the build.
     last_word: String,
-    pod: Option<String>,
-    node: Option<String>,
-    /// Since when there is a pod, after the start.
-    after: Duration,
 }
 
 impl SmokeBuild<'_> {
-    /// Builds, and says what was seen.
-    pub(super) async fn run(&self, workers: &[String]) -> Result<String, Problem> {
+    /// Builds; the pod may still be there afterwards.
+    pub(super) async fn run(&self, workers: &[String]) -> Result<Passed, Problem> {
         let (before, log) = (self.pods().await?, self.api.log(&self.controller, 1).await?);
         let mut seen = Seen {
-            before: before.iter().map(name).collect(),
+            began: Instant::now(),
+            pods: AgentPods::since(&self.ours(&before)),
+            failure: None,
             last_word: log,
-            ..Seen::default()
         };
-        let began = Instant::now();
         let item = self.jenkins.start_build(self.job).await?;
-        let (number, build) = self.follow(item, &mut seen, began).await?;
+        let (number, build) = self.follow(item, &mut seen).await?;
+        let ended = Instant::now();
         let log = self.jenkins.build_log(self.job, number).await?;
+        let failed = |why: &str| Problem::failed(why).with_output(&last_lines(&log));
         let result = build.result.as_deref().unwrap_or("no result");
         if result != "SUCCESS" || !log.contains(&format!("read back: {}", self.job)) {
-            return Err(
-                Problem::failed(format!("the build ended with {result}")).with_output(&last_lines(&log))
-            );
+            return Err(failed(&format!("the build ended with {result}")));
         }
-        let ended = Instant::now();
-        self.await_end(&seen, ended).await?;
-        let Some(node) = seen.node else {
-            return Err(
-                Problem::failed("the build passed, and no agent pod was seen").with_output(&last_lines(&log))
-            );
+        let Some(pod) = agent_of(&log) else {
+            return Err(failed("the build passed, and does not say on which agent"));
         };
-        if !workers.contains(&node) {
+        let Some(node) = seen.pods.node(pod) else {
+            let what = format!(
+                "the build passed on {pod}, and no such pod was seen in {}",
+                self.namespace
+            );
+            return Err(failed(&what));
+        };
+        if !workers.iter().any(|worker| worker == node) {
             return Err(Problem::failed(format!(
                 "the agent pod ran on {node}, which is no worker"
             )));
         }
-        Ok(format!(
-            "passed on {node} in {} s: its pod came after {} s and was gone {} s after the end",
-            (ended - began).as_secs(),
-            seen.after.as_secs(),
-            ended.elapsed().as_secs()
-        ))
+        Ok(Passed {
+            took: ended - seen.began,
+            came: seen.pods.after(pod),
+            pod: pod.to_owned(),
+            node: node.to_owned(),
+            ended,
+        })
     }
 
     /// Waits for the build's end. Fails early where something is wrong that waiting would not mend.
-    async fn follow(&self, item: u64, seen: &mut Seen, began: Instant) -> Result<(u32, Build), Problem> {
+    async fn follow(&self, item: u64, seen: &mut Seen) -> Result<(u32, Build), Problem> {
         let (mut number, mut asked) = (None, Instant::now());
         loop {
             match number {
@@ -98,45 +116,62 @@ impl SmokeBuild<'_> {
                 Some(number) => {
                     let build = self.jenkins.build(self.job, number).await?;
                     if !build.building {
+                        // Once more, for the node of a pod that came late.
+                        self.look(seen).await?;
                         return Ok((number, build));
                     }
                 }
             }
-            let pod = self.look(seen, began).await?;
-            let late = began.elapsed() >= LIMIT;
-            if late || began.elapsed() >= NOTICEABLE && asked.elapsed() >= ASK {
+            let pods = self.look(seen).await?;
+            let (waited, late) = (seen.began.elapsed(), seen.began.elapsed() >= LIMIT);
+            let lost = seen.pods.failed() >= FAILURES;
+            if late || asked.elapsed() >= ASK && (lost || waited >= NOTICEABLE) {
                 asked = Instant::now();
-                self.complain(pod.as_ref(), number, &seen.last_word, late).await?;
+                self.complain(&pods, number, seen, late).await?;
             }
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    /// The build's pod at the moment.
-    async fn look(&self, seen: &mut Seen, began: Instant) -> Result<Option<Object>, Problem> {
-        let mut pods = self.pods().await?.into_iter();
-        let pod = pods.find(|pod| !seen.before.contains(&name(pod)));
-        if let Some(pod) = &pod {
-            if seen.pod.is_none() {
-                seen.after = began.elapsed();
+    /// All pods of the namespace at the moment. Whatever fails is asked why as long as it is there.
+    async fn look(&self, seen: &mut Seen) -> Result<Vec<Object>, Problem> {
+        let all = self.pods().await?;
+        let ours = self.ours(&all);
+        for pod in seen.pods.look(&ours, seen.began.elapsed()) {
+            // It may be gone by now: then another one will tell.
+            if let Ok(explanation) = self.api.explain_pod(pod).await {
+                seen.failure = Some(explanation);
             }
-            seen.pod = Some(name(pod));
-            let node = pod["spec"]["nodeName"].as_str().map(str::to_owned);
-            seen.node = node.or(seen.node.take());
         }
-        Ok(pod)
+        Ok(all)
     }
 
     /// Fails when the build will not get anywhere, or is late.
     async fn complain(
         &self,
-        pod: Option<&Object>,
+        all: &[Object],
         number: Option<u32>,
-        last_word: &str,
+        seen: &Seen,
         late: bool,
     ) -> Result<(), Problem> {
-        let Some(pod) = pod else {
-            return self.without_pod(number, last_word, late).await;
+        let log = match number {
+            Some(number) => self.jenkins.build_log(self.job, number).await?,
+            None => String::new(),
+        };
+        if has_agent(&log) && !late {
+            return Ok(());
+        }
+        if has_agent(&log) {
+            return Err(Problem::failed("the build does not end").with_output(&last_lines(&log)));
+        }
+        if seen.pods.failed() >= FAILURES {
+            let text = seen.failure.as_ref().map(ToString::to_string);
+            let text = text.unwrap_or_else(|| "they were gone before they could be asked why".to_owned());
+            return Err(Problem::failed("the agents' pods end as soon as they have begun").with_output(&text));
+        }
+        let ours = self.ours(all);
+        let Some(pod) = seen.pods.hope(&ours) else {
+            return self.without_pod(all, &log, seen, late).await;
         };
         let explanation = self.api.explain_pod(pod).await?;
         let hopeless = explanation.causes.iter().any(|cause| cause.patience.is_some());
@@ -148,61 +183,140 @@ impl SmokeBuild<'_> {
         Ok(())
     }
 
-    /// Jenkins could not make a pod: the API server's refusal stands in its log. Or it does not want to: the queue says why.
-    async fn without_pod(&self, number: Option<u32>, last_word: &str, late: bool) -> Result<(), Problem> {
-        let log = self.api.log(&self.controller, SEARCHED).await?;
-        let news = log
-            .rsplit_once(last_word.trim())
-            .filter(|_| !last_word.is_empty());
-        let mut lines = news.map_or(log.as_str(), |(_, news)| news).lines();
-        let refusal = lines.rfind(|line| line.contains(" is forbidden: ") || line.contains("exceeded quota"));
-        if refusal.is_none() && !late {
+    /// Jenkins could not make a pod: the API server's refusal, or what went wrong in Jenkins, stands in its log. Or it does not
+    /// want to: the queue says why.
+    async fn without_pod(&self, all: &[Object], log: &str, seen: &Seen, late: bool) -> Result<(), Problem> {
+        let said = self.api.log(&self.controller, SEARCHED).await?;
+        let news = since(&said, &seen.last_word);
+        let refusal = news.lines().rfind(|line| is_refusal(line));
+        let overdue = seen.began.elapsed() >= NO_POD && !seen.pods.came() && !self.is_full(all);
+        if refusal.is_none() && !late && !overdue {
             return Ok(());
         }
-        let mut text = Vec::new();
-        text.extend(refusal.map(|line| format!("log of Jenkins: {}", line.trim())));
+        let mut text: Vec<_> = match refusal {
+            Some(line) => vec![format!("log of Jenkins: {}", line.trim())],
+            None => complaints(news)
+                .map(|line| format!("log of Jenkins: {line}"))
+                .collect(),
+        };
         let queue = self.jenkins.overview().await?.queue;
         text.extend(queue.iter().map(|why| format!("queue: {why}")));
-        if let Some(number) = number {
-            text.push(last_lines(&self.jenkins.build_log(self.job, number).await?));
-        }
+        text.push(last_lines(log));
         Err(Problem::failed("the build waits, and Jenkins makes no pod for it").with_output(&text.join("\n")))
     }
 
-    /// Waits until the build's pod is gone.
-    async fn await_end(&self, seen: &Seen, ended: Instant) -> Result<(), Problem> {
-        while self
-            .pods()
-            .await?
-            .iter()
-            .any(|pod| seen.pod.as_ref() == Some(&name(pod)))
-        {
+    /// Whether there are as many pods already as Jenkins may make.
+    fn is_full(&self, all: &[Object]) -> bool {
+        let agents = |pod: &&Object| pod["metadata"]["labels"]["jenkins"] == "slave";
+        all.iter().filter(agents).count() >= self.caps.0 || self.ours(all).len() >= self.caps.1
+    }
+
+    /// All pods of the agents' namespace.
+    async fn pods(&self) -> Result<Vec<Object>, Problem> {
+        Ok(self.api.pods(self.namespace).await?)
+    }
+
+    /// Those of agents of this name.
+    fn ours(&self, all: &[Object]) -> Vec<Object> {
+        let prefix = format!("{}-", self.agent);
+        let ours = all.iter().filter(|pod| name(pod).starts_with(&prefix));
+        ours.cloned().collect()
+    }
+
+    /// Waits until the build's pod is gone, unless pods of its kind stay for later builds. Says what was seen.
+    pub(super) async fn end(&self, passed: &Passed, stays: bool) -> Result<String, Problem> {
+        let Passed {
+            pod,
+            node,
+            took,
+            came,
+            ended,
+        } = passed;
+        let came = match came {
+            Some(came) => format!("its pod came after {} s", came.as_secs()),
+            None => "its pod was there from before".to_owned(),
+        };
+        let said = format!("passed on {node} in {} s: {came}", took.as_secs());
+        if stays {
+            return Ok(format!("{said} and stays for later builds"));
+        }
+        while self.pods().await?.iter().any(|other| name(other) == *pod) {
             if ended.elapsed() >= GONE {
-                let pod = seen.pod.as_deref().unwrap_or_default();
-                return Err(Problem::failed(format!("the pod {}/{pod} is still there {} s after its build", self.namespace, GONE.as_secs()))
-                    .with_help("agents with `idle` stay that long; else Jenkins may not delete pods: the log of its controller tells more"));
+                return Err(Problem::failed(format!(
+                    "the pod {}/{pod} is still there {} s after its build",
+                    self.namespace,
+                    GONE.as_secs()
+                ))
+                .with_help("Jenkins may not delete pods: the log of its controller tells more"));
             }
             tokio::time::sleep(LOOK).await;
         }
-        Ok(())
-    }
-
-    /// The pods of agents of this name.
-    async fn pods(&self) -> Result<Vec<Object>, Problem> {
-        let prefix = format!("{}-", self.agent);
-        let pods = self.api.pods(self.namespace).await?;
-        Ok(pods
-            .into_iter()
-            .filter(|pod| name(pod).starts_with(&prefix))
-            .collect())
+        Ok(format!(
+            "{said} and was gone {} s after the end",
+            ended.elapsed().as_secs()
+        ))
     }
 }
 
-fn name(pod: &Object) -> String {
-    pod["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+/// What was printed after the last word of an earlier look; everything where that is gone.
+fn since<'a>(log: &'a str, last_word: &str) -> &'a str {
+    let news = log
+        .rsplit_once(last_word.trim())
+        .filter(|_| !last_word.trim().is_empty());
+    news.map_or(log, |(_, news)| news)
+}
+
+/// Whether the API server has not let Jenkins make a pod.
+fn is_refusal(line: &str) -> bool {
+    line.contains(" is forbidden: ") || line.contains("exceeded quota")
+}
+
+/// What Jenkins complains of, each once, in its order.
+fn complaints(log: &str) -> impl Iterator<Item = &str> {
+    let mut told = Vec::new();
+    for line in log.lines().map(str::trim) {
+        let complains = ["WARNING", "SEVERE", "Exception"]
+            .iter()
+            .any(|word| line.contains(word));
+        // The time before it differs each time.
+        let told_already = |other: &&str| without_time(other) == without_time(line);
+        if complains && !told.iter().any(told_already) {
+            told.push(line);
+        }
+    }
+    let first = told.len().saturating_sub(COMPLAINTS);
+    told.into_iter().skip(first)
+}
+
+fn without_time(line: &str) -> &str {
+    line.trim_start_matches(|letter: char| letter.is_ascii_digit() || " -:.+\t".contains(letter))
 }
 
 fn last_lines(log: &str) -> String {
     let lines: Vec<_> = log.lines().collect();
     lines[lines.len().saturating_sub(SHOWN)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_news_of_the_controller_count() {
+        let log = "INFO: up\npods \"x\" is forbidden: no\nINFO: later\n";
+        assert_eq!(since(log, "INFO: later\n"), "\n");
+        assert_eq!(since(log, "INFO: of long ago"), log);
+        assert_eq!(since(log, ""), log);
+    }
+
+    #[test]
+    fn the_same_complaint_is_told_once() {
+        let log = "2026-11-30 02:00:00.000+0000 [id=1] WARNING o.c.j.p.k.KubernetesLauncher#launch: Error in provisioning\n\
+                   java.lang.NullPointerException: parent is null\n\
+                   2026-11-30 02:00:01.000+0000 [id=1] WARNING o.c.j.p.k.KubernetesLauncher#launch: Error in provisioning\n\
+                   2026-11-30 02:00:02.000+0000 [id=1] INFO fine\n";
+        let told: Vec<_> = complaints(log).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("Error in provisioning") && told[1].contains("NullPointerException"));
+    }
 }

@@ -12,13 +12,15 @@ t0=$(now); rm -rf "$new"; mkdir -p "$new"
 "$LAB_HERE/fetch-debs.sh" "$ROOTFS/$LAB_SUITE" "$new/debs" -t "$LAB_SUITE-backports" qemu-system-x86 qemu-utils
 for deb in "$new"/debs/*.deb; do dpkg -x "$deb" "$new"; done
 rm -rf "$new/debs"
-cat > "$new/run" <<W
+cat > "$new/run" <<'W'
 #!/bin/sh
-# run PROGRAM ARGUMENT...   a program of this folder, with the libraries beside it
-lib=lib/x86_64-linux-gnu
-export LD_LIBRARY_PATH=$dst/usr/\$lib:$dst/\$lib QEMU_MODULE_DIR=$dst/usr/lib/x86_64-linux-gnu/qemu
-program=\$1; shift
-exec $dst/usr/bin/\$program "\$@"
+# run PROGRAM ARGUMENT...   a program of this folder, with the libraries and the firmware beside it
+here=$(cd "$(dirname "$0")" && pwd) lib=lib/x86_64-linux-gnu
+export LD_LIBRARY_PATH=$here/usr/$lib:$here/$lib QEMU_MODULE_DIR=$here/usr/$lib/qemu
+program=$here/usr/bin/$1; shift
+# Debian compiles absolute paths of its firmware in; the BIOS belongs to a package of its own.
+case $program in */qemu-system-*) exec "$program" -L "$here/usr/share/qemu" -L "$here/usr/share/seabios" "$@" ;; esac
+exec "$program" "$@"
 W
 chmod +x "$new/run"
 rm -rf "$dst"; mv "$new" "$dst"

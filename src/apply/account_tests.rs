@@ -1,0 +1,159 @@
+//! Nodes get a login only after its registry has taken it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::BoxFuture;
+use serde_json::json;
+
+use super::{Mode, Options, Outcome, run};
+use crate::cluster_resource::{Desired, Error, RegistryResource, Say};
+use crate::event::{Class, Events};
+use crate::fleet::Fleet;
+use crate::harbor::HarborError;
+use crate::plan::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::playbook::{Guard, Origin};
+use crate::resource::{Change, Kind, Verdict};
+use crate::transport::memory::{MemoryHost, run_here};
+use crate::transport::{Ended, Output, Transport};
+
+/// A registry whose account has another password, until it takes a new one.
+#[derive(Debug)]
+struct Registry {
+    refuses: bool,
+    done: AtomicBool,
+}
+
+impl RegistryResource for Registry {
+    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>> {
+        Box::pin(async {
+            if self.done.load(Ordering::Relaxed) {
+                Ok(Verdict::InSync)
+            } else {
+                Ok(Verdict::Differs(Change::new("give the account its password")))
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, _: &'a Arc<dyn Transport>, _: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async {
+            if self.refuses {
+                return Err(Error::Harbor(HarborError::NoSecret(
+                    "robot$ci+builder".to_owned(),
+                )));
+            }
+            self.done.store(true, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+}
+
+fn head(name: &str, needs: &[Fact], provides: &[Fact]) -> StepHead {
+    StepHead {
+        name: name.to_owned(),
+        needs: needs.to_vec(),
+        provides: provides.to_vec(),
+        origin: Origin {
+            file: "test.yaml".to_owned(),
+            line: 1,
+        },
+    }
+}
+
+fn plan(file: &Path, refuses: bool) -> Plan {
+    let registry = Registry {
+        refuses,
+        done: AtomicBool::new(false),
+    };
+    let login = Kind::resource(
+        "file",
+        json!({"path": file, "content": "new\n", "owner": owner()}),
+    );
+    let host = HostStep {
+        head: head("registry", &[Fact::Accounts], &[]),
+        guard: Guard::default(),
+        exclusive: false,
+        resource: login.unwrap(),
+    };
+    let account = ClusterStep {
+        head: head("account", &[], &[Fact::Accounts]),
+        resource: Desired::Registry(Box::new(registry)),
+    };
+    let track = |place, host_steps, cluster_steps| Track {
+        place,
+        host_steps,
+        cluster_steps,
+    };
+    Plan {
+        cluster: "ci".to_owned(),
+        tracks: vec![
+            track(Place::Host("w1".to_owned()), vec![host], Vec::new()),
+            track(Place::Registries, Vec::new(), vec![account]),
+        ],
+    }
+}
+
+/// Whoever runs the test.
+fn owner() -> String {
+    let output = run_here("echo \"$(id -un):$(id -gn)\"");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// This machine, except for the cluster's lock.
+fn answer(script: &str) -> Output {
+    if script.contains("flock") {
+        return Output {
+            ended: Ended::Exited(0),
+            stdout: b"held\n".to_vec(),
+            stderr: Vec::new(),
+        };
+    }
+    run_here(script)
+}
+
+async fn applied(file: &Path, refuses: bool) -> Outcome {
+    let dial = |name: String| -> BoxFuture<'static, _> {
+        Box::pin(async move { Ok(Arc::new(MemoryHost::new(name, answer)) as Arc<dyn Transport>) })
+    };
+    let fleet = Arc::new(Fleet::new(["w1".to_owned()], Box::new(dial)));
+    let (events, _receiver) = Events::channel();
+    let options = Options {
+        mode: Mode::Apply,
+        limit: Vec::new(),
+        control_planes: Vec::new(),
+        addresses: BTreeMap::new(),
+        endpoint: String::new(),
+        restore: None,
+        holder: "a test".to_owned(),
+        stop: Arc::default(),
+    };
+    run(plan(file, refuses), fleet, events, options).await
+}
+
+#[tokio::test]
+async fn nodes_keep_their_login_while_the_registry_refuses_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hosts.toml");
+    fs_err::write(&file, "old\n").unwrap();
+    let refused = applied(&file, true).await;
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), "old\n");
+    let classes: Vec<_> = refused
+        .failures
+        .iter()
+        .map(|(place, failure)| (place.as_str(), failure.class))
+        .collect();
+    assert_eq!(
+        classes,
+        [("registries", Class::StepFailed), ("w1", Class::Blocked)]
+    );
+    let taken = applied(&file, false).await;
+    assert_eq!(taken.failures, BTreeMap::new());
+    assert_eq!(
+        (fs_err::read_to_string(&file).unwrap().as_str(), taken.changes),
+        ("new\n", 2)
+    );
+}

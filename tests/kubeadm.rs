@@ -1,0 +1,116 @@
+//! What kubeadm itself says of the configuration that the templates make. It is the lab's, and the test is skipped by name without it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::print_stderr, reason = "says what was skipped and why")]
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ci_bootstrap::diagnostic::Source;
+use ci_bootstrap::model::{self, Cluster};
+use ci_bootstrap::template::{Templates, Values};
+use ci_bootstrap::{inventory, yaml};
+use serde_json::{Value, json};
+
+const EXAMPLE: &str = include_str!("../inventory.example.yaml");
+const EXTRA: &str = "extraConfig: { serializeImagePulls: false, maxParallelImagePulls: 4 }";
+
+fn cluster(text: &str) -> Cluster {
+    let source = Source {
+        name: "inventory.yaml".to_owned(),
+        text: text.to_owned(),
+    };
+    let document = inventory::parse(source, Path::new(env!("CARGO_MANIFEST_DIR")));
+    model::validate(&document).unwrap().cluster
+}
+
+/// The configuration of the first control plane.
+fn rendered(inventory: &str) -> String {
+    let cluster = cluster(inventory);
+    let values = Values::default()
+        .with("cluster", &cluster)
+        .with("host", &cluster.hosts[0])
+        .with("controlPlaneTaints", &json!([]));
+    let templates = Templates::load(None).unwrap();
+    templates.render("kubeadm-init.yaml.j2", &values).unwrap()
+}
+
+fn document(rendered: &str, kind: &str) -> Value {
+    let documents = yaml::manifests(rendered).unwrap();
+    let found = documents.into_iter().find(|document| document["kind"] == kind);
+    found.unwrap()
+}
+
+/// The example with other fields of the kubelet's configuration.
+fn with_extra(extra: &str) -> String {
+    let text = EXAMPLE.replace(EXTRA, &format!("extraConfig: {extra}"));
+    assert_ne!(text, EXAMPLE);
+    text
+}
+
+#[test]
+fn the_example_is_what_kubeadm_takes() {
+    let root = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
+    let program = PathBuf::from(root).join("bin/kube");
+    if !program.exists() {
+        eprintln!(
+            "skipped the_example_is_what_kubeadm_takes: {} is not there",
+            program.display()
+        );
+        return;
+    }
+    let serial = with_extra(
+        "{ serializeImagePulls: true, imageMinimumGCAge: 5m, evictionHard: { memory.available: 1% } }",
+    );
+    for inventory in [EXAMPLE.to_owned(), serial] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubeadm.yaml");
+        fs_err::write(&file, rendered(&inventory)).unwrap();
+        let mut kubeadm = Command::new(&program);
+        let kubeadm = kubeadm
+            .arg0("kubeadm")
+            .args(["config", "validate", "--config"])
+            .arg(&file);
+        let output = kubeadm.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}\n{}", rendered(&inventory));
+    }
+}
+
+#[test]
+fn a_field_of_the_users_stands_once_and_changes_no_other() {
+    let text = rendered(EXAMPLE);
+    assert_eq!(text.matches("serializeImagePulls").count(), 1, "{text}");
+    let kubelet = document(&text, "KubeletConfiguration");
+    assert_eq!(
+        (&kubelet["serializeImagePulls"], &kubelet["maxParallelImagePulls"]),
+        (&json!(false), &json!(4))
+    );
+    let odd = rendered(&with_extra(
+        r#"{ "x: 1\nmaxPods": 7, evictionHard: { "a\"b": "<1%>" } }"#,
+    ));
+    let kubelet = document(&odd, "KubeletConfiguration");
+    assert_eq!(kubelet["maxPods"], json!(110));
+    assert_eq!(
+        (&kubelet["x: 1\nmaxPods"], &kubelet["evictionHard"]),
+        (&json!(7), &json!({"a\"b": "<1%>"}))
+    );
+}
+
+#[test]
+fn one_pull_at_a_time_asks_for_no_number_of_them() {
+    let kubelet = document(
+        &rendered(&with_extra("{ serializeImagePulls: true }")),
+        "KubeletConfiguration",
+    );
+    assert_eq!(kubelet["serializeImagePulls"], json!(true));
+    assert_eq!(kubelet.get("maxParallelImagePulls"), None);
+}
+
+#[test]
+fn certificates_are_valid_as_long_as_the_inventory_says() {
+    let text = EXAMPLE.replace("extraCertSANs:", "certificateValidity: 100h\n    extraCertSANs:");
+    let cluster = document(&rendered(&text), "ClusterConfiguration");
+    assert_eq!(cluster["certificateValidityPeriod"], json!("100h0m0s"));
+}
