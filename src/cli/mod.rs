@@ -15,6 +15,7 @@ mod init;
 mod inventory_file;
 mod jenkins;
 mod kubeconfig;
+mod man;
 mod output;
 mod plan;
 mod renew;
@@ -62,6 +63,7 @@ enum Command {
     Apply(apply::Args),
     Verify(verify::Args),
     Status(status::Args),
+    Jenkins(jenkins::Args),
     Backup(backup::Args),
     Renew(renew::Args),
     Reset(reset::Args),
@@ -69,6 +71,7 @@ enum Command {
     Export(export::Args),
     Schema(schema::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -121,6 +124,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Jenkins(args) => jenkins::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Renew(args) => renew::run(&args),
         Command::Reset(args) => reset::run(&args),
@@ -132,6 +136,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     result.unwrap_or_else(|failure| {
         let _ = writeln!(screen::stderr(), "error: {:#}", failure.error);

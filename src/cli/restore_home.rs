@@ -12,8 +12,7 @@ use crate::model::Cluster;
 use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
 use crate::transport::Transport;
 
-use super::screen;
-use super::{Exit, Failure, OrExit, session};
+use super::{Exit, Failure, OrExit, screen, session};
 
 /// Where the archive lies on a control plane on its way; a folder of root's alone.
 const ARCHIVE: &str = "/var/lib/ci-bootstrap/jenkins-home/archive.tar.gz";

@@ -40,8 +40,8 @@ pub use endpoint::Endpoint;
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Plugin, Plugins,
-    PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
+    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Namespaces,
+    Plugin, Plugins, PodSecurity, PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
 pub use manifest::{Manifest, ManifestSource};
 pub use name::HostName;

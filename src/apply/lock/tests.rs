@@ -146,6 +146,7 @@ impl Site {
                 .collect(),
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
+            changes_before: 0,
             holder: holder.to_owned(),
             stop: Arc::default(),
         }

@@ -142,8 +142,8 @@ impl<'a> Schedule<'a> {
             )?;
         }
         let (changes, proven) = {
-            let lock = session::lock(self.cluster, fleet).await?;
-            self.settle(&keeper, &program, fleet, &lock).await?
+            let held = session::lock(self.cluster, fleet).await?;
+            self.settle(&keeper, &program, fleet, &held).await?
         };
         if !proven {
             // Not under the lock: it may take hours.
