@@ -204,7 +204,10 @@ pub fn resource(
         "calico" => Box::new(calico::Calico::of(cluster)),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
-        "imageBuild" => Box::new(image_build::ImageBuild::of(read(kind, fields)?)?),
+        "imageBuild" => Box::new(image_build::ImageBuild::of(
+            read(kind, fields)?,
+            &cluster.registries,
+        )?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet,
+    Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet,
     Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Selinux};
@@ -54,6 +54,8 @@ pub struct Cluster {
     pub packages: Packages,
     /// Registries that need something special on the hosts.
     pub registries: Vec<Registry>,
+    /// Their servers and those of their mirrors.
+    pub image_servers: Vec<ImageServer>,
     /// Storage, where the inventory has any.
     pub storage: Option<Storage>,
     /// What to do about firewalls.

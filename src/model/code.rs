@@ -53,6 +53,8 @@ crate::diagnostic::codes! { "inventory";
     DUPLICATE_REGISTRY "duplicate-registry" "a registry is described once"
     INSECURE_WITH_CA "insecure-with-ca" "a registry is checked against its CA, or not checked at all"
     HARBOR_ROBOT "harbor-robot" "where a project of Harbor is made, the registry's login is a robot account of it"
+    MIRROR_PATH "mirror-path" "a mirror is the address of a registry's API: in Harbor `/v2/PROJECT`"
+    LOGIN_WITHOUT_TLS "login-without-tls" "the login of a registry needs TLS, or everybody on the way can read it"
     BAD_IMAGE "bad-image" "images must be named in full, with their registry and a tag or digest"
     BAD_QUANTITY "bad-quantity" "amounts must be written as Kubernetes writes them"
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"

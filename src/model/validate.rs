@@ -73,7 +73,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
     let jenkins = jenkins::check(inventory.jenkins.as_ref(), &hosts, check);
-    let (networks, endpoint, mut proxy) = (networks?, endpoint?, proxy?);
+    let (networks, endpoint, mut proxy, registries) = (networks?, endpoint?, proxy?, registries?);
     proxy.complete(&hosts, &networks, &endpoint.host);
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
@@ -96,7 +96,8 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         calico: calico?,
         hosts,
         packages: packages?,
-        registries: registries?,
+        image_servers: site::image_servers(&registries),
+        registries,
         storage: storage?,
         firewall: inventory.firewall,
         selinux: inventory.selinux,
