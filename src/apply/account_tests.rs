@@ -76,7 +76,7 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     let host = HostStep {
         head: head("registry", &[Fact::Accounts], &[]),
         guard: Guard::default(),
-        exclusive: false,
+        exclusive: None,
         resource: login.unwrap(),
     };
     let account = ClusterStep {

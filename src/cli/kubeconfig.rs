@@ -16,6 +16,7 @@ use crate::secret::Secrets;
 use crate::yaml;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
 
 /// Where kubeadm lets an API server listen.
@@ -59,7 +60,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     };
     if server.is_none() {
         writeln!(
-            anstream::stderr(),
+            screen::stderr(),
             "warning: this machine can't connect to any control plane's API server; kubectl needs a way to https://{endpoint}"
         )?;
     }
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             write_private(path, kubeconfig.expose_secret()).or_exit(Exit::Usage)?;
             let (path, server) = (path.display(), server.as_ref().unwrap_or(&endpoint));
             writeln!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{path}: the administrator of {} at https://{server}",
                 cluster.name
             )?;

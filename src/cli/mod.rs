@@ -1,7 +1,6 @@
 //! The command line: one file per command. The only place that prints, ends the program or uses `anyhow`.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -24,6 +23,7 @@ mod restore;
 mod restore_home;
 mod run;
 mod schema;
+mod screen;
 mod session;
 mod status;
 mod table;
@@ -96,9 +96,7 @@ pub fn main() -> ExitCode {
 
 /// Asks a person for a line.
 fn ask(question: &str) -> Result<String, Failure> {
-    let mut terminal = anstream::stderr();
-    write!(terminal, "{question}")?;
-    terminal.flush()?;
+    write!(screen::stderr(), "{question}")?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
@@ -138,7 +136,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Completions(args) => completions::run(&args),
     };
     result.unwrap_or_else(|failure| {
-        let _ = writeln!(anstream::stderr(), "error: {:#}", failure.error);
+        let _ = writeln!(screen::stderr(), "error: {:#}", failure.error);
         failure.exit
     })
 }

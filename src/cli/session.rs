@@ -89,10 +89,16 @@ pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) ->
     target.port = access.port;
     target.user.clone_from(&access.user);
     target.identities.clone_from(&access.identities);
-    target.agent = if access.agent { ssh::agent_socket() } else { None };
+    target.agent = if access.agent {
+        ssh::Agent::Environment
+    } else {
+        ssh::Agent::None
+    };
     target.known_hosts.clone_from(&access.known_hosts);
     target.fingerprints.clone_from(&access.fingerprints);
-    target.use_ssh_config = access.ssh_config;
+    if access.ssh_config {
+        target.ssh_config = ssh::SshConfig::Default;
+    }
     for (reference, slot) in [
         (&access.password, &mut target.password),
         (&access.passphrase, &mut target.passphrase),
@@ -139,6 +145,7 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
             .collect(),
         endpoint: cluster.endpoint.to_string(),
         restore: None,
+        changes_before: 0,
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),
     }

@@ -24,6 +24,7 @@ mod kube_proxy;
 mod manifest;
 mod node_labels;
 mod node_ready;
+mod pod_network_ready;
 mod restored;
 mod rollout;
 mod settings;
@@ -157,7 +158,7 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "calico",
     "clusterSettings",
     "csiDriver",
@@ -171,6 +172,7 @@ const KINDS: [&str; 16] = [
     "manifest",
     "nodeLabels",
     "nodeReady",
+    "podNetworkReady",
     "restored",
     "rollout",
     "storageClass",
@@ -206,6 +208,7 @@ pub fn resource(
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
+        "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
         "jenkinsConfiguration" => {
             let place = JenkinsPlace::of(jenkins()?);

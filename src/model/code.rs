@@ -58,6 +58,7 @@ crate::diagnostic::codes! { "inventory";
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"
     IMAGE_FOLDER "image-folder" "the folder of an image has a Dockerfile, and fits into a `ConfigMap` when it is packed"
     DUPLICATE_NAME "duplicate-name" "agent templates, images, credentials and jobs must have names of their own"
+    CONFIGURATION_TYPE "configuration-type" "numbers and truth values of Jenkins' configuration must be such: Jenkins takes anything else for 0 or false"
     SHARED_NAMESPACE "shared-namespace" "Jenkins, its agents, builders of images and privileged agents need a namespace each"
     AGENT_SOURCE "agent-source" "the pod of an agent comes from a kind, or from a file"
     DOCKER_SOCKET "docker-socket" "agents with the node's docker.sock give whoever uses them its root account"

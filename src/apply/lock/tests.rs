@@ -316,7 +316,7 @@ fn step(path: &Path) -> HostStep {
             },
         },
         guard: Guard::default(),
-        exclusive: false,
+        exclusive: None,
         resource: Box::new(Touched(path.display().to_string())),
     }
 }

@@ -116,7 +116,7 @@ jenkins: { namespace: jenkins-agents, agents: { namespace: builds } }
             (ssh.user.as_deref(), ssh.port, &ssh.sudo),
             (Some("admin"), Some(2222), &Sudo::Passwordless)
         );
-        assert_eq!(ssh.known_hosts, [Path::new(KNOWN_HOSTS)]);
+        assert_eq!(ssh.known_hosts, Some(vec![KNOWN_HOSTS.into()]));
         assert!(reduced(&whole, &users, false).get("jenkins").is_none());
     }
 }

@@ -1,7 +1,6 @@
 //! `ci-bootstrap status`: how the cluster is, and what is not as planned.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use crate::secret::Secrets;
 
 use super::jenkins::JenkinsStatus;
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::session::{self, CatalogArgs};
 use super::table::Table;
 use super::timers::{Timer, timers};
@@ -92,9 +92,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(status)
     })?;
     if args.json {
-        writeln!(anstream::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
+        writeln!(screen::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
     } else {
-        write!(anstream::stdout(), "{}", status.text())?;
+        write!(screen::stdout(), "{}", status.text())?;
     }
     Ok(status.exit())
 }

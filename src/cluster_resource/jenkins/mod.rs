@@ -16,6 +16,7 @@ mod loaded;
 mod mounted;
 mod plugins;
 mod ready;
+mod taken_out;
 
 pub(super) use configuration::Configuration;
 pub(super) use jobs::Jobs;

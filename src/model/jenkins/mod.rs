@@ -1,6 +1,7 @@
 //! Jenkins as it shall be.
 
 mod agents;
+mod configuration;
 mod credentials;
 mod images;
 mod known_hosts;
@@ -144,6 +145,7 @@ pub(super) fn check(
     let known_hosts = known_hosts::check(&written.known_hosts, check);
     let jobs = credentials::jobs(written, check);
     users(written, check);
+    configuration::check(&written.configuration, check);
     Some(Some(Jenkins {
         namespace: namespace?,
         image: image?,

@@ -14,6 +14,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use ci_bootstrap::model::{Cluster, SshAccess};
 use ci_bootstrap::plan::{Catalog, Place};
+use ci_bootstrap::resource::Separator;
 use ci_bootstrap::template::Templates;
 use ci_bootstrap::{inventory, model, observe, plan, playbook};
 use russh::keys::{PrivateKey, load_secret_key};
@@ -68,9 +69,15 @@ fn hosts(cluster: &Cluster) -> Result<Vec<host::Host>> {
             address: access.address.clone(),
             port: access.port.unwrap_or(22),
             user: access.user.clone().context("the inventory names no user")?,
-            known_hosts: access.known_hosts.first().context("no known hosts")?.clone(),
+            known_hosts: access
+                .known_hosts
+                .iter()
+                .flatten()
+                .next()
+                .context("no known hosts")?
+                .clone(),
             key: key(access, &mut keys)?,
-            script: observe::script(&track.host_steps),
+            script: observe::script(&track.host_steps, &Separator::random()?),
         });
     }
     Ok(hosts)
