@@ -1,7 +1,6 @@
 //! What kubeadm itself says of the configuration that the templates make. It is the lab's, and the test is skipped by name without it.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "says what was skipped and why")]
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,9 @@ use ci_bootstrap::model::{self, Cluster};
 use ci_bootstrap::template::{Templates, Values};
 use ci_bootstrap::{inventory, yaml};
 use serde_json::{Value, json};
+
+#[path = "support/skip.rs"]
+mod skip;
 
 const EXAMPLE: &str = include_str!("../inventory.example.yaml");
 const EXTRA: &str = "extraConfig: { serializeImagePulls: false, maxParallelImagePulls: 4 }";
@@ -54,10 +56,8 @@ fn the_example_is_what_kubeadm_takes() {
     let root = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     let program = PathBuf::from(root).join("bin/kube");
     if !program.exists() {
-        eprintln!(
-            "skipped the_example_is_what_kubeadm_takes: {} is not there",
-            program.display()
-        );
+        let why = format!("{} is not there", program.display());
+        skip::skipped("the_example_is_what_kubeadm_takes", &why);
         return;
     }
     let serial = with_extra(

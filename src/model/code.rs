@@ -68,7 +68,7 @@ crate::diagnostic::codes! { "inventory";
     BAD_PLUGIN "bad-plugin" "plugins must be named by their short name and an exact version"
     MISSING_PLUGIN "missing-plugin" "plugins that the rest of the inventory needs must be in the list"
     CREDENTIAL_KEYS "credential-keys" "each kind of credential needs its own keys, and no others"
-    BAD_HOST_KEY "bad-host-key" "files with host keys must hold lines as in OpenSSH's known_hosts"
+    BAD_HOST_KEY "bad-host-key" "files with host keys must hold lines as in OpenSSH's `known_hosts`"
     EVERYBODY_ADMINISTERS "everybody-administers" "a `securityRealm` of your own needs an `authorizationStrategy`, or all its users administer Jenkins"
     UNKNOWN_CREDENTIAL "unknown-credential" "a job can only use credentials that the inventory has"
 }

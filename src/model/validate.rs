@@ -78,7 +78,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
     let image_repository = repository?;
-    let mut cluster = Cluster {
+    Some(with_egress(Cluster {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
@@ -105,9 +105,13 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         proxy,
         jenkins: jenkins?,
         egress: Egress::default(),
-    };
+    }))
+}
+
+/// What builds may reach follows from all the rest.
+fn with_egress(mut cluster: Cluster) -> Cluster {
     cluster.egress = Egress::of(&cluster);
-    Some(cluster)
+    cluster
 }
 
 /// The hosts, and whether they fit each other and the networks.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use ci_bootstrap::ssh::{self, Agent, SshConfig, Target};
 
 use crate::server::{Servers, eventually, run, servers, timeouts};
+use crate::skip;
 
 /// What both come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -312,7 +313,10 @@ async fn agents_are_asked_alike() {
 #[test]
 fn the_files_of_known_hosts_are_those_of_openssh() {
     let Ok(output) = Command::new("ssh").args(["-F", "none", "-G", "cp1"]).output() else {
-        eprintln!("skipped the_files_of_known_hosts_are_those_of_openssh: no ssh on this machine");
+        skip::skipped(
+            "the_files_of_known_hosts_are_those_of_openssh",
+            "no ssh on this machine",
+        );
         return;
     };
     let printed = String::from_utf8(output.stdout).unwrap();

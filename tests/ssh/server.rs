@@ -40,7 +40,7 @@ pub(crate) fn servers_with_sudo(test: &str) -> Option<&'static Servers> {
     if is_installed("sudo") {
         return servers(test);
     }
-    eprintln!("skipped {test}: no sudo on this machine");
+    skip::skipped(test, "no sudo on this machine");
     None
 }
 

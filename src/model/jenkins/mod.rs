@@ -60,7 +60,7 @@ pub struct Jenkins {
     pub image_builder: String,
     /// Credentials for jobs.
     pub credentials: Vec<Credential>,
-    /// Host keys of Git servers, a line of known_hosts each; none accepts the first key that a server shows.
+    /// Host keys of Git servers, a line of `known_hosts` each; none accepts the first key that a server shows.
     pub known_hosts: Vec<String>,
     /// Pipelines from repositories.
     pub jobs: Vec<Job>,

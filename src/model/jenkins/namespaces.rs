@@ -23,13 +23,13 @@ pub enum PodSecurity {
 impl PodSecurity {
     /// What a kind of agents needs; `privileged` is what a template of the user's own says of itself.
     pub(super) fn of(kind: Option<AgentKind>, privileged: bool) -> Self {
-        match kind {
-            Some(AgentKind::Jnlp | AgentKind::Maven) => Self::Restricted,
-            Some(AgentKind::Kaniko) => Self::Baseline,
+        match (kind, privileged) {
+            (Some(AgentKind::Jnlp | AgentKind::Maven), _) | (None, false) => Self::Restricted,
+            (Some(AgentKind::Kaniko), _) => Self::Baseline,
             // BuildKit runs without the profiles of seccomp and AppArmor, which only this level admits.
-            Some(AgentKind::Buildkit | AgentKind::Dind | AgentKind::Docker) => Self::Privileged,
-            None if privileged => Self::Privileged,
-            None => Self::Restricted,
+            (Some(AgentKind::Buildkit | AgentKind::Dind | AgentKind::Docker), _) | (None, true) => {
+                Self::Privileged
+            }
         }
     }
 }

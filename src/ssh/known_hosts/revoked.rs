@@ -63,7 +63,7 @@ mod tests {
             Ok(vec![3, 4])
         );
         let refused = |text: &str, reason: &str| {
-            assert!(parsed(text).is_err_and(|said| said.contains(reason)), "{text:?}")
+            assert!(parsed(text).is_err_and(|said| said.contains(reason)), "{text:?}");
         };
         refused(&format!("{ED}\nnonsense\n"), "revoked:2 is no public key");
         refused("ssh-ed25519 AAAA!!\n", "revoked:1 is no public key");
