@@ -195,6 +195,7 @@ impl Ran {
 /// How a test's run is done.
 struct Bench {
     mode: Mode,
+    limit: Vec<String>,
     stop: bool,
     answer: Answer,
 }
@@ -203,6 +204,7 @@ impl Default for Bench {
     fn default() -> Self {
         Self {
             mode: Mode::Apply,
+            limit: Vec::new(),
             stop: false,
             answer: Arc::new(|_, output| Ok(output)),
         }
@@ -250,7 +252,7 @@ impl Bench {
         let (events, mut receiver) = Events::channel();
         let options = Options {
             mode: self.mode,
-            limit: Vec::new(),
+            limit: self.limit,
             control_planes: Vec::new(),
             addresses,
             endpoint: "10.0.0.1:6443".to_owned(),
@@ -298,6 +300,46 @@ async fn a_plan_writes_nothing() {
     let ran = bench.run(vec![("w1", vec![step(&folder, "a")])]).await;
     assert_eq!((ran.outcome.changes, ran.scripts.len()), (1, 1));
     assert!(!folder.path().join("a").exists());
+}
+
+#[tokio::test]
+async fn a_host_outside_the_limit_is_looked_at_and_not_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench {
+        limit: vec!["w1".to_owned()],
+        ..Bench::default()
+    };
+    let tracks = vec![
+        ("w1", vec![step(&folder, "a")]),
+        ("w2", vec![providing(step(&folder, "b"), Fact::Export)]),
+        ("w3", vec![needing(step(&folder, "c"), Fact::Export)]),
+    ];
+    let ran = bench.run(tracks).await;
+    assert_eq!(ran.outcome.failures, BTreeMap::new());
+    assert!(folder.path().join("a").exists());
+    assert!(!folder.path().join("b").exists() && !folder.path().join("c").exists());
+    let looked = ran
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Observed { differing: 1, .. }));
+    assert_eq!(looked.count(), 3);
+}
+
+#[tokio::test]
+async fn a_step_waits_for_its_facts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export").display().to_string();
+    // Without the wait, w1 would find no export.
+    let export = stepping("export", &path, &format!("sleep 0.5; : > {path}"));
+    let used = folder.path().join("used").display().to_string();
+    let user = stepping("use", &used, &format!("[ -e {path} ]\n: > {used}"));
+    let tracks = vec![
+        ("nfs", vec![providing(export, Fact::Export)]),
+        ("w1", vec![needing(user, Fact::Export)]),
+    ];
+    let ran = Bench::default().run(tracks).await;
+    assert_eq!(ran.outcome.failures, BTreeMap::new());
+    assert_eq!(ran.told("w1"), ["begin use", "done use"]);
 }
 
 #[tokio::test]

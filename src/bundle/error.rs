@@ -11,6 +11,9 @@ pub enum BundleError {
     /// It is not what was written.
     #[error("the bundle is damaged: {0}")]
     Damaged(String),
+    /// It is of something else than what is asked for; the text says of what.
+    #[error("{0}")]
+    Foreign(String),
     /// A later program made it.
     #[error(
         "the bundle was made by ci-bootstrap {program} in format {format}, and this program knows formats up to {known}; use that program or a newer one",

@@ -18,7 +18,7 @@ pub use error::BundleError;
 pub use list::{Listed, file_name, list, outdated};
 pub use pack::Packer;
 pub use payload::Payload;
-pub use read::{Contents, about, read};
+pub use read::{Contents, Member, about, read};
 pub use seal::{Recipient, Sink, open, recipients};
 
 /// First member: what the bundle is of.

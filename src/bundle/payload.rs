@@ -1,17 +1,24 @@
 //! What of a bundle goes to the host that a cluster is restored on.
 
-use std::io::{Cursor, Read};
+use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, Header};
 
-use super::{BundleError, Contents, read};
+use super::{About, BundleError, Contents, Member, read};
+
+/// etcd's state.
+const STATE: &str = "etcd.db";
+/// The most that etcd's documentation lets it hold.
+const LARGEST_STATE: u64 = 8 << 30;
+/// A key or certificate has a few KiB.
+const LONGEST_KEY: u64 = 1 << 20;
 
 /// Members that a restore needs: etcd's state, and the keys that certificates are made with. Certificates themselves are made
 /// anew, with the names and addresses that the restored control plane has.
 const NEEDED: [&str; 9] = [
-    "etcd.db",
+    STATE,
     "pki/ca.crt",
     "pki/ca.key",
     "pki/etcd/ca.crt",
@@ -31,6 +38,22 @@ pub struct Payload {
     pub archive: Vec<u8>,
 }
 
+/// Adds a member as it passes: etcd's state may be as large as the memory.
+fn add<W: Write>(tar: &mut Builder<W>, member: Member<'_>) -> Result<(), BundleError> {
+    let Member { name, size, content } = member;
+    let longest = if name == STATE { LARGEST_STATE } else { LONGEST_KEY };
+    if size > longest {
+        return Err(BundleError::Damaged(format!(
+            "{name} has {size} bytes, more than {longest}"
+        )));
+    }
+    let mut header = Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(if Payload::is_secret(name) { 0o600 } else { 0o644 });
+    tar.append_data(&mut header, name, content)
+        .map_err(|error| BundleError::Damaged(format!("{name}: {error}")))
+}
+
 impl std::fmt::Debug for Payload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Payload")
@@ -40,21 +63,18 @@ impl std::fmt::Debug for Payload {
 }
 
 impl Payload {
-    /// Reads and checks a whole bundle and takes out what the host needs.
+    /// Reads and checks a whole bundle that `accept` takes by what it is of, and takes out what the host needs.
     ///
     /// # Errors
-    /// When the bundle is damaged, newer than the program, or lacks something.
-    pub fn of(source: impl Read) -> Result<(Contents, Self), BundleError> {
+    /// When the bundle is damaged, newer than the program, not accepted, or lacks something.
+    pub fn of(
+        source: impl Read,
+        accept: impl FnOnce(&About) -> Result<(), BundleError>,
+    ) -> Result<(Contents, Self), BundleError> {
         let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        let contents = read(source, |name, content| {
-            if NEEDED.contains(&name) {
-                let mut data = Vec::new();
-                let damaged = |error: std::io::Error| BundleError::Damaged(format!("{name}: {error}"));
-                content.read_to_end(&mut data).map_err(damaged)?;
-                let mut header = Header::new_gnu();
-                header.set_size(data.len() as u64);
-                header.set_mode(if Self::is_secret(name) { 0o600 } else { 0o644 });
-                tar.append_data(&mut header, name, Cursor::new(data))?;
+        let contents = read(source, accept, |member| {
+            if NEEDED.contains(&member.name) {
+                add(&mut tar, member)?;
             }
             Ok(())
         })?;

@@ -41,15 +41,28 @@ pub fn about(source: impl Read) -> Result<About, BundleError> {
     About::parse(&text(entry)?)
 }
 
-/// Reads a whole bundle and checks every member. `keep` is shown each of them as it passes and must read what it wants of it;
-/// what it has kept is good only when this returns without an error.
+/// A member as it passes.
+pub struct Member<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its length in bytes, as the archive has it.
+    pub size: u64,
+    /// What it holds.
+    pub content: &'a mut dyn Read,
+}
+
+/// Reads a whole bundle and checks every member. `accept` sees what it is of before anything else is read. `keep` is shown
+/// each of the others as it passes and must read what it wants of it; what it has kept is good only when this returns
+/// without an error.
 ///
 /// # Errors
-/// When the bundle is damaged or newer than the program, or `keep` fails.
+/// When the bundle is damaged or newer than the program, or `accept` or `keep` fails.
 pub fn read(
     source: impl Read,
-    mut keep: impl FnMut(&str, &mut dyn Read) -> Result<(), BundleError>,
+    accept: impl FnOnce(&About) -> Result<(), BundleError>,
+    mut keep: impl FnMut(Member<'_>) -> Result<(), BundleError>,
 ) -> Result<Contents, BundleError> {
+    let mut accept = Some(accept);
     let mut archive = Archive::new(GzDecoder::new(source));
     let (mut about, mut found, mut ended) = (None, BTreeMap::new(), None);
     for entry in archive.entries().map_err(damaged)? {
@@ -62,15 +75,22 @@ pub fn read(
             ended = Some(text(entry)?);
             continue;
         }
+        let size = entry.size();
         let mut hashing = Hashing {
             inner: entry,
             digest: Sha256::new(),
             length: 0,
         };
-        if about.is_none() {
-            about = Some(first(&name, &mut hashing)?);
+        if let Some(accept) = accept.take() {
+            let first = first(&name, &mut hashing)?;
+            accept(&first)?;
+            about = Some(first);
         } else {
-            keep(&name, &mut hashing)?;
+            keep(Member {
+                name: &name,
+                size,
+                content: &mut hashing,
+            })?;
         }
         io::copy(&mut hashing, &mut io::sink()).map_err(damaged)?;
         found.insert(name, hex::encode(hashing.digest.finalize()));

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::io::Write as _;
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, Header};
 
-use super::{About, BundleError, FORMAT, Packer, Payload, about, file_name, outdated, read};
+use super::{About, BundleError, FORMAT, Member, Packer, Payload, about, file_name, outdated, read};
 
 const NAMES: [&str; 10] = [
     "etcd-status.json",
@@ -63,17 +65,58 @@ fn bundle(about: &About, names: &[&str]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what a reader asks for")]
+fn any(_: &About) -> Result<(), BundleError> {
+    Ok(())
+}
+
+/// A bundle whose second member says that it has this many bytes, and of which nothing follows.
+fn promising(name: &str, size: u64) -> Vec<u8> {
+    let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let text = serde_json::to_vec(&sample()).unwrap();
+    let mut header = Header::new_gnu();
+    header.set_size(text.len() as u64);
+    tar.append_data(&mut header, "bundle.json", &*text).unwrap();
+    let mut header = Header::new_gnu();
+    header.set_path(name).unwrap();
+    header.set_size(size);
+    header.set_cksum();
+    tar.get_mut().write_all(header.as_bytes()).unwrap();
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn a_foreign_bundle_is_refused_by_its_first_member() {
+    // Nothing follows: had it been read on, it would be damaged.
+    let error = Payload::of(&*promising("etcd.db", 1 << 30), |about| {
+        Err(BundleError::Foreign(format!("of {}", about.cluster)))
+    });
+    assert_eq!(error.unwrap_err().to_string(), "of ci");
+}
+
+#[test]
+fn a_member_that_promises_more_than_it_can_be_is_not_read() {
+    for (name, size) in [("pki/ca.key", (1 << 20) + 1), ("etcd.db", (8 << 30) + 1)] {
+        let error = Payload::of(&*promising(name, size), any).unwrap_err().to_string();
+        assert!(error.contains(&format!("{name} has {size} bytes")), "{error}");
+    }
+}
+
 #[test]
 fn what_is_packed_is_read_back() {
     let bundle = bundle(&sample(), &NAMES);
     assert_eq!(about(&*bundle).unwrap(), sample());
     let mut seen = String::new();
-    let contents = read(&*bundle, |name, content| {
-        if name == "inventory.yaml" {
-            content.read_to_string(&mut seen)?;
-        }
-        Ok(())
-    })
+    let contents = read(
+        &*bundle,
+        |_| Ok(()),
+        |Member { name, content, .. }| {
+            if name == "inventory.yaml" {
+                content.read_to_string(&mut seen)?;
+            }
+            Ok(())
+        },
+    )
     .unwrap();
     assert_eq!(seen, "hosts: []\n");
     assert_eq!(
@@ -81,7 +124,7 @@ fn what_is_packed_is_read_back() {
         NAMES.len() + 2,
         "its own first member and the inventory"
     );
-    let (_, payload) = Payload::of(&*bundle).unwrap();
+    let (_, payload) = Payload::of(&*bundle, any).unwrap();
     assert_eq!(payload.id, contents.id);
     let mut names = Vec::new();
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&*payload.archive));
@@ -95,18 +138,18 @@ fn what_is_packed_is_read_back() {
 fn whatever_is_cut_or_turned_is_damaged() {
     let good = bundle(&sample(), &NAMES);
     for end in (0..good.len()).step_by(7).chain(good.len() - 7..good.len()) {
-        let read = Payload::of(&good[..end]);
+        let read = Payload::of(&good[..end], any);
         assert!(
             matches!(read, Err(BundleError::Damaged(_))),
             "cut at {end}: {read:?}"
         );
     }
     // Of gzip's head, the bytes of time and system mean nothing; nor do the bits that fill the last byte of its data.
-    let (contents, payload) = Payload::of(&*good).unwrap();
+    let (contents, payload) = Payload::of(&*good, any).unwrap();
     for at in (10..good.len()).step_by(5) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
-        if let Ok(read) = Payload::of(&*bad) {
+        if let Ok(read) = Payload::of(&*bad, any) {
             assert!(
                 read.0 == contents && read.1.archive == payload.archive,
                 "turned at {at}"
@@ -117,7 +160,7 @@ fn whatever_is_cut_or_turned_is_damaged() {
 
 #[test]
 fn a_bundle_without_keys_is_no_way_back() {
-    let error = Payload::of(&*bundle(&sample(), &NAMES[..5])).unwrap_err();
+    let error = Payload::of(&*bundle(&sample(), &NAMES[..5]), any).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the bundle is damaged: it holds no pki/etcd/ca.key"
@@ -131,7 +174,9 @@ fn a_newer_bundle_is_told_from_a_damaged_one() {
         program: "9.0.0".into(),
         ..sample()
     };
-    let error = Payload::of(&*bundle(&newer, &NAMES)).unwrap_err().to_string();
+    let error = Payload::of(&*bundle(&newer, &NAMES), any)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("ci-bootstrap 9.0.0 in format 2"), "{error}");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use crate::bundle::{self, About, Contents, Payload};
+use crate::bundle::{self, About, BundleError, Contents, Payload};
 use crate::fleet::Fleet;
 use crate::model::{Cluster, Version};
 use crate::recovery::{self, Traces};
@@ -42,11 +42,11 @@ impl RestoreArgs {
             return Ok(None);
         };
         let identity = self.identity.as_deref();
-        let opened = bundle::open(path, identity).and_then(Payload::of);
+        let fits = |about: &About| {
+            fits(about, cluster).map_err(|why| BundleError::Foreign(format!("{}: {why}", path.display())))
+        };
+        let opened = bundle::open(path, identity).and_then(|source| Payload::of(source, fits));
         let (contents, payload) = opened.or_exit(Exit::Usage)?;
-        fits(&contents.about, cluster)
-            .map_err(|why| anyhow!("{}: {why}", path.display()))
-            .or_exit(Exit::Usage)?;
         Ok(Some(Restore {
             home: Home::of(&contents, cluster, path, identity),
             contents,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc;
 
 use crate::apply::Lock;
-use crate::bundle::{self, BundleError, Contents, JENKINS_HOME};
+use crate::bundle::{self, BundleError, Contents, JENKINS_HOME, Member};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
@@ -51,7 +51,7 @@ impl Home {
     /// Reads and checks a bundle whose home is to be put back whatever there is.
     pub(super) fn open(bundle: &Path, identity: Option<&Path>, cluster: &Cluster) -> Result<Self, Failure> {
         let opened = bundle::open(bundle, identity);
-        let contents = opened.and_then(|source| bundle::read(source, |_, _| Ok(())));
+        let contents = opened.and_then(|source| bundle::read(source, |_| Ok(()), |_| Ok(())));
         let contents = contents.or_exit(Exit::Usage)?;
         let name = bundle.display();
         let why = if contents.about.cluster != cluster.name {
@@ -125,15 +125,20 @@ impl Home {
 }
 
 fn read(bundle: &Path, identity: Option<&Path>, pieces: &mpsc::Sender<Vec<u8>>) -> Result<(), BundleError> {
-    bundle::read(bundle::open(bundle, identity)?, |name, content| {
-        if name.starts_with(JENKINS_HOME) {
-            let mut piece = Vec::new();
-            content.read_to_end(&mut piece)?;
-            // Nobody listens any more when the upload has failed, which is told there.
-            let _ = pieces.blocking_send(piece);
-        }
-        Ok(())
-    })
+    let source = bundle::open(bundle, identity)?;
+    bundle::read(
+        source,
+        |_| Ok(()),
+        |Member { name, content, .. }| {
+            if name.starts_with(JENKINS_HOME) {
+                let mut piece = Vec::new();
+                content.read_to_end(&mut piece)?;
+                // Nobody listens any more when the upload has failed, which is told there.
+                let _ = pieces.blocking_send(piece);
+            }
+            Ok(())
+        },
+    )
     .map(drop)
 }
 

@@ -39,6 +39,6 @@ mod tests {
     fn nothing_printed_steers_a_terminal_or_tells_a_secret() {
         Redactor::process().learn(&"screen-secret".into());
         let text = "w1: \u{1b}]0;PWNED\u{7}\u{1b}[2Jv1.36 \u{9b}31m screen-secret\u{202e}\n  next";
-        assert_eq!(shown(text), "w1: v1.36 31m (secret)\n  next");
+        assert_eq!(shown(text), "w1: v1.36  (secret)\n  next");
     }
 }

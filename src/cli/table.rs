@@ -68,9 +68,9 @@ mod tests {
         let text = table.to_string();
         assert_eq!(
             text.lines().nth(1),
-            Some(format!("w1   {}…", "é".repeat(200)).as_str())
+            Some(format!("w1    {}…", "é".repeat(200)).as_str())
         );
-        assert_eq!(text.lines().nth(2), Some("w2   v1"));
+        assert_eq!(text.lines().nth(2), Some("w2    v1"));
         assert_eq!(text.lines().count(), 3);
     }
 

@@ -16,8 +16,13 @@ use super::{LogFile, Moment, View, exit};
 /// How many logs stay in the state directory.
 const KEPT: usize = 20;
 
+/// What scripts and their output may take of a log, in bytes: hosts must not fill this machine's disk.
+const LARGEST: usize = 64 << 20;
+
 pub(super) struct DebugLog {
     output: Output,
+    /// What is left for scripts and their output.
+    room: usize,
 }
 
 impl DebugLog {
@@ -36,6 +41,7 @@ impl DebugLog {
         Ok(Some((
             Self {
                 output: Output::new(Box::new(log)),
+                room: LARGEST,
             },
             path,
         )))
@@ -80,7 +86,20 @@ fn prune(directory: &Path, kept: usize) -> io::Result<()> {
 impl View for DebugLog {
     fn event(&mut self, event: &Event, _run: &Run, at: Moment) {
         let time = at.time.strftime("%H:%M:%S%.3f");
-        self.output.line(&format!("{time} {}", text(event)));
+        let text = text(event);
+        if matches!(event, Event::Output { .. } | Event::Script { .. }) {
+            let had_room = self.room > 0;
+            self.room = self.room.saturating_sub(text.len());
+            match (had_room, self.room > 0) {
+                (_, true) => {}
+                (true, false) => {
+                    let end = "scripts and their output fill the log; from here on they are left out";
+                    return self.output.line(&format!("{time} {end}"));
+                }
+                (false, false) => return,
+            }
+        }
+        self.output.line(&format!("{time} {text}"));
     }
 
     fn end(&mut self, run: &Run, at: Moment) {
@@ -188,7 +207,7 @@ mod tests {
 
     use jiff::{Timestamp, ToSpan};
 
-    use super::{DebugLog, KEPT, new_path};
+    use super::{DebugLog, Duration, Event, KEPT, Moment, Run, View as _, new_path};
     use crate::report::LogFile;
     use crate::report::made_up::{play, troubled_apply};
 
@@ -203,6 +222,30 @@ mod tests {
         assert_eq!(fs_err::metadata(&path)?.permissions().mode() & 0o777, 0o600);
         let text = fs_err::read_to_string(&path)?.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         insta::assert_snapshot!("debug_log", text);
+        Ok(())
+    }
+
+    #[test]
+    fn output_cannot_fill_the_disk_and_all_else_is_told() -> Result {
+        let directory = tempfile::tempdir()?;
+        let file = LogFile::Path(directory.path().join("run.log"));
+        let (mut log, path) = DebugLog::open(&file, Timestamp::UNIX_EPOCH)?.ok_or("no log")?;
+        log.room = 1000;
+        let at = Moment {
+            elapsed: Duration::ZERO,
+            time: Timestamp::UNIX_EPOCH,
+        };
+        for _ in 0..1000 {
+            let (place, step) = ("w1".to_owned(), "a".to_owned());
+            let line = "x".repeat(90);
+            log.event(&Event::Output { place, step, line }, &Run::default(), at);
+        }
+        let (place, text) = ("w1".to_owned(), "still here".to_owned());
+        log.event(&Event::Note { place, text }, &Run::default(), at);
+        let text = fs_err::read_to_string(&path)?;
+        assert!(text.len() < 2000, "{}", text.len());
+        assert_eq!(text.matches("from here on they are left out").count(), 1);
+        assert!(text.contains("still here"));
         Ok(())
     }
 

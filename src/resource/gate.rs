@@ -154,7 +154,12 @@ impl Machine {
             memory: memory.parse::<u64>().map_err(|_| unreadable())? / 1024,
             cpus: cpus.parse().map_err(|_| unreadable())?,
             cgroup2: cgroup == "v2",
-            now: now.parse().map_err(|_| unreadable())?,
+            // `NaN` is a number to the parser, and no distance from it is too large.
+            now: now
+                .parse()
+                .ok()
+                .filter(|now: &f64| now.is_finite())
+                .ok_or_else(unreadable)?,
         })
     }
 }
@@ -201,6 +206,14 @@ mod tests {
             now()
         );
         Seen::example(&text)
+    }
+
+    #[test]
+    fn a_clock_that_is_no_number_is_not_right() {
+        for now in ["NaN", "inf", "-inf", "soon"] {
+            let text = format!("\x1esystem\nid=debian\n\x1egate\n4000000\n2\nv2\n{now}\n\x1eend\n");
+            assert!(Machine::read(&Seen::example(&text)).is_err(), "{now}");
+        }
     }
 
     fn gate(ignore: &[&str]) -> Gate {

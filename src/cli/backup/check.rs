@@ -42,7 +42,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         .transpose()?
         .map(|valid| valid.cluster);
     let opened = bundle::open(&args.bundle, args.identity.identity.as_deref());
-    let (contents, payload) = opened.and_then(Payload::of).or_else(refused)?;
+    let (contents, payload) = opened
+        .and_then(|source| Payload::of(source, |_| Ok(())))
+        .or_else(refused)?;
     tell(&contents)?;
     match cluster {
         Some(cluster) => block_on(rehearse(&cluster, &payload))?,
