@@ -121,6 +121,11 @@ fn a_rhel_like_host(lab: &Lab) {
         zones.contains("ci-nodes"),
         "apply has not reloaded firewalld: {zones}"
     );
+    let policies = lab.ssh("el40", "firewall-cmd --get-policies");
+    assert!(
+        policies.contains("ci-forward"),
+        "hosts can't reach pods: {policies}"
+    );
     let state = lab.ssh(
         "el40",
         "rpm -q kubelet containerd.io; firewall-cmd --reload; firewall-cmd --get-active-zones; \

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use super::check::{Check, Problem};
 use super::{CLUSTER, Site};
-use crate::cluster_api::{Node, RolloutTarget};
+use crate::cluster_api::{Api, Node, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
 
 /// The check's name, for those that need ready nodes.
@@ -46,7 +46,7 @@ impl Check for Nodes {
                 .filter_map(|name| Some((*name, unwell(name, &nodes)?)))
                 .collect();
             let Some((first, reason)) = unwell.first() else {
-                return Ok(format!("{} of {}", wanted.len(), wanted.len()));
+                return with_network(api, &wanted).await;
             };
             let names: Vec<_> = unwell.iter().map(|(name, _)| *name).collect();
             let problem = Problem::failed(format!("not ready: {} ({first}: {reason})", names.join(", ")));
@@ -59,6 +59,30 @@ impl Check for Nodes {
                 .with_help(format_args!("`journalctl -u kubelet` on {first} tells more; `apply` repairs what differs from the plan")))
         })
     }
+}
+
+/// A node is ready by its CNI configuration alone: whether its pods have a network, its calico-node knows, where Calico is what makes it.
+async fn with_network(api: &Api, wanted: &[&str]) -> Result<String, Problem> {
+    let (namespace, name) = ("kube-system", "calico-node");
+    let all = format!("{} of {}", wanted.len(), wanted.len());
+    let id = ObjectId::new("apps/v1", "DaemonSet", Some(namespace), name);
+    if api.read(&id).await?.is_none() {
+        return Ok(all);
+    }
+    let daemon = RolloutTarget::new(RolloutKind::DaemonSet, namespace, name);
+    for node in wanted {
+        let Some(state) = api.unready_on(&daemon, node).await? else {
+            continue;
+        };
+        let problem = Problem::failed(format!("no pod network on {node}: {daemon}: {state}"));
+        let Ok(explanation) = api.explain(&daemon).await else {
+            return Err(problem);
+        };
+        return Err(problem.with_output(&explanation.to_string()).with_help(
+            "`kubectl -n kube-system get pods -l k8s-app=calico-node -o wide`, and the log of the pod on that node",
+        ));
+    }
+    Ok(all)
 }
 
 /// What is wrong with the node of this name, if anything is.

@@ -188,6 +188,13 @@ pub(crate) fn of_the_pod_network(lab: &Lab) {
     lab.ssh("w1", &format!("echo 'no data plane' > {fault}"));
     lab.kubectl("-n kube-system wait pod -l k8s-app=calico-node --field-selector spec.nodeName=w1 --for condition=Ready=false --timeout 120s");
     assert_eq!(lab.unready(), [""; 0], "the node itself should be ready");
+    let verify = lab.run(&["verify", "--json"], &lab.inventory(3));
+    assert_ne!(verify.code, 0, "{}", verify.stdout);
+    assert!(
+        verify.stdout.contains("no pod network on w1"),
+        "{}",
+        verify.stdout
+    );
     lab.ssh("w1", &format!("systemd-run -q --on-active 15 rm {fault}"));
     let apply = lab.apply(&lab.inventory(3), &[]).ended(0);
     assert_eq!((apply.steps(), apply.changes()), (BTreeSet::new(), 0));
