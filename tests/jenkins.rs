@@ -51,6 +51,7 @@ fn jenkins_converges() {
     );
     cases.case("an image that is not there is named", wrong_image);
     cases.case("all of it is mended by the right inventory", mended);
+    cases.case("a pod that Jenkins does not make is told", no_pod);
     cases.case("a build passes on an agent that comes by WebSocket", websocket);
     cases.case("agents of a Jenkinsfile start as one writes them", brought_along);
     cases.case("verify passes on agents that stay", agents_that_stay);
@@ -317,6 +318,19 @@ fn wrong_image(lab: &Lab) {
 fn mended(lab: &Lab) {
     lab.apply(&inventory(lab, ""), &[]).ended(0);
     second_apply(lab);
+}
+
+/// Jenkins looks at its queue for the first time long after `verify` has lost its patience.
+fn no_pod(lab: &Lab) {
+    let late = inventory(
+        lab,
+        "  javaOptions: -Dhudson.slaves.NodeProvisioner.initialDelay=600000\n",
+    );
+    let apply = lab.apply(&late, &[]).ended(5);
+    assert_says(
+        &apply.stdout,
+        &["Jenkins makes no pod for it", "queue: There are no nodes"],
+    );
 }
 
 fn websocket(lab: &Lab) {
