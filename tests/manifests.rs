@@ -310,7 +310,7 @@ fn without_network_policies_there_is_none() {
             .filter(|object| object["kind"] == "NetworkPolicy")
             .count()
     };
-    assert_eq!((policies(INVENTORY), policies(&inventory)), (5, 0));
+    assert_eq!((policies(INVENTORY), policies(&inventory)), (7, 0));
 }
 
 /// The words that Java gets, and the port for agents that the image's start script is given beside them.
