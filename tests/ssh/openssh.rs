@@ -68,11 +68,8 @@ fn public(servers: &Servers, name: &str) -> String {
     servers.read(&format!("{name}.pub"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn host_keys_are_judged_alike() {
-    let Some(servers) = servers("host_keys_are_judged_alike") else {
-        return;
-    };
+/// The files that the cases name.
+fn host_key_files(servers: &Servers) {
     let (key, port) = (public(servers, "host_ed25519"), servers.outer);
     let name = format!("[127.0.0.1]:{port}");
     servers.write("right", &format!("{name} {key}"));
@@ -93,67 +90,76 @@ async fn host_keys_are_judged_alike() {
         "ssh-keygen",
         &["-q", "-k", "-f", &file("krl-other"), &file("stranger.pub")],
     );
-    let cases: [Case<'_>; 20] = [
-        ("known", "", Accepted),
-        ("unknown", "UserKnownHostsFile DIR/empty", Refused),
-        (
-            "no file at all",
-            "UserKnownHostsFile none\nGlobalKnownHostsFile none",
-            Refused,
-        ),
-        ("changed", "UserKnownHostsFile DIR/other", Refused),
-        ("second file", "UserKnownHostsFile DIR/empty DIR/right", Accepted),
-        (
-            "global file",
-            "UserKnownHostsFile none\nGlobalKnownHostsFile DIR/right",
-            Accepted,
-        ),
-        ("marked as revoked", "GlobalKnownHostsFile DIR/bad", Refused),
-        ("revoked", "RevokedHostKeys DIR/revoked", Refused),
-        ("another revoked", "RevokedHostKeys DIR/revoked-other", Accepted),
-        (
-            "no file of revoked keys",
-            "RevokedHostKeys DIR/no-such-file",
-            Refused,
-        ),
-        ("unreadable revocation", "RevokedHostKeys DIR/nonsense", Refused),
-        ("no revocation", "RevokedHostKeys none", Accepted),
-        ("revoked by a KRL", "RevokedHostKeys DIR/krl", Refused),
-        (
-            "another revoked by a KRL",
-            "RevokedHostKeys DIR/krl-other",
-            RefusedHere,
-        ),
-        (
-            "alias",
-            "HostKeyAlias cp-alias\nUserKnownHostsFile DIR/aliased",
-            Accepted,
-        ),
-        (
-            "alias in capitals",
-            "HostKeyAlias CP-Alias\nUserKnownHostsFile DIR/aliased",
-            Accepted,
-        ),
-        (
-            "alias with a port",
-            "HostKeyAlias cp-alias\nUserKnownHostsFile DIR/aliased-port",
-            Refused,
-        ),
-        ("address instead of the alias", "HostKeyAlias cp-alias", Refused),
-        (
-            "not strict",
-            "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null",
-            RefusedHere,
-        ),
-        (
-            "strict after the first time",
-            "StrictHostKeyChecking accept-new\nUserKnownHostsFile /dev/null",
-            RefusedHere,
-        ),
-    ];
-    for (what, lines, verdict) in cases {
+}
+
+const HOST_KEYS: [Case<'_>; 20] = [
+    ("known", "", Accepted),
+    ("unknown", "UserKnownHostsFile DIR/empty", Refused),
+    (
+        "no file at all",
+        "UserKnownHostsFile none\nGlobalKnownHostsFile none",
+        Refused,
+    ),
+    ("changed", "UserKnownHostsFile DIR/other", Refused),
+    ("second file", "UserKnownHostsFile DIR/empty DIR/right", Accepted),
+    (
+        "global file",
+        "UserKnownHostsFile none\nGlobalKnownHostsFile DIR/right",
+        Accepted,
+    ),
+    ("marked as revoked", "GlobalKnownHostsFile DIR/bad", Refused),
+    ("revoked", "RevokedHostKeys DIR/revoked", Refused),
+    ("another revoked", "RevokedHostKeys DIR/revoked-other", Accepted),
+    (
+        "no file of revoked keys",
+        "RevokedHostKeys DIR/no-such-file",
+        Refused,
+    ),
+    ("unreadable revocation", "RevokedHostKeys DIR/nonsense", Refused),
+    ("no revocation", "RevokedHostKeys none", Accepted),
+    ("revoked by a KRL", "RevokedHostKeys DIR/krl", Refused),
+    (
+        "another revoked by a KRL",
+        "RevokedHostKeys DIR/krl-other",
+        RefusedHere,
+    ),
+    (
+        "alias",
+        "HostKeyAlias cp-alias\nUserKnownHostsFile DIR/aliased",
+        Accepted,
+    ),
+    (
+        "alias in capitals",
+        "HostKeyAlias CP-Alias\nUserKnownHostsFile DIR/aliased",
+        Accepted,
+    ),
+    (
+        "alias with a port",
+        "HostKeyAlias cp-alias\nUserKnownHostsFile DIR/aliased-port",
+        Refused,
+    ),
+    ("address instead of the alias", "HostKeyAlias cp-alias", Refused),
+    (
+        "not strict",
+        "StrictHostKeyChecking no\nUserKnownHostsFile /dev/null",
+        RefusedHere,
+    ),
+    (
+        "strict after the first time",
+        "StrictHostKeyChecking accept-new\nUserKnownHostsFile /dev/null",
+        RefusedHere,
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_keys_are_judged_alike() {
+    let Some(servers) = servers("host_keys_are_judged_alike") else {
+        return;
+    };
+    host_key_files(servers);
+    for (what, lines, verdict) in HOST_KEYS {
         let lines = format!("IdentityFile DIR/id\n{lines}");
-        compare(servers, port, NO_AGENT, (what, &lines, verdict)).await;
+        compare(servers, servers.outer, NO_AGENT, (what, &lines, verdict)).await;
     }
 }
 
