@@ -69,8 +69,31 @@ fn public(servers: &Servers, name: &str) -> String {
     servers.read(&format!("{name}.pub"))
 }
 
-/// What is known of the host, and under what name; the key files are those that the test writes.
-const HOST_KEYS: [Case<'static>; 20] = [
+/// The files that the cases name.
+fn host_key_files(servers: &Servers) {
+    let (key, port) = (public(servers, "host_ed25519"), servers.outer);
+    let name = format!("[127.0.0.1]:{port}");
+    servers.write("right", &format!("{name} {key}"));
+    servers.write("other", &format!("{name} {}", public(servers, "stranger")));
+    servers.write("empty", "");
+    servers.write("bad", &format!("@revoked * {key}"));
+    servers.write("aliased", &format!("cp-alias {key}"));
+    servers.write("aliased-port", &format!("[cp-alias]:{port} {key}"));
+    servers.write("revoked", &format!("# lost\n\n{key}"));
+    servers.write("revoked-other", &public(servers, "stranger"));
+    servers.write("nonsense", &format!("{}nonsense\n", public(servers, "stranger")));
+    let file = |name: &str| servers.file(name).display().to_string();
+    run(
+        "ssh-keygen",
+        &["-q", "-k", "-f", &file("krl"), &file("host_ed25519.pub")],
+    );
+    run(
+        "ssh-keygen",
+        &["-q", "-k", "-f", &file("krl-other"), &file("stranger.pub")],
+    );
+}
+
+const HOST_KEYS: [Case<'_>; 20] = [
     ("known", "", Accepted),
     ("unknown", "UserKnownHostsFile DIR/empty", Refused),
     (
@@ -134,29 +157,10 @@ async fn host_keys_are_judged_alike() {
     let Some(servers) = servers("host_keys_are_judged_alike") else {
         return;
     };
-    let (key, port) = (public(servers, "host_ed25519"), servers.outer);
-    let name = format!("[127.0.0.1]:{port}");
-    servers.write("right", &format!("{name} {key}"));
-    servers.write("other", &format!("{name} {}", public(servers, "stranger")));
-    servers.write("empty", "");
-    servers.write("bad", &format!("@revoked * {key}"));
-    servers.write("aliased", &format!("cp-alias {key}"));
-    servers.write("aliased-port", &format!("[cp-alias]:{port} {key}"));
-    servers.write("revoked", &format!("# lost\n\n{key}"));
-    servers.write("revoked-other", &public(servers, "stranger"));
-    servers.write("nonsense", &format!("{}nonsense\n", public(servers, "stranger")));
-    let file = |name: &str| servers.file(name).display().to_string();
-    run(
-        "ssh-keygen",
-        &["-q", "-k", "-f", &file("krl"), &file("host_ed25519.pub")],
-    );
-    run(
-        "ssh-keygen",
-        &["-q", "-k", "-f", &file("krl-other"), &file("stranger.pub")],
-    );
+    host_key_files(servers);
     for (what, lines, verdict) in HOST_KEYS {
         let lines = format!("IdentityFile DIR/id\n{lines}");
-        compare(servers, port, NO_AGENT, (what, &lines, verdict)).await;
+        compare(servers, servers.outer, NO_AGENT, (what, &lines, verdict)).await;
     }
 }
 
