@@ -92,6 +92,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         kube_proxy,
         kubelet: kubelet?,
         kubeadm,
+        hardening: inventory.cluster.hardening,
         containerd: containerd?,
         calico: calico?,
         hosts,
