@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 LAB := tests/lab/lab
+COMMA := ,
 # Programs that this machine can't download may lie beside the checkout; elsewhere the lab gets them itself.
 export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 ifneq ($(shell id -u),0)
@@ -119,6 +120,14 @@ docs: ## write the documents that are made from the code: inventory, schema, dia
 .PHONY: deny
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny and the network)
 	cargo deny check
+
+.PHONY: dist dist-test
+dist: ## a release in target/dist: program, packages, SBOM, checksums; DIST_KEY=KEY signs them
+	dist/build.sh
+
+dist-test: deps ## install and remove the packages of `make dist` on bare hosts of both families
+	$(AS_ROOT) $(LAB) prepare && $(AS_ROOT) $(LAB) rhel install-deps && $(AS_ROOT) $(LAB) rhel prepare
+	$(if $(SUDO),sudo --preserve-env=DIST_KEY$(COMMA)LAB_ROOT) dist/test.sh
 
 .PHONY: bench
 bench: lab ## measure against the floor, Ansible and pyinfra; prints the tables

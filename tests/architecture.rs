@@ -86,6 +86,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("annotate_snippets", "diagnostic"),
     ("anyhow", "cli"),
     ("clap", "cli"),
+    ("clap_mangen", "cli"),
     ("indicatif", "report"),
     ("kube", "cluster_api"),
     ("minijinja", "template"),

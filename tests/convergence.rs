@@ -58,6 +58,7 @@ fn hosts_converge() {
     } else {
         cases.case(name, release_manifest_is_there);
     }
+    cases.case("a broken pod network is waited for", drift::of_the_pod_network);
     cases.case("--limit leaves other hosts alone", drift::within_a_limit);
     cases.case("a reboot needs no change", membership::after_a_reboot);
     cases.case("a host is added later", membership::of_a_host_added_later);

@@ -57,6 +57,7 @@ fn builds_run_in_images_of_ones_own() {
         "a changed folder is built again, and a killed run's build is finished",
         changed_folder,
     );
+    cases.case("an image that was deleted is built again", deleted_image);
     cases.case("a build that fails shows its log", failed_build);
     cases.case(
         "a builder that is not there is named, and exchanged",
@@ -267,6 +268,30 @@ fn changed_folder(lab: &Lab) {
     let finished = apply(lab).ended(0);
     assert!(finished.changes() <= 1, "{:?}", finished.steps());
     assert_ne!(pushed(lab), before);
+    assert_eq!(apply(lab).ended(0).changes(), 0);
+}
+
+fn deleted_image(lab: &Lab) {
+    let url = format!("https://{}/v2/ci/agent/manifests", server(lab, 5003));
+    let login = format!("admin:{ADMIN_PASSWORD}");
+    let digest = pushed(lab);
+    let deleted = lab.lab(&[
+        "run",
+        "curl",
+        "-sk",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "-X",
+        "DELETE",
+        "-u",
+        &login,
+        &format!("{url}/{}", digest.trim()),
+    ]);
+    assert_eq!(deleted, "202");
+    let again = apply(lab).ended(0);
+    assert_eq!(again.changes(), 1, "{:?}", again.steps());
     assert_eq!(apply(lab).ended(0).changes(), 0);
 }
 

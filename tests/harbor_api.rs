@@ -19,6 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use ci_bootstrap::harbor::{Account, Harbor, HarborError, Missing};
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
+use serde_json::json;
 
 #[path = "support/skip.rs"]
 mod skip;
@@ -93,16 +94,22 @@ impl Standin {
 
     /// What a person does at Harbor's pages.
     fn by_hand(&self, method: &str, path: &str, body: &str) {
+        let answer = self.asked(method, path, "Content-Type: application/json\r\n", body);
+        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+    }
+
+    /// The answer to an administrator's request.
+    fn asked(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let login = STANDARD.encode(format!("admin:{ADMIN_PASSWORD}"));
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: harbor\r\nAuthorization: Basic {login}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: harbor\r\nAuthorization: Basic {login}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 2"), "{answer}");
+        answer
     }
 }
 
@@ -230,19 +237,28 @@ async fn what_a_person_changed_in_harbor_is_told() {
     };
     let (harbor, account) = (standin.client(ADMIN_PASSWORD), account());
     apply(&account, &harbor).await.unwrap();
-    for (change, back, told) in [
-        (r#"{"disable": true}"#, r#"{"disable": false}"#, "is disabled"),
-        (r#"{"expires_at": 1000}"#, r#"{"expires_at": -1}"#, "has expired"),
-        (
-            r#"{"permissions": [{"kind": "project", "namespace": "ci", "access": [{"resource": "repository", "action": "pull"}]}]}"#,
-            r#"{"permissions": [{"kind": "project", "namespace": "ci", "access": [{"resource": "repository", "action": "pull"}, {"resource": "repository", "action": "push"}]}]}"#,
-            "may not both pull and push",
-        ),
+    let robot = |disable: bool, expires_at: i64, actions: &[&str]| {
+        let access = actions
+            .iter()
+            .map(|action| json!({"resource": "repository", "action": action}));
+        let permission = json!({"kind": "project", "namespace": "ci", "access": access.collect::<Vec<_>>()});
+        let name = &account.username;
+        json!({
+            "name": name, "level": "project", "duration": -1, "disable": disable, "expires_at": expires_at,
+            "permissions": [permission],
+        })
+        .to_string()
+    };
+    let back = robot(false, -1, &["pull", "push"]);
+    for (change, told) in [
+        (robot(true, -1, &["pull", "push"]), "is disabled"),
+        (robot(false, 1000, &["pull", "push"]), "has expired"),
+        (robot(false, -1, &["pull"]), "may not both pull and push"),
     ] {
-        standin.by_hand("PUT", "/api/v2.0/robots/2", change);
+        standin.by_hand("PUT", "/api/v2.0/robots/2", &change);
         let error = account.missing(&harbor).await.unwrap_err();
         assert!(error.to_string().contains(told), "{error}");
-        standin.by_hand("PUT", "/api/v2.0/robots/2", back);
+        standin.by_hand("PUT", "/api/v2.0/robots/2", &back);
         assert_eq!(account.missing(&harbor).await.unwrap(), []);
     }
 }
@@ -263,4 +279,80 @@ async fn another_word_before_the_names_is_told_with_the_name_to_write() {
     };
     apply(&named, &harbor).await.unwrap();
     assert_eq!(named.missing(&harbor).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_failed_login_of_somebody_else_locks_the_administrator_for_a_moment_only() {
+    let Some(standin) = Standin::start("robot$") else {
+        return;
+    };
+    // Nobody waits after the wrong password: the right one is refused at first.
+    assert!(standin.client("wrong").create_project("ci").await.is_err());
+    let refused = standin.client(ADMIN_PASSWORD).create_project("ci").await;
+    assert!(matches!(refused, Err(HarborError::Login { .. })), "{refused:?}");
+    let missing = account().missing(&standin.client(ADMIN_PASSWORD)).await;
+    assert_eq!(missing.unwrap(), [Missing::Project, Missing::Robot]);
+}
+
+#[tokio::test]
+async fn read_only_mode_is_told_as_such() {
+    let Some(standin) = Standin::start("robot$") else {
+        return;
+    };
+    standin.by_hand("PUT", "/api/v2.0/configurations", r#"{"read_only": true}"#);
+    let error = apply(&account(), &standin.client(ADMIN_PASSWORD))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, HarborError::ReadOnly { .. }), "{error}");
+}
+
+/// The rules of Harbor that the program must keep to: here they are known to bind it (`tests/lab/src/harbor-standin/CONTRACT.md`).
+#[test]
+fn the_standin_is_as_strict_as_harbor() {
+    let Some(standin) = Standin::start("robot$") else {
+        return;
+    };
+    let typed = "Content-Type: application/json\r\n";
+    let robot = |duration: i64, action: &str| {
+        let access = [json!({"resource": "repository", "action": action})];
+        let permission = json!({"kind": "project", "namespace": "nowhere", "access": access});
+        json!({"name": "a", "level": "project", "duration": duration, "permissions": [permission]})
+            .to_string()
+    };
+    for (method, path, headers, body, status) in [
+        (
+            "POST",
+            "/api/v2.0/projects",
+            "",
+            r#"{"project_name": "ci"}"#,
+            "422",
+        ),
+        ("GET", "/api/v2.0/projects?page_size=101", "", "", "422"),
+        ("POST", "/api/v2.0/robots", typed, &robot(0, "pull"), "400"),
+        ("POST", "/api/v2.0/robots", typed, &robot(-1, "fly"), "400"),
+        ("POST", "/api/v2.0/robots", typed, &robot(-1, "pull"), "404"),
+    ] {
+        let answer = standin.asked(method, path, headers, body);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{method} {path}: {answer}"
+        );
+    }
+    for path in [
+        "/api/v2.0/projects?name=nothing",
+        "/api/v2.0/robots?q=Level%3Dproject%2CProjectID%3D9",
+    ] {
+        let answer = standin.asked("GET", path, "", "");
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.trim_end().ends_with("[]"),
+            "{answer}"
+        );
+    }
+    let missing = standin
+        .asked("GET", "/v2/nowhere/image/manifests/1", "", "")
+        .to_lowercase();
+    assert!(
+        missing.starts_with("http/1.1 401") && missing.contains("www-authenticate: \r\n"),
+        "{missing}"
+    );
 }

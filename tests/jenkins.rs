@@ -8,6 +8,7 @@ use support::cases::Cases;
 use support::eavesdropper::Eavesdropper;
 use support::jenkins::{Jenkins, password};
 use support::lab::{Lab, Ran};
+use support::reach;
 use support::volume;
 
 mod support {
@@ -16,6 +17,7 @@ mod support {
     pub(crate) mod jenkins;
     #[expect(dead_code, reason = "other tests use more of it")]
     pub(crate) mod lab;
+    pub(crate) mod reach;
     pub(crate) mod volume;
 }
 
@@ -36,6 +38,7 @@ fn jenkins_converges() {
     cases.foundation("set up, with no secret seen by others", set_up);
     cases.case("a second apply changes nothing", second_apply);
     cases.case("the administrator can log in, nobody else", login);
+    cases.case("builds reach only what they may", builds_reach);
     cases.case("a changed configuration is loaded without a restart", configured);
     cases.case("a configuration that Jenkins refuses is not applied", refused);
     cases.case("an Ingress leads to it", ingress);
@@ -49,6 +52,12 @@ fn jenkins_converges() {
     cases.case("an image that is not there is named", wrong_image);
     cases.case("all of it is mended by the right inventory", mended);
     cases.case("a build passes on an agent that comes by WebSocket", websocket);
+    cases.case("agents of a Jenkinsfile start as one writes them", brought_along);
+    cases.case("verify passes on agents that stay", agents_that_stay);
+    cases.case(
+        "agents that end at once are told, with their words",
+        agents_that_end,
+    );
     cases.case("builds pass on agents of the kinds that bring a tool", kinds);
     cases.case(
         "a configuration with which Jenkins can't start is named",
@@ -138,6 +147,70 @@ fn second_apply(lab: &Lab) {
 fn login(lab: &Lab) {
     assert_eq!(Jenkins::of(lab).status(), "200");
     assert_eq!(Jenkins::with(lab, &lab.address("cp1"), "admin").status(), "401");
+    let printed = lab
+        .program(&["jenkins", "password"], &inventory(lab, ""))
+        .output();
+    let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+    assert_eq!(printed.trim_end(), password(lab, "cp1"));
+}
+
+/// The addresses that a policy closes answer a pod elsewhere: so it is the policy that closes them.
+fn builds_reach(lab: &Lab) {
+    let (cp1, w1, outside) = (lab.address("cp1"), lab.address("w1"), reach::outside(lab));
+    let service = lab.kubectl("-n kube-ops get service jenkins -o jsonpath={.spec.clusterIP}");
+    // A host has neither an NFS server nor rpcbind here: something else listens there.
+    for port in [111, 2049] {
+        lab.ssh(
+            "w1",
+            &format!("systemd-run -q --unit reach-{port} systemd-socket-activate -l {port} --inetd -a cat"),
+        );
+    }
+    let closed = [
+        (&cp1, 22),
+        (&cp1, 2379),
+        (&cp1, 6443),
+        (&cp1, 10250),
+        (&w1, 22),
+        (&w1, 111),
+        (&w1, 2049),
+        (&w1, 10250),
+    ];
+    let closed: Vec<_> = closed
+        .iter()
+        .map(|(host, port)| format!("{host} {port}"))
+        .collect();
+    let mut open = vec![
+        format!("{cp1} 30080"),
+        format!("{w1} 30080"),
+        format!("{outside} 5000"),
+        format!("{outside} 8000"),
+        format!("{service} 8080"),
+        format!("{service} 50000"),
+    ];
+    open.sort();
+    let all = [&closed[..], &open].concat();
+    for namespace in ["default", "kube-ops-agents"] {
+        reach::start(lab, namespace);
+    }
+    let (elsewhere, build) = (
+        reach::reached(lab, "default", &all),
+        reach::reached(lab, "kube-ops-agents", &all),
+    );
+    let name = "jenkins.kube-ops.svc.cluster.local";
+    let resolved = lab.kubectl(&format!("-n kube-ops-agents exec reach -- probe dns {name}"));
+    for namespace in ["default", "kube-ops-agents"] {
+        reach::stop(lab, namespace);
+    }
+    lab.ssh("w1", "systemctl stop reach-111 reach-2049");
+    // Nobody but agents reaches the agents' port.
+    let mut expected: Vec<_> = all
+        .into_iter()
+        .filter(|address| !address.ends_with(" 50000"))
+        .collect();
+    expected.sort();
+    assert_eq!(elsewhere, expected, "from a pod without a policy");
+    assert_eq!(build, open, "from a build");
+    assert_eq!(resolved.trim(), format!("{name} {service}"));
 }
 
 fn configured(lab: &Lab) {
@@ -251,6 +324,74 @@ fn websocket(lab: &Lab) {
     assert_says(&apply.ended(0).stdout, &["smoke build", "passed on w1"]);
 }
 
+/// Images whose user is a name, as upstream's agent's is, where the namespace forbids root.
+fn brought_along(lab: &Lab) {
+    lab.apply(&inventory(lab, ""), &[]).ended(0);
+    let image = "docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21";
+    let scripts = [
+        (
+            "containers",
+            format!(
+                "podTemplate(label: 'jenkins-slave', cloud: 'kubernetes', containers: [containerTemplate(name: 'jnlp', image: \"{image}\")]) {{\n  \
+                 node('jenkins-slave') {{\n    sh 'echo \"user $(id -u)\"'\n  }}\n}}\n"
+            ),
+        ),
+        (
+            "yaml",
+            "podTemplate(inheritFrom: 'jnlp', yaml: 'spec: {containers: [{name: jnlp, env: [{name: GREETING, value: hello}]}]}') {\n  \
+             node(POD_LABEL) {\n    sh 'echo \"user $(id -u) $GREETING $JENKINS_JAVA_OPTS\"'\n  }\n}\n"
+                .to_owned(),
+        ),
+    ];
+    let jenkins = Jenkins::of(lab);
+    for (name, script) in &scripts {
+        jenkins.build(name, script);
+    }
+    assert_says(&jenkins.passed("containers"), &["user 1000"]);
+    assert_says(&jenkins.passed("yaml"), &["user 1000 hello -XX:+UseSerialGC"]);
+}
+
+/// Twice: the second time, the agent is there from before.
+fn agents_that_stay(lab: &Lab) {
+    let stay = inventory(
+        lab,
+        "  agents: { templates: [{ name: jnlp, kind: jnlp, idle: 2m }] }\n",
+    );
+    let apply = lab.apply(&stay, &[]).ended(0);
+    assert_says(&apply.stdout, &["passed on w1", "stays for later builds"]);
+    let again = lab.run(&["verify", "--json"], &stay).ended(0);
+    assert_says(&again.stdout, &["its pod was there from before"]);
+    let jobs = Jenkins::of(lab).get("/api/json?tree=jobs[name]");
+    assert!(!jobs.contains("ci-bootstrap-verify"), "{jobs}");
+}
+
+fn agents_that_end(lab: &Lab) {
+    let folder = lab.path("ending.yaml.j2");
+    fs_err::write(
+        &folder,
+        "{% extends \"agent-jnlp.yaml.j2\" %}\n{% block agent %}\n      command: [sh, -c, 'echo the agent has no key; exit 3']\n\
+         \x20     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }\n{% endblock %}\n",
+    )
+    .unwrap();
+    let ending = inventory(
+        lab,
+        &format!(
+            "  agents: {{ templates: [{{ name: jnlp, file: \"{}\" }}] }}\n",
+            folder.display()
+        ),
+    );
+    let apply = lab.apply(&ending, &[]).ended(5);
+    assert_says(
+        &apply.stdout,
+        &[
+            "end as soon as they have begun",
+            "exit code 3",
+            "the agent has no key",
+        ],
+    );
+    lab.apply(&inventory(lab, ""), &[]).ended(0);
+}
+
 /// The tools are stand-ins, and the builds don't use them: what is tried is that such pods are let in and start.
 /// Kaniko's is in `tests/harbor.rs`, and the real one.
 fn kinds(lab: &Lab) {
@@ -260,7 +401,11 @@ fn kinds(lab: &Lab) {
     );
     let kinds = ["maven", "docker", "dind", "buildkit"];
     let on_w1 = "nodeSelector: { kubernetes.io/hostname: w1 }";
-    let templates = kinds.map(|kind| format!("{{ name: {kind}, kind: {kind}, {on_w1} }}"));
+    let templates = [&kinds[..], &["kaniko"]].concat();
+    let templates = templates
+        .iter()
+        .map(|kind| format!("{{ name: {kind}, kind: {kind}, {on_w1} }}"));
+    let templates: Vec<_> = templates.collect();
     let inventory = inventory(
         lab,
         &format!("  agents: {{ templates: [{}] }}\n", templates.join(", ")),
@@ -274,6 +419,52 @@ fn kinds(lab: &Lab) {
         jenkins.passed(kind);
     }
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
+    admitted(lab);
+}
+
+/// Jenkins makes pods like its templates, and no others, whatever Pod Security would admit.
+fn admitted(lab: &Lab) {
+    let (privileged, builders) = ("kube-ops-privileged", "kube-ops-builders");
+    let socket = r#""volumes": [{"name": "v", "hostPath": {"path": "/var/run/docker.sock"}}]"#;
+    let root = r#""volumes": [{"name": "v", "hostPath": {"path": "/"}}]"#;
+    let share = r#""volumes": [{"name": "v", "nfs": {"server": "10.0.0.1", "path": "/srv/nfs/ci"}}]"#;
+    let claim = r#""volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}, {"name": "w", "emptyDir": {}}]"#;
+    let engine =
+        r#""initContainers": [{"name": "i", "image": "a", "securityContext": {"privileged": true}}]"#;
+    let capable = r#""initContainers": [{"name": "i", "image": "a", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}]"#;
+    for (namespace, fields) in [
+        (privileged, socket),
+        (privileged, claim),
+        (privileged, engine),
+        (builders, claim),
+    ] {
+        let said = try_pod(lab, namespace, fields);
+        assert!(
+            said.contains("pod/tried created"),
+            "{namespace}: {fields}: {said}"
+        );
+    }
+    for (namespace, fields) in [
+        (privileged, root),
+        (privileged, share),
+        (privileged, capable),
+        (privileged, r#""hostNetwork": true"#),
+        (builders, share),
+    ] {
+        let said = try_pod(lab, namespace, fields);
+        assert!(
+            said.contains("ValidatingAdmissionPolicy") && said.contains("Jenkins may"),
+            "{namespace}: {fields}: {said}"
+        );
+    }
+}
+
+/// What the API server says to a pod with these fields that Jenkins would make.
+fn try_pod(lab: &Lab, namespace: &str, fields: &str) -> String {
+    let overrides = format!(r#"{{"spec": {{"containers": [{{"name": "tried", "image": "a"}}], {fields}}}}}"#);
+    lab.kubectl(&format!(
+        "-n {namespace} run tried --image=a --overrides='{overrides}' --dry-run=server --as=system:serviceaccount:kube-ops:jenkins 2>&1 || true"
+    ))
 }
 
 /// There is no Jenkins that could have tried it out.

@@ -139,7 +139,8 @@ fn home_gone(lab: &Lab) {
         refused.stderr
     );
     timed("Jenkins' home alone", || {
-        lab.apply(&site.inventory, &["--restore-home", &bundle]).ended(0);
+        let restored = lab.apply(&site.inventory, &["--restore-home", &bundle]).ended(0);
+        assert_ne!(restored.changes(), 0, "{}", restored.stdout);
     });
     assert_eq!(key(lab, "w1"), before);
     site.assert_back(lab);

@@ -187,6 +187,31 @@ fn an_image_is_built_with_what_there_is_to_know_about_registries() {
     assert!(pods[1].1["spec"]["containers"][1]["imagePullPolicy"].is_null());
 }
 
+#[test]
+fn git_servers_are_known_by_the_keys_of_the_inventory() {
+    let strategy = |inventory: &str| {
+        let objects = objects(inventory);
+        let configuration = objects.iter().find(|object| id(object) == CONFIGURATION).unwrap();
+        let text = configuration["data"]["jenkins.yaml"].as_str().unwrap();
+        let configuration = yaml::manifests(text).unwrap().remove(0);
+        configuration["security"]["gitHostKeyVerificationConfiguration"]["sshHostKeyVerificationStrategy"]
+            .clone()
+    };
+    let keys = &strategy(INVENTORY)["manuallyProvidedKeyVerificationStrategy"]["approvedHostKeys"];
+    let lines: Vec<_> = keys.as_str().unwrap().lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].starts_with("git.ci.example ssh-ed25519 AAAA"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[1].starts_with("[git.ci.example]:2222 ssh-ed25519 AAAA"),
+        "{lines:?}"
+    );
+    let without = INVENTORY.replace("  knownHosts: [git-known-hosts]\n", "");
+    assert_eq!(strategy(&without), "acceptFirstConnectionStrategy");
+}
+
 /// The words of Java for the proxy are made by the very script that the container runs.
 #[test]
 fn plugins_come_through_the_proxy() {
@@ -234,7 +259,7 @@ fn egress(objects: &[Value], namespace: &str) -> Vec<Value> {
 #[test]
 fn builds_reach_a_list_of_peers() {
     let objects = objects(INVENTORY);
-    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+    for namespace in ["kube-ops-agents", "kube-ops-builders", "kube-ops-privileged"] {
         let rules = egress(&objects, namespace);
         for rule in &rules {
             let named = rule["to"]
@@ -431,7 +456,7 @@ fn nothing_in_the_configuration_or_a_pod_is_null() {
 #[test]
 fn containers_of_builds_that_say_nothing_ask_for_something() {
     let objects = objects(INVENTORY);
-    for namespace in ["kube-ops-agents", "kube-ops-builders"] {
+    for namespace in ["kube-ops-agents", "kube-ops-builders", "kube-ops-privileged"] {
         let name = format!("LimitRange {namespace}/agents");
         let limits = objects.iter().find(|object| id(object) == name).unwrap();
         assert_eq!(
@@ -479,7 +504,7 @@ fn agents_that_need_no_privileges_are_restricted() {
     let names: Vec<_> = pods.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["jnlp", "maven", "mine", "docker", "dind", "kaniko", "buildkit"]
+        ["jnlp", "maven", "mine", "kaniko", "docker", "dind", "buildkit"]
     );
     for (name, pod) in &pods[..3] {
         assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true, "{name}");
@@ -508,6 +533,104 @@ fn agents_that_need_no_privileges_are_restricted() {
         pods[2].1["spec"]["containers"][1]["image"],
         "harbor.ci.example/ci/mine:1"
     );
+}
+
+/// The objects of one namespace's Pod Security and of what Jenkins may do there.
+fn access<'a>(objects: &'a [Value], namespace: &str) -> (&'a Value, &'a Value) {
+    let found = |wanted: &str| objects.iter().find(|object| id(object) == wanted);
+    let level = found(&format!("Namespace /{namespace}"))
+        .map(|object| &object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]);
+    let rules = found(&format!("Role {namespace}/jenkins")).map(|object| &object["rules"]);
+    (level.unwrap(), rules.unwrap())
+}
+
+#[test]
+fn each_kind_of_agents_has_a_namespace_that_admits_no_more_than_it_needs() {
+    let objects = objects(INVENTORY);
+    for (namespace, level) in [
+        ("kube-ops-agents", "restricted"),
+        ("kube-ops-builders", "baseline"),
+        ("kube-ops-privileged", "privileged"),
+    ] {
+        let (enforced, rules) = access(&objects, namespace);
+        assert_eq!(enforced, level, "{namespace}");
+        assert_eq!(rules[0]["resources"][0], "pods", "{namespace}");
+    }
+    let job = objects.iter().find(|object| object["kind"] == "Job").unwrap();
+    assert_eq!(job["metadata"]["namespace"], "kube-ops-builders");
+    let pods = pods(&objects);
+    let kaniko = &pods.iter().find(|(name, _)| name == "kaniko").unwrap().1["spec"];
+    for pod in [kaniko, &job["spec"]["template"]["spec"]] {
+        let text = pod.to_string();
+        for forbidden in [
+            "hostPath",
+            "Unconfined",
+            "\"privileged\"",
+            "\"add\"",
+            "hostNetwork",
+        ] {
+            assert!(
+                !text.contains(forbidden),
+                "baseline admits no {forbidden}: {text}"
+            );
+        }
+    }
+}
+
+/// What an admission policy says, which is tried out in `tests/jenkins.rs`.
+#[test]
+fn jenkins_may_make_pods_like_its_templates_and_no_others() {
+    let policy = |objects: &[Value], namespace: &str| {
+        let wanted = format!("ValidatingAdmissionPolicy /pods-of-jenkins.{namespace}");
+        let found = objects.iter().find(|object| id(object) == wanted);
+        found.map(|object| object["spec"].to_string())
+    };
+    let some = objects(INVENTORY);
+    let builders = policy(&some, "kube-ops-builders").unwrap();
+    assert!(builders.contains("volume.hostPath.path in []"), "{builders}");
+    assert!(builders.contains("has a privileged container"), "{builders}");
+    assert!(
+        builders.contains("system:serviceaccount:kube-ops:jenkins"),
+        "{builders}"
+    );
+    let privileged = policy(&some, "kube-ops-privileged").unwrap();
+    assert!(privileged.contains("/var/run/docker.sock"), "{privileged}");
+    assert!(
+        !privileged.contains("has a privileged container"),
+        "dind has one: {privileged}"
+    );
+    let only_buildkit = INVENTORY
+        .lines()
+        .filter(|line| !line.contains("kind: docker") && !line.contains("kind: dind"));
+    let few = objects(&only_buildkit.map(|line| format!("{line}\n")).collect::<String>());
+    let privileged = policy(&few, "kube-ops-privileged").unwrap();
+    assert!(privileged.contains("volume.hostPath.path in []"), "{privileged}");
+    assert!(privileged.contains("has a privileged container"), "{privileged}");
+    assert_eq!(policy(&few, "kube-ops-agents"), None);
+    let own = INVENTORY.replace("{ name: mine,", "{ name: mine, privileged: true,");
+    let privileged = policy(&objects(&own), "kube-ops-privileged").unwrap();
+    assert!(
+        !privileged.contains("hostPath"),
+        "a template of one's own may be anything: {privileged}"
+    );
+}
+
+/// Images are built by Jobs of ours: Jenkins gets no way into their namespace, and privileged pods no namespace at all.
+#[test]
+fn jenkins_may_do_nothing_where_only_images_are_built() {
+    let only = "    templates:\n      - { name: jnlp, kind: jnlp }\n";
+    let (before, _) = INVENTORY.split_once("    templates:\n").unwrap();
+    let objects = objects(&format!("{before}{only}"));
+    let (level, rules) = access(&objects, "kube-ops-builders");
+    assert_eq!(level, "baseline");
+    assert_eq!(*rules, serde_json::json!([]));
+    assert!(
+        !objects
+            .iter()
+            .any(|object| id(object).contains("kube-ops-privileged"))
+    );
+    let (_, rules) = access(&objects, "kube-ops-agents");
+    assert_eq!(rules[0]["resources"][0], "pods");
 }
 
 #[test]

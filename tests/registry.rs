@@ -44,6 +44,8 @@ fn nodes_pull_with_logins() {
     cases.case("an image that is not there", missing_image);
     cases.case("Docker's configuration is merged", beside_docker);
     cases.case("a project and a robot account in Harbor", robot_account);
+    cases.case("a password that Harbor refuses changes no node", refused_rotation);
+    cases.case("a registry that is gone is forgotten", forgotten_registry);
     cases.end();
 }
 
@@ -231,6 +233,8 @@ fn expired_certificate(lab: &Lab) {
 }
 
 fn missing_image(lab: &Lab) {
+    // The case before has left the registry out, and nodes have forgotten it.
+    apply(lab, &with_login(lab), PASSWORD).ended(0);
     let inventory = inventory(lab, 5001, "of-nobody", &format!("{}{}", ca(lab), login()));
     let verified = run(lab, &["verify", "--json"], &inventory, PASSWORD);
     assert_refused(verified, "has no image", "push it there");
@@ -342,4 +346,46 @@ fn robot_account(lab: &Lab) {
         "{}",
         refused.stdout
     );
+}
+
+/// The logins of both hosts for Harbor, as sums.
+fn logins(lab: &Lab) -> Vec<String> {
+    let file = format!("/etc/containerd/certs.d/{}/hosts.toml", registry(lab, 5003));
+    let sum = |host| lab.ssh(host, &format!("sha256sum {file}"));
+    HOSTS.into_iter().map(sum).collect()
+}
+
+fn refused_rotation(lab: &Lab) {
+    let inventory = with_harbor(lab, "Lab-harbor-1");
+    apply(lab, &inventory, PASSWORD).ended(0);
+    let before = logins(lab);
+    let short = inventory.replace(ROBOT_PASSWORD, "short");
+    let refused = apply(lab, &short, PASSWORD);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.stdout.contains("8 to 128 characters"),
+        "{}",
+        refused.stdout
+    );
+    assert_eq!(logins(lab), before);
+    assert_eq!(robot_logs_in(lab), "200");
+}
+
+fn forgotten_registry(lab: &Lab) {
+    apply(lab, &with_login(lab), PASSWORD).ended(0);
+    let folder = format!("/etc/containerd/certs.d/{}", registry(lab, 5001));
+    let theirs = "/etc/containerd/certs.d/theirs.example";
+    lab.ssh(
+        "w1",
+        &format!("mkdir -p {theirs}; echo 'server = \"https://theirs.example\"' >{theirs}/hosts.toml"),
+    );
+    let without = lab.inventory(HOSTS.len());
+    let plan = lab.run(&["plan", "--plain", "-vv"], &without).ended(0);
+    assert!(plan.stdout.contains(&format!("-{folder}")), "{}", plan.stdout);
+    apply(lab, &without, PASSWORD).ended(0);
+    for host in HOSTS {
+        lab.ssh(host, &format!("test ! -e {folder}"));
+    }
+    lab.ssh("w1", &format!("test -e {theirs}/hosts.toml; rm -r {theirs}"));
+    assert_eq!(apply(lab, &without, PASSWORD).ended(0).changes(), 0);
 }

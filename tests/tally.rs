@@ -5,6 +5,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+#[path = "support/skip.rs"]
+mod skip;
+
 const UNIT: &str = "     Running unittests src/lib.rs (target/debug/deps/ci_bootstrap-1)
 test result: ok. 40 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s
      Running tests/cli.rs (target/debug/deps/cli-1)
@@ -65,6 +68,28 @@ vm: test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; 
     ];
     assert_eq!(lines(&output), expected);
     assert!(output.status.success());
+}
+
+/// By a process of its own, whose environment names the records.
+#[test]
+fn what_is_skipped_is_recorded() {
+    if std::env::var_os("SKIPS_ONE").is_some() {
+        return skip::skipped("vm: a reboot", "no tun:\nsee above");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let records = directory.path().join("skipped");
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "what_is_skipped_is_recorded"])
+        .env("SKIPS_ONE", "yes")
+        .env("SKIPPED", &records)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "test vm: a reboot ... skipped: no tun: see above\n");
+    assert_eq!(
+        fs_err::read_to_string(records).unwrap(),
+        "tally\tvm: a reboot\tno tun: see above\n"
+    );
 }
 
 #[test]

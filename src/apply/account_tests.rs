@@ -76,7 +76,7 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     let host = HostStep {
         head: head("registry", &[Fact::Accounts], &[]),
         guard: Guard::default(),
-        exclusive: false,
+        exclusive: None,
         resource: login.unwrap(),
     };
     let account = ClusterStep {
@@ -125,9 +125,10 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         mode: Mode::Apply,
         limit: Vec::new(),
         control_planes: Vec::new(),
-        addresses: BTreeMap::new(),
+        addresses: BTreeMap::from([("w1".to_owned(), "10.0.0.1".to_owned())]),
         endpoint: String::new(),
         restore: None,
+        changes_before: 0,
         holder: "a test".to_owned(),
         stop: Arc::default(),
     };

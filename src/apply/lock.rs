@@ -125,7 +125,7 @@ impl Lock {
         let (mut held, mut reasons) = (Vec::new(), Vec::new());
         for (name, host) in self.hosts.iter().zip(hosts) {
             match self.ask_one(name, host).await? {
-                Ok(hold) => held.push(hold),
+                Ok(session) => held.push(session),
                 Err(error) => reasons.push(error),
             }
         }

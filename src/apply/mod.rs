@@ -72,6 +72,8 @@ pub struct Options {
     pub endpoint: String,
     /// What the cluster is restored from, where it is.
     pub restore: Option<Arc<Payload>>,
+    /// Changes that the same command has made before this run, and that count as its own.
+    pub changes_before: usize,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.
@@ -180,6 +182,7 @@ impl Run {
             hosts,
             lock: Lock::new(&options),
             election: Election::new(options.control_planes.clone()),
+            changes: AtomicUsize::new(options.changes_before),
             fleet,
             events,
             options,
@@ -189,7 +192,6 @@ impl Run {
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
-            changes: AtomicUsize::new(0),
         }
     }
 

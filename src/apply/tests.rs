@@ -255,6 +255,7 @@ impl Bench {
             addresses,
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
+            changes_before: 0,
             holder: "a test".to_owned(),
             stop: Arc::new(AtomicBool::new(self.stop)),
         };

@@ -45,8 +45,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let mut report = prepared.run(Mode::Apply).await?;
         let mut changed = report.changes > 0;
         if report.exit_code() == Exit::Done && prepared.put_home_back().await? {
-            // Jenkins starts with jobs and settings of another time.
-            report = prepared.run(Mode::Apply).await?;
+            // Jenkins starts with jobs and settings of another time. The home counts as one change.
+            report = prepared.run_after(report.changes + 1, Mode::Apply).await?;
             changed = true;
         }
         if report.exit_code() != Exit::Done || !changed || !prepared.has_checks() {

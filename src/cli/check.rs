@@ -1,11 +1,11 @@
 //! `ci-bootstrap check`: is the inventory right?
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::inventory_file::{count, plural};
+use super::screen;
 use super::{Exit, Failure, OrExit, load};
 use crate::diagnostic::{Diagnostic, Label, Severity, Source};
 use crate::inventory;
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     }
     let Validated { cluster, warnings } = load(&args.file)?;
     let (file, summary) = (args.file.display(), summary(&cluster));
-    writeln!(anstream::stdout(), "{file}: {summary}, {}", count(&warnings))?;
+    writeln!(screen::stdout(), "{file}: {summary}, {}", count(&warnings))?;
     Ok(Exit::Done)
 }
 
@@ -82,7 +82,7 @@ fn as_json(args: &Args) -> Result<Exit, Failure> {
         "summary": summary,
         "problems": problems,
     });
-    writeln!(anstream::stdout(), "{result:#}")?;
+    writeln!(screen::stdout(), "{result:#}")?;
     Ok(if valid { Exit::Done } else { Exit::Usage })
 }
 

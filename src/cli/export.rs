@@ -1,11 +1,12 @@
 //! `ci-bootstrap export`: the built-in playbooks and templates as files, to start own ones from.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
+use super::screen;
 use super::{Exit, Failure, OrExit};
 use crate::{playbook, template};
 
@@ -49,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let written = export(&files, args.force)?;
     let (directory, unchanged) = (args.directory.display(), files.len() - written);
     writeln!(
-        anstream::stdout(),
+        screen::stdout(),
         "{directory}: {written} files written, {unchanged} were there already"
     )?;
     Ok(Exit::Done)

@@ -1,18 +1,28 @@
 //! `ci-bootstrap kubeconfig`: the way in for kubectl.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpStream;
 
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::secret::Secrets;
+use crate::yaml;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
+
+/// Where kubeadm lets an API server listen.
+const API_PORT: u16 = 6443;
+/// How long a server may take to answer a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Print the administrator's kubeconfig, or write it to a file that only you can read
 #[derive(Debug, clap::Args)]
@@ -21,7 +31,9 @@ Examples:
   ci-bootstrap kubeconfig inventory.yaml --output ci.kubeconfig
   kubectl --kubeconfig ci.kubeconfig get nodes
 
-It is a key to everything in the cluster. The file is replaced only as a whole, with mode 0600.")]
+It is a key to everything in the cluster. The file is replaced only as a whole, with mode 0600.
+The server in it is the cluster's endpoint. Where that does not answer this machine, it is the first
+control plane that does.")]
 pub(super) struct Args {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]
@@ -33,25 +45,69 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cluster = super::load(&args.file)?.cluster;
-    let kubeconfig = block_on(async {
+    let (kubeconfig, server) = block_on(async {
         let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
             .await
             .or_exit(Exit::Usage)?;
-        read(&cluster, &fleet).await
+        let servers = servers(&cluster);
+        let (kubeconfig, server) = futures::join!(read(&cluster, &fleet), answering(&servers));
+        Ok((kubeconfig?, server))
     })?;
+    let endpoint = cluster.endpoint.to_string();
+    let kubeconfig = match &server {
+        Some(server) if *server != endpoint => pointed_at(kubeconfig.expose_secret(), server)?,
+        _ => kubeconfig,
+    };
+    if server.is_none() {
+        writeln!(
+            screen::stderr(),
+            "warning: this machine can't connect to any control plane's API server; kubectl needs a way to https://{endpoint}"
+        )?;
+    }
     match &args.output {
         None => write!(std::io::stdout(), "{}", kubeconfig.expose_secret())?,
         Some(path) => {
             write_private(path, kubeconfig.expose_secret()).or_exit(Exit::Usage)?;
-            let (path, endpoint) = (path.display(), &cluster.endpoint);
+            let (path, server) = (path.display(), server.as_ref().unwrap_or(&endpoint));
             writeln!(
-                anstream::stderr(),
-                "{path}: the administrator of {} at https://{endpoint}",
+                screen::stderr(),
+                "{path}: the administrator of {} at https://{server}",
                 cluster.name
             )?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Where API servers should answer: the endpoint that leads to all of them, then each control plane itself.
+fn servers(cluster: &Cluster) -> Vec<String> {
+    let own = cluster
+        .control_planes()
+        .map(|host| SocketAddr::new(host.address, API_PORT).to_string());
+    std::iter::once(cluster.endpoint.to_string()).chain(own).collect()
+}
+
+/// The first of these servers that takes a connection.
+async fn answering(servers: &[String]) -> Option<String> {
+    let connects = servers.iter().map(|server| async move {
+        let connect = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(server.as_str())).await;
+        matches!(connect, Ok(Ok(_)))
+    });
+    let answers = futures::future::join_all(connects).await;
+    let found = servers.iter().zip(answers).find(|(_, answers)| *answers);
+    found.map(|(server, _)| server.clone())
+}
+
+/// A kubeconfig with another server, `host:port`, in each of its clusters.
+fn pointed_at(kubeconfig: &str, server: &str) -> anyhow::Result<SecretString> {
+    let mut documents = yaml::manifests(kubeconfig)?;
+    let clusters = documents
+        .first_mut()
+        .and_then(|document| document["clusters"].as_array_mut());
+    for cluster in clusters.context("the kubeconfig has no clusters")? {
+        cluster["cluster"]["server"] = format!("https://{server}").into();
+    }
+    Ok(yaml::emit(&documents[0])?.into())
 }
 
 /// The kubeconfig of the first control plane that has one.
@@ -82,4 +138,38 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).with_context(|| path.display().to_string())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_server_that_takes_a_connection_is_taken() {
+        let listen = || tokio::net::TcpListener::bind("127.0.0.1:0");
+        let (closed, first, second) = (
+            listen().await.unwrap(),
+            listen().await.unwrap(),
+            listen().await.unwrap(),
+        );
+        let address = |listener: &tokio::net::TcpListener| listener.local_addr().unwrap().to_string();
+        let servers = [address(&closed), address(&first), address(&second)];
+        drop(closed);
+        assert_eq!(answering(&servers).await.as_ref(), Some(&servers[1]));
+        drop(first);
+        drop(second);
+        assert_eq!(answering(&servers).await, None);
+    }
+
+    #[test]
+    fn only_the_server_changes() {
+        let before = "apiVersion: v1\nclusters:\n- cluster:\n    certificate-authority-data: AAAA\n    server: https://api.ci.example:6443\n  name: ci\nusers:\n- name: admin\n  user: { client-key-data: BBBB }\n";
+        let after = pointed_at(before, "[fd00::11]:6443").unwrap();
+        let read = |text: &str| yaml::manifests(text).unwrap().remove(0);
+        let mut expected = read(before);
+        expected["clusters"][0]["cluster"]["server"] = "https://[fd00::11]:6443".into();
+        assert_eq!(read(after.expose_secret()), expected);
+        assert!(pointed_at("apiVersion: v1\n", "a:1").is_err());
+    }
 }

@@ -1,7 +1,6 @@
 //! The command line: one file per command. The only place that prints, ends the program or uses `anyhow`.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -16,6 +15,7 @@ mod init;
 mod inventory_file;
 mod jenkins;
 mod kubeconfig;
+mod man;
 mod output;
 mod plan;
 mod renew;
@@ -24,6 +24,7 @@ mod restore;
 mod restore_home;
 mod run;
 mod schema;
+mod screen;
 mod session;
 mod status;
 mod table;
@@ -62,6 +63,7 @@ enum Command {
     Apply(apply::Args),
     Verify(verify::Args),
     Status(status::Args),
+    Jenkins(jenkins::Args),
     Backup(backup::Args),
     Renew(renew::Args),
     Reset(reset::Args),
@@ -69,6 +71,7 @@ enum Command {
     Export(export::Args),
     Schema(schema::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -95,9 +98,7 @@ pub fn main() -> ExitCode {
 
 /// Asks a person for a line.
 fn ask(question: &str) -> Result<String, Failure> {
-    let mut terminal = anstream::stderr();
-    write!(terminal, "{question}")?;
-    terminal.flush()?;
+    write!(screen::stderr(), "{question}")?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
@@ -123,6 +124,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Jenkins(args) => jenkins::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Renew(args) => renew::run(&args),
         Command::Reset(args) => reset::run(&args),
@@ -134,9 +136,10 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Export(args) => export::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     result.unwrap_or_else(|failure| {
-        let _ = writeln!(anstream::stderr(), "error: {:#}", failure.error);
+        let _ = writeln!(screen::stderr(), "error: {:#}", failure.error);
         failure.exit
     })
 }

@@ -1,12 +1,12 @@
 //! `ci-bootstrap renew`: certificates for another year.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::recovery;
 use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
 
 /// Renew the certificates of the control planes, one host at a time
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             recovery::renew(&*connection, name)
                 .await
                 .or_exit(Exit::StepFailed)?;
-            writeln!(anstream::stdout(), "{name}: all certificates are new")?;
+            writeln!(screen::stdout(), "{name}: all certificates are new")?;
         }
         Ok(Exit::Done)
     })

@@ -1,6 +1,6 @@
 //! `ci-bootstrap reset`: a host's way out of the cluster.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -9,9 +9,10 @@ use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::plan::{Place, Plan};
 use crate::recovery::{self, Traces, schedule};
-use crate::secret::Secrets;
+use crate::secret::{Known, Secrets};
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::session::{self, CatalogArgs};
 use super::{Exit, Failure, OrExit};
 
@@ -54,8 +55,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     confirm(args, &cluster)?;
     block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);
-        let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
-        let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
+        // What is undone are paths; nobody is asked for what stood in the files.
+        let plan = args
+            .catalog
+            .plan(&cluster, Known::blank(), None)
+            .or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let lock = session::lock(&cluster, &fleet).await?;
         let host = fleet.host(&args.host).await.or_exit(Exit::Unreachable)?;
@@ -65,14 +69,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             recovery::leave((&*connection, &name), (&*host, &args.host))
                 .await
                 .or_exit(Exit::StepFailed)?;
-            writeln!(anstream::stdout(), "{}: out of the cluster", args.host)?;
+            writeln!(screen::stdout(), "{}: out of the cluster", args.host)?;
         }
         session::check_lock(&lock)?;
         recovery::clean(&*host, &args.host, &undo(&plan, &args.host))
             .await
             .or_exit(Exit::StepFailed)?;
         writeln!(
-            anstream::stdout(),
+            screen::stdout(),
             "{}: nothing of the cluster is left on it",
             args.host
         )?;
@@ -139,7 +143,7 @@ async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), Fa
         };
         if let Err(error) = expelled {
             writeln!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{name} may still list a key of {leaving}, which is gone: {error}"
             )?;
         }
@@ -153,4 +157,50 @@ fn undo(plan: &Plan, host: &str) -> String {
     let tracks = plan.tracks.iter().filter(|track| track.place == here);
     let steps = tracks.flat_map(|track| track.host_steps.iter().rev());
     steps.filter_map(|step| step.resource.undo()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+    use crate::diagnostic::Source;
+    use crate::{inventory, model};
+
+    const INVENTORY: &str = "
+apiVersion: ci-bootstrap/v1
+cluster: { name: ci, kubernetes: 1.36.4 }
+ssh: { user: root }
+hosts:
+  - { name: cp1, address: 10.0.0.11, roles: [control-plane, worker, nfs] }
+registries:
+  - { name: harbor.example, credentials: { username: robot, password: { env: CI_BOOTSTRAP_NO_SUCH_VARIABLE } } }
+storage: {}
+jenkins: { admin: { username: admin, password: { env: CI_BOOTSTRAP_NO_SUCH_VARIABLE } } }
+";
+
+    #[test]
+    fn what_is_undone_needs_no_secret() {
+        let source = Source {
+            name: "inventory".to_owned(),
+            text: INVENTORY.to_owned(),
+        };
+        let document = inventory::parse(source, std::path::Path::new("/"));
+        let titles = |problems: Vec<crate::diagnostic::Diagnostic>| {
+            problems
+                .into_iter()
+                .map(|problem| problem.title)
+                .collect::<Vec<_>>()
+        };
+        let cluster = model::validate(&document).map_err(titles).unwrap().cluster;
+        assert!(!cluster.secrets().is_empty());
+        let catalog = CatalogArgs::default();
+        assert!(
+            catalog.plan(&cluster, Known::default(), None).is_err(),
+            "an apply needs it"
+        );
+        let plan = catalog.plan(&cluster, Known::blank(), None).unwrap();
+        let undo = undo(&plan, "cp1");
+        assert!(undo.contains("/etc/containerd/certs.d/harbor.example"), "{undo}");
+    }
 }

@@ -1,6 +1,5 @@
 //! Jenkins' home out of a bundle, put back when an apply has brought the controller up.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -13,7 +12,7 @@ use crate::model::Cluster;
 use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
 use crate::transport::Transport;
 
-use super::{Exit, Failure, OrExit, session};
+use super::{Exit, Failure, OrExit, screen, session};
 
 /// Where the archive lies on a control plane on its way; a folder of root's alone.
 const ARCHIVE: &str = "/var/lib/ci-bootstrap/jenkins-home/archive.tar.gz";
@@ -139,5 +138,5 @@ fn read(bundle: &Path, identity: Option<&Path>, pieces: &mpsc::Sender<Vec<u8>>) 
 }
 
 fn say(line: &str) -> Result<(), Failure> {
-    Ok(writeln!(anstream::stderr(), "{line}")?)
+    Ok(writeln!(screen::stderr(), "{line}")?)
 }

@@ -1,6 +1,5 @@
 //! One run over the cluster, shown as it goes: what `plan` and `apply` have in common.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,8 +17,9 @@ use crate::verify::Site;
 use super::output::OutputArgs;
 use super::restore::{Restore, RestoreArgs};
 use super::restore_home::Home;
+use super::screen;
 use super::session::{self, CatalogArgs};
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure, OrExit, inventory_file};
 
 /// How long a secret's command may take.
 pub(super) const SECRET_LIMIT: Duration = Duration::from_secs(60);
@@ -69,11 +69,17 @@ impl<'a> Prepared<'a> {
 
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
     pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
+        self.run_after(0, mode).await
+    }
+
+    /// A run after so many changes of the same command, which its report counts as well.
+    pub(super) async fn run_after(&self, changes: usize, mode: Mode) -> Result<Report, Failure> {
         let (plan, fleet) = self.plan_and_fleet().await.or_exit(Exit::Usage)?;
         if let Some(restore) = &self.restore {
             restore.check_hosts(&self.cluster, &fleet).await?;
         }
         let mut options = session::options(&self.cluster, mode, self.args.limit.clone());
+        options.changes_before = changes;
         options.restore = self.restore.as_ref().map(|restore| restore.payload.clone());
         let (events, receiver) = Events::channel();
         let stop = options.stop.clone();
@@ -148,9 +154,9 @@ impl<'a> Prepared<'a> {
     /// Tells a person what there is now. A program reads the inventory.
     pub(super) fn welcome(&self) -> Result<(), Failure> {
         if let Some(jenkins) = self.cluster.jenkins.as_ref().filter(|_| !self.args.output.json) {
-            let inventory = self.args.file.display().to_string();
+            let inventory = inventory_file::argument(&self.args.file);
             write!(
-                anstream::stderr(),
+                screen::stderr(),
                 "{}",
                 super::jenkins::welcome(jenkins, &inventory)
             )?;

@@ -1,7 +1,6 @@
 //! `ci-bootstrap schema`: what editors need to complete and check inventories.
 
-use std::io::Write;
-
+use super::screen;
 use super::{Exit, Failure};
 use crate::inventory;
 
@@ -17,6 +16,6 @@ pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args) -> Result<Exit, Failure> {
     let schema = serde_json::to_string_pretty(&inventory::schema())?;
-    writeln!(anstream::stdout(), "{schema}")?;
+    writeln!(screen::stdout(), "{schema}")?;
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
 
-use crate::apply::{self, Lock, Mode, NoLock, Options};
+use crate::apply::{self, Access, Lock, Mode, NoLock, Options};
 use crate::bundle::Payload;
 use crate::cluster_api::Kubeconfig;
 use crate::fleet::Fleet;
@@ -89,10 +89,16 @@ pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) ->
     target.port = access.port;
     target.user.clone_from(&access.user);
     target.identities.clone_from(&access.identities);
-    target.agent = if access.agent { ssh::agent_socket() } else { None };
+    target.agent = if access.agent {
+        ssh::Agent::Environment
+    } else {
+        ssh::Agent::None
+    };
     target.known_hosts.clone_from(&access.known_hosts);
     target.fingerprints.clone_from(&access.fingerprints);
-    target.use_ssh_config = access.ssh_config;
+    if access.ssh_config {
+        target.ssh_config = ssh::SshConfig::Default;
+    }
     for (reference, slot) in [
         (&access.password, &mut target.password),
         (&access.passphrase, &mut target.passphrase),
@@ -139,6 +145,7 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
             .collect(),
         endpoint: cluster.endpoint.to_string(),
         restore: None,
+        changes_before: 0,
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),
     }
@@ -193,6 +200,18 @@ fn holder() -> String {
         machine.trim(),
         std::process::id()
     )
+}
+
+/// The API server, by way of the first control plane that leads to it; else why the last one does not.
+pub(super) async fn access(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Access, String> {
+    let mut reason = "the inventory has no control plane".to_owned();
+    for host in cluster.control_planes() {
+        match Access::open(fleet, host.name.as_str()).await {
+            Ok(access) => return Ok(access),
+            Err(error) => reason = error.to_string(),
+        }
+    }
+    Err(reason)
 }
 
 /// The administrator's kubeconfig as it lies on a control plane.

@@ -1,6 +1,8 @@
-//! Columns of text.
+//! Columns of text. A cell may hold what a host says: it has one line and an end.
 
 use std::fmt;
+
+use crate::report::printable;
 
 /// A table whose columns are as wide as their widest cell.
 pub(super) struct Table<const N: usize> {
@@ -17,7 +19,19 @@ impl<const N: usize> Table<N> {
 
     /// Adds a row.
     pub(super) fn row(&mut self, cells: [&str; N]) {
-        self.rows.push(cells.map(str::to_owned));
+        self.rows.push(cells.map(cell));
+    }
+}
+
+/// The longest cell, in characters.
+const WIDEST: usize = 200;
+
+/// What fits into a cell.
+fn cell(text: &str) -> String {
+    let text = printable(text).replace('\n', " ");
+    match text.char_indices().nth(WIDEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -45,6 +59,20 @@ impl<const N: usize> fmt::Display for Table<N> {
 #[cfg(test)]
 mod tests {
     use super::Table;
+
+    #[test]
+    fn a_cell_of_any_length_and_content_is_one_short_line() {
+        let mut table = Table::new(["NODE", "VERSION"]);
+        table.row(["w1", &"é".repeat(70_000)]);
+        table.row(["w2\n\u{1b}[2J", "v1"]);
+        let text = table.to_string();
+        assert_eq!(
+            text.lines().nth(1),
+            Some(format!("w1   {}…", "é".repeat(200)).as_str())
+        );
+        assert_eq!(text.lines().nth(2), Some("w2   v1"));
+        assert_eq!(text.lines().count(), 3);
+    }
 
     #[test]
     fn columns_line_up_and_lines_end_without_blanks() {

@@ -1,7 +1,7 @@
 //! `ci-bootstrap trust`: meet hosts for the first time.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -9,10 +9,11 @@ use futures::future::join_all;
 
 use crate::model::Host;
 use crate::secret::Secrets;
-use crate::ssh::{self, HostKey, known_hosts};
+use crate::ssh::{self, HostKey, Scan, known_hosts};
 use crate::transport::TransportError;
 
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::{Exit, Failure, OrExit, session};
 
 /// Show the SSH keys of the hosts, and record them when you confirm
@@ -37,7 +38,7 @@ pub(super) struct Args {
 /// What a host showed.
 struct Shown<'a> {
     host: &'a Host,
-    keys: Result<Vec<HostKey>, TransportError>,
+    scan: Result<Scan, TransportError>,
 }
 
 /// What the record says about a host.
@@ -65,14 +66,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             scans.push(async move {
                 Shown {
                     host,
-                    keys: scan(&target, timeouts).await,
+                    scan: scan(&target, timeouts).await,
                 }
             });
         }
         Ok(join_all(scans).await)
     })?;
     let table = shown.iter().flat_map(describe).collect::<String>();
-    write!(anstream::stdout(), "{table}")?;
+    write!(screen::stdout(), "{table}")?;
     let new: Vec<_> = shown
         .iter()
         .filter(|shown| matches!(standing(shown), Standing::New))
@@ -94,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// A host that does not answer is told with the others and keeps nobody waiting.
-async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Vec<HostKey>, TransportError> {
+async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Scan, TransportError> {
     let limit = timeouts.connect + Duration::from_secs(5);
     tokio::time::timeout(limit, ssh::scan(target, timeouts))
         .await
@@ -107,8 +108,8 @@ async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Vec<HostK
 }
 
 fn standing(shown: &Shown<'_>) -> Standing {
-    let keys = match &shown.keys {
-        Ok(keys) => keys,
+    let keys = match &shown.scan {
+        Ok(scan) => &scan.keys,
         Err(error) => return Standing::Refused(error.to_string()),
     };
     for key in keys {
@@ -124,14 +125,15 @@ fn standing(shown: &Shown<'_>) -> Standing {
         return Standing::Known;
     }
     let changed = keys.iter().find_map(|key| match &key.verdict {
-        known_hosts::Verdict::Changed(place) => Some(place),
+        known_hosts::Verdict::Changed(place) => Some((key, place)),
         _ => None,
     });
-    changed.map_or(Standing::New, |place| {
+    changed.map_or(Standing::New, |(key, place)| {
         Standing::Refused(format!(
             "none of its keys is the one recorded at {place}: it was installed anew, or somebody is in between. \
-             If you know why, remove the old key: ssh-keygen -R {}",
-            shown.host.ssh.address
+             If you know why, remove the old key: ssh-keygen -R '{}' -f {}",
+            key.recorded_as(),
+            place.file.display()
         ))
     })
 }
@@ -144,10 +146,10 @@ fn describe(shown: &Shown<'_>) -> Vec<String> {
         Standing::Known => "known",
         Standing::New => "new",
     };
-    let keys = shown.keys.as_deref().unwrap_or_default();
+    let keys = shown.scan.iter().flat_map(|scan| &scan.keys);
     let line = |key: &HostKey| format!("  {:<20} {}\n", key.algorithm, key.fingerprint);
     std::iter::once(format!("{name} ({address}): {word}\n"))
-        .chain(keys.iter().map(line))
+        .chain(keys.map(line))
         .collect()
 }
 
@@ -159,24 +161,21 @@ fn confirmed(count: usize) -> Result<bool, Failure> {
     super::agreed(&format!("Are these the keys of your {count} new host(s)? [y/N] "))
 }
 
-/// Writes the keys of each host into the first of its files of known hosts.
+/// Writes the keys of each host where they will be looked for.
 fn record(new: &[&Shown<'_>]) -> Result<(), Failure> {
     for shown in new {
-        let lines: Vec<_> = shown
-            .keys
-            .iter()
-            .flatten()
-            .map(|key| key.openssh_line.clone())
-            .collect();
-        let file = shown
-            .host
-            .ssh
-            .known_hosts
-            .first()
-            .map_or(Path::new("known_hosts"), PathBuf::as_path);
+        let Ok(scan) = &shown.scan else { continue };
+        let lines: Vec<_> = scan.keys.iter().map(|key| key.openssh_line.clone()).collect();
+        let nowhere = || {
+            anyhow!(
+                "{}: no file of known hosts is read for it, so its keys can't be recorded",
+                shown.host.name
+            )
+        };
+        let file = scan.file.as_ref().ok_or_else(nowhere).or_exit(Exit::Usage)?;
         let added = known_hosts::append(file, &lines).or_exit(Exit::Usage)?;
         writeln!(
-            anstream::stdout(),
+            screen::stdout(),
             "{}: {added} key(s) recorded in {}",
             shown.host.name,
             file.display()

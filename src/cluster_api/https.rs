@@ -1,4 +1,4 @@
-//! HTTPS to servers beside the cluster, such as a registry.
+//! HTTPS and HTTP to servers beside the cluster, such as a registry.
 
 use std::sync::Arc;
 
@@ -33,6 +33,11 @@ pub fn https(
     let https = config.rustls_https_connector_with_connector(Connector::new(Arc::clone(host)));
     let https = https.map_err(|error| unusable(error.to_string()))?;
     Ok(HttpClient::over(https).site(base))
+}
+
+/// The server `http://name`, asked from this host.
+pub fn http(host: &Arc<dyn Transport>, name: &str) -> Http {
+    HttpClient::new(Arc::clone(host)).site(format!("http://{name}"))
 }
 
 fn certificates(pem: &str) -> Result<Vec<Vec<u8>>, String> {

@@ -38,7 +38,7 @@ pub use client::Api;
 pub use compare::{Difference, DifferenceKind};
 pub use configuration::Configuration;
 pub use error::{ApiError, Rejection};
-pub use https::https;
+pub use https::{http, https};
 pub use kubeconfig::Kubeconfig;
 pub use node::{Condition, Node, Taint};
 pub use node_settings::NodeSettings;

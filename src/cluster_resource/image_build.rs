@@ -1,13 +1,17 @@
-//! An image that a Job builds from a folder of the inventory and pushes. The Job stays: it is the record of what was built.
+//! An image that a Job builds from a folder of the inventory and pushes. The Job stays: it is the record of what was built. Whether the image
+//! is still there, its registry says.
 
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::manifest::Texts;
 use super::{ClusterKindError, ClusterResource, Error, Say};
-use crate::cluster_api::{Api, Object, ObjectId, RolloutError, RolloutKind, RolloutTarget};
+use crate::cluster_api::{Api, Object, ObjectId, RolloutError, RolloutKind, RolloutTarget, http, https};
+use crate::harbor::Image;
+use crate::model::Registry;
 use crate::resource::{Change, Verdict};
 
 /// The annotation of the Job that says what it builds from.
@@ -18,11 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(3660);
 const GOING: Duration = Duration::from_secs(60);
 
 /// What a playbook gives.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fields {
     /// The image's name.
     image: String,
+    /// Of the login that the inventory has for its registry; empty where there is none.
+    password: String,
     /// The Job, with the annotation `ci-bootstrap/digest`, and what it needs.
     objects: Texts,
 }
@@ -31,6 +37,9 @@ pub(super) struct Fields {
 #[derive(Debug)]
 pub(super) struct ImageBuild {
     image: String,
+    /// Its registry, where it has an entry in the inventory, and the password there.
+    registry: Option<Registry>,
+    password: SecretString,
     objects: Vec<Object>,
     id: ObjectId,
     job: Object,
@@ -50,14 +59,21 @@ enum Standing {
     /// The build has failed.
     Failed,
     Built,
+    /// It was built, and somebody has deleted it in its registry.
+    Gone,
 }
 
 impl ImageBuild {
-    pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
+    pub(super) fn of(fields: Fields, registries: &[Registry]) -> Result<Self, ClusterKindError> {
         let objects = fields.objects.parse()?;
         let job = objects.iter().find(|object| object["kind"] == "Job");
         let job = job.cloned().unwrap_or_default();
         Ok(Self {
+            registry: registries
+                .iter()
+                .find(|entry| fields.image.starts_with(&format!("{}/", entry.name)))
+                .cloned(),
+            password: fields.password.into(),
             image: fields.image,
             id: ObjectId::of(&job)?,
             job,
@@ -67,7 +83,30 @@ impl ImageBuild {
 
     async fn standing(&self, api: &Api) -> Result<Standing, Error> {
         let live = api.read(&self.id).await?;
-        Ok(live.map_or(Standing::Absent, |live| standing(&live, &self.job)))
+        let standing = live.map_or(Standing::Absent, |live| standing(&live, &self.job));
+        if standing == Standing::Built && self.is_gone(api).await {
+            return Ok(Standing::Gone);
+        }
+        Ok(standing)
+    }
+
+    /// Whether its registry says that it has it no more. A registry that can't be asked from here (for a proxy, or a login by tokens only)
+    /// leaves it at what the Job says.
+    async fn is_gone(&self, api: &Api) -> bool {
+        let (Some(known), Some((server, image))) = (&self.registry, Image::of(&self.image)) else {
+            return false;
+        };
+        let http = if known.plain {
+            Ok(http(api.host(), server))
+        } else {
+            https(api.host(), server, known.ca.as_deref(), known.insecure)
+        };
+        let login = known.credentials.as_ref();
+        let login = login.map(|login| (login.username.as_str(), &self.password));
+        match http {
+            Ok(http) => image.is_gone(&http, login).await,
+            Err(_) => false,
+        }
     }
 
     fn target(&self) -> RolloutTarget {
@@ -120,6 +159,7 @@ impl ClusterResource for ImageBuild {
                 Standing::Running => "a build is under way",
                 Standing::Outdated => "a build with other settings is under way",
                 Standing::Failed => "the last build failed",
+                Standing::Gone => "its registry does not have it any more",
             };
             let change = Change::new(format!("build {}", self.image));
             Ok(Verdict::Differs(change.with_detail(vec![format!(" {why}")])))
@@ -129,7 +169,10 @@ impl ClusterResource for ImageBuild {
     fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let standing = self.standing(api).await?;
-            if matches!(standing, Standing::Other | Standing::Failed | Standing::Outdated) {
+            if matches!(
+                standing,
+                Standing::Other | Standing::Failed | Standing::Outdated | Standing::Gone
+            ) {
                 // What a Job runs can't be changed.
                 api.delete(&self.id, GOING).await?;
             }

@@ -24,6 +24,7 @@ mod kube_proxy;
 mod manifest;
 mod node_labels;
 mod node_ready;
+mod pod_network_ready;
 mod restored;
 mod rollout;
 mod settings;
@@ -157,7 +158,7 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "calico",
     "clusterSettings",
     "csiDriver",
@@ -171,6 +172,7 @@ const KINDS: [&str; 16] = [
     "manifest",
     "nodeLabels",
     "nodeReady",
+    "podNetworkReady",
     "restored",
     "rollout",
     "storageClass",
@@ -202,10 +204,14 @@ pub fn resource(
         "calico" => Box::new(calico::Calico::of(cluster)),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
-        "imageBuild" => Box::new(image_build::ImageBuild::of(read(kind, fields)?)?),
+        "imageBuild" => Box::new(image_build::ImageBuild::of(
+            read(kind, fields)?,
+            &cluster.registries,
+        )?),
         "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
+        "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::of(host()?)),
         "clusterSettings" => Box::new(settings::Settings::of(cluster)),
         "jenkinsConfiguration" => {
             let place = JenkinsPlace::of(jenkins()?);

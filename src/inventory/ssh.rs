@@ -32,11 +32,13 @@ pub struct Ssh {
     /// Passphrase of the private keys.
     #[serde(skip_serializing)]
     pub passphrase: Option<Spanned<Secret>>,
-    /// Files with known host keys, as OpenSSH writes them. Without it: `~/.ssh/known_hosts`.
+    /// Files with known host keys, as OpenSSH writes them; `trust` records into the first. Without it: what `sshConfig` leads to, or OpenSSH's
+    /// own (`~/.ssh/known_hosts`, `/etc/ssh/ssh_known_hosts`, and the same with `2` at the end).
     pub known_hosts: Option<Vec<Spanned<String>>>,
     /// Fingerprints of accepted host keys, `SHA256:…`; with them, `knownHosts` is not asked.
     pub fingerprints: Option<Vec<Spanned<String>>>,
-    /// Whether `~/.ssh/config` is obeyed for what is not written here. Without it: no.
+    /// Whether `~/.ssh/config` is obeyed for what is not written here: address, port, user, keys, certificates, agent, jump hosts, and whose
+    /// host keys are known or revoked. A host that is not on record is refused, whatever `StrictHostKeyChecking` says. Without it: no.
     pub ssh_config: Option<Spanned<bool>>,
     /// A host through which the connection goes.
     pub jump: Option<Spanned<Jump>>,

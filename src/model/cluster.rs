@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, Host, ImageVersions, Jenkins, KubeProxy, Kubeadm, Kubelet,
-    Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
+    Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
+    Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Hardening, Selinux};
 use crate::secret::SecretRef;
@@ -56,6 +56,8 @@ pub struct Cluster {
     pub packages: Packages,
     /// Registries that need something special on the hosts.
     pub registries: Vec<Registry>,
+    /// Their servers and those of their mirrors.
+    pub image_servers: Vec<ImageServer>,
     /// Storage, where the inventory has any.
     pub storage: Option<Storage>,
     /// What to do about firewalls.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Cluster, Endpoint, Registry};
 
-/// NodePorts, as kube-apiserver gives them out.
+/// `NodePorts`, as kube-apiserver gives them out.
 const NODE_PORTS: (u16, u16) = (30000, 32767);
 /// rpcbind, NFS, and mountd where the product makes the server. No build needs them: nodes mount its volumes.
 const NFS_PORTS: [u16; 3] = [111, 2049, 20048];
@@ -23,7 +23,7 @@ const HOST_PORTS: [(u16, u16); 6] = [
 ];
 /// Addresses that lead to the machine itself or to its cloud's metadata.
 const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
-/// Where NodeLocal DNSCache listens.
+/// Where the DNS cache of a node listens, if there is one.
 const NODE_LOCAL_DNS: &str = "169.254.20.10";
 
 /// What pods of builds may reach besides pods. It has one address family, that of the pods.
@@ -38,7 +38,7 @@ pub struct Egress {
     pub outside_ports: Vec<Ports>,
     /// The hosts.
     pub hosts: Vec<IpBlock>,
-    /// Their ports for everybody: NodePorts.
+    /// Their ports for everybody: `NodePorts`.
     pub host_ports: Vec<Ports>,
     /// Registries and proxies that are on hosts, or may be.
     pub services: Vec<HostService>,

@@ -18,6 +18,7 @@ mod host;
 mod hosts;
 mod jenkins;
 mod manifest;
+mod mirror;
 mod name;
 mod network;
 mod packages;
@@ -40,15 +41,15 @@ pub use endpoint::Endpoint;
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Plugin, Plugins,
-    PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
+    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Namespaces,
+    Plugin, Plugins, PodSecurity, PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
 pub use manifest::{Manifest, ManifestSource};
 pub use name::HostName;
 pub use network::Networks;
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use release::ImageVersions;
-pub use site::{Login, Proxy, Registry, Time};
+pub use site::{ImageServer, Login, Proxy, Registry, Time};
 pub use ssh::{SshAccess, Sudo};
 pub use storage::{Export, Nfs, Storage, StorageClass};
 pub use validate::{Validated, validate};

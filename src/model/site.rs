@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::check::Check;
-use super::{Harbor, Host, Networks, code, endpoint, form, harbor, ssh};
+use super::{Harbor, Host, Networks, code, endpoint, form, harbor, mirror, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::secret::SecretRef;
@@ -17,6 +17,10 @@ pub struct Registry {
     pub name: String,
     /// Addresses that are asked first.
     pub mirrors: Vec<String>,
+    /// The same as they stand in image names: without scheme, and without the `/v2` of the API.
+    pub sources: Vec<String>,
+    /// Whether it speaks HTTP without TLS: it is among its own mirrors with `http://`.
+    pub plain: bool,
     /// The CA's certificates in PEM form.
     pub ca: Option<String>,
     /// Whether the certificate is not checked.
@@ -36,6 +40,59 @@ impl Registry {
         let logins = self.credentials.iter().chain(admin);
         logins.map(|login| &login.password)
     }
+}
+
+/// A server of images as builds get to know it: a registry, or a mirror without an entry of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageServer {
+    /// `host` or `host:port`.
+    pub name: String,
+    /// Whether its certificate is signed by one of the inventory's authorities.
+    pub ca: bool,
+    /// Whether its certificate is not checked.
+    pub insecure: bool,
+    /// Whether it speaks HTTP without TLS.
+    pub plain: bool,
+}
+
+/// Every server of images that needs something special. What there is to know about a mirror stands at its own entry, where it has one.
+pub(super) fn image_servers(registries: &[Registry]) -> Vec<ImageServer> {
+    let server = |name: &str, entry: &Registry, plain| ImageServer {
+        name: name.to_owned(),
+        ca: entry.ca.is_some(),
+        insecure: entry.insecure,
+        plain,
+    };
+    let own = registries
+        .iter()
+        .map(|entry| server(&entry.name, entry, entry.plain));
+    let mut servers: Vec<_> = own.collect();
+    for entry in registries {
+        for url in &entry.mirrors {
+            let name = host(url);
+            if !servers.iter().any(|known| known.name == name) {
+                servers.push(server(name, entry, url.starts_with("http://")));
+            }
+        }
+    }
+    servers
+}
+
+/// `host` or `host:port` of an address.
+pub(super) fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+/// An address of a mirror as it stands in image names.
+fn source(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let mut parts: Vec<_> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    if parts.get(1) == Some(&"v2") {
+        parts.remove(1);
+    }
+    parts.join("/")
 }
 
 /// A user and a password.
@@ -87,6 +144,7 @@ pub(super) fn registries(written: &[inventory::Registry], check: &mut Check<'_>)
             );
         }
     }
+    mirror::check(written, check);
     let registries: Vec<_> = written
         .iter()
         .map(|registry| self::registry(registry, check))
@@ -118,12 +176,17 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
     };
     let image = image(written, check);
     let harbor = harbor::check(written, check);
+    let (name, mirrors) = (name?, mirrors?);
     Some(Registry {
         credentials: credentials?,
         image: image?,
         harbor: harbor?,
-        name: name?,
-        mirrors: mirrors?,
+        plain: mirrors
+            .iter()
+            .any(|url| url.starts_with("http://") && host(url) == name),
+        sources: mirrors.iter().map(|url| source(url)).collect(),
+        name,
+        mirrors,
         ca: match ca {
             Some(certificate) => Some(certificate?),
             None => None,
@@ -227,6 +290,22 @@ impl Proxy {
             if !self.no_proxy.contains(&name) {
                 self.no_proxy.push(name);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{host, source};
+
+    #[test]
+    fn mirrors_stand_in_image_names_without_scheme_and_api() {
+        for (url, expected, server) in [
+            ("https://a.example/v2/hub", "a.example/hub", "a.example"),
+            ("http://a.example:5000/", "a.example:5000", "a.example:5000"),
+            ("https://a.example/x/v2", "a.example/x/v2", "a.example"),
+        ] {
+            assert_eq!((source(url).as_str(), host(url)), (expected, server));
         }
     }
 }

@@ -38,8 +38,8 @@ pub struct SshAccess {
     pub password: Option<SecretRef>,
     /// Passphrase of the private keys.
     pub passphrase: Option<SecretRef>,
-    /// Files with known host keys.
-    pub known_hosts: Vec<PathBuf>,
+    /// Files with known host keys; none are OpenSSH's own, or what `ssh_config` says.
+    pub known_hosts: Option<Vec<PathBuf>>,
     /// Accepted host keys, `SHA256:…`; if there are any, `known_hosts` is not asked.
     pub fingerprints: Vec<String>,
     /// Whether `~/.ssh/config` is obeyed for what is not set here.
@@ -109,10 +109,8 @@ fn access(written: &inventory::Ssh, host: Span, check: &mut Check<'_>) -> Option
     let sudo = sudo(written, check);
     let identities = identities(written.identities.as_deref().unwrap_or_default(), check);
     let files = &check.document.files;
-    let known_hosts = match &written.known_hosts {
-        Some(known_hosts) => known_hosts.iter().map(|name| files.path(name)).collect(),
-        None => vec![files.path("~/.ssh/known_hosts")],
-    };
+    let known_hosts = written.known_hosts.as_ref();
+    let known_hosts = known_hosts.map(|names| names.iter().map(|name| files.path(name)).collect());
     Some(SshAccess {
         address: String::new(),
         port: written.port.as_ref().map(|port| port.value),

@@ -73,12 +73,12 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
     let jenkins = jenkins::check(inventory.jenkins.as_ref(), &hosts, check);
-    let (networks, endpoint, mut proxy) = (networks?, endpoint?, proxy?);
+    let (networks, endpoint, mut proxy, registries) = (networks?, endpoint?, proxy?, registries?);
     proxy.complete(&hosts, &networks, &endpoint.host);
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
     let image_repository = repository?;
-    let mut cluster = Cluster {
+    Some(with_egress(Cluster {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
@@ -97,7 +97,8 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         calico: calico?,
         hosts,
         packages: packages?,
-        registries: registries?,
+        image_servers: site::image_servers(&registries),
+        registries,
         storage: storage?,
         firewall: inventory.firewall,
         selinux: inventory.selinux,
@@ -105,9 +106,13 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         proxy,
         jenkins: jenkins?,
         egress: Egress::default(),
-    };
+    }))
+}
+
+/// What builds may reach follows from all the rest.
+fn with_egress(mut cluster: Cluster) -> Cluster {
     cluster.egress = Egress::of(&cluster);
-    Some(cluster)
+    cluster
 }
 
 /// The hosts, and whether they fit each other and the networks.

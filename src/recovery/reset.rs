@@ -71,9 +71,10 @@ k delete node {node}
     )
 }
 
-/// What kubeadm, kube-proxy and the pod network leave behind. Rules of others stay: of nftables only the tables of kube-proxy and
-/// Calico are deleted, of iptables only lines that name their chains are left out. etcd's data are moved aside. By its file `nodename`
-/// Calico's plugin knows that calico-node has prepared the host: with an old one, pods would start before it has.
+/// What kubeadm leaves behind. etcd's data are moved aside. Then what kube-proxy and the pod network leave behind. Rules of others stay:
+/// of nftables only the tables of kube-proxy and Calico are deleted, of iptables only lines that name their chains or, by a comment,
+/// Calico are left out. By its file `nodename` Calico's plugin knows that calico-node has prepared the host: with an old one, pods
+/// would start before it has.
 const CLEAN: &str = "now=$(date +%Y%m%dT%H%M%S)
 if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
   timeout 120 kubeadm reset phase remove-etcd-member -f >/dev/null 2>&1 || true
@@ -88,19 +89,32 @@ if [ -d /var/lib/etcd/member ]; then
   mv /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$now\"
 fi
 if command -v kubeadm >/dev/null 2>&1; then kubeadm reset -f --skip-phases=remove-etcd-member >/dev/null; fi
-for table in kube-proxy calico; do
-  for family in ip ip6; do nft delete table $family $table 2>/dev/null || true; done
+";
+
+/// The state of the kernel: nftables' tables, iptables' rules with their sets, devices, and routes of Calico's protocol number, among them
+/// the `blackhole` of the node's own block.
+const CLEAN_KERNEL: &str =
+    "for table in 'ip kube-proxy' 'ip6 kube-proxy' 'ip calico' 'ip6 calico' 'arp calico-arp'; do
+  nft delete table $table 2>/dev/null || true
 done
 for tool in iptables ip6tables; do
   command -v $tool-save >/dev/null 2>&1 || continue
   rules=$($tool-save -c 2>/dev/null) || continue
-  case $rules in *KUBE-*|*cali-*) printf '%s\\n' \"$rules\" | grep -v -e KUBE- -e cali- | $tool-restore -c ;; esac
+  case $rules in *KUBE-*|*cali-*|*'\"cali:'*)
+    printf '%s\\n' \"$rules\" | grep -v -e KUBE- -e cali- -e '\"cali:' | $tool-restore -c ;;
+  esac
 done
 if command -v ipset >/dev/null 2>&1; then
   ipset list -n | grep -e '^KUBE-' -e '^cali' | while read -r set; do ipset destroy \"$set\" || true; done
 fi
 for link in vxlan.calico vxlan-v6.calico kube-ipvs0; do ip link delete $link 2>/dev/null || true; done
-rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig /var/lib/calico/nodename /var/lib/calico/mtu
+for family in -4 -6; do ip $family route flush proto 80 2>/dev/null || true; done
+";
+
+/// What Calico has put on the host. Felix has a file system of its own mounted in its directory.
+const CLEAN_CALICO: &str = "rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig /opt/cni/bin/calico /opt/cni/bin/calico-ipam
+if mountpoint -q /run/calico/cgroup; then umount /run/calico/cgroup || umount -l /run/calico/cgroup; fi
+rm -rf --one-file-system /run/calico /var/lib/calico /var/log/calico
 ";
 
 /// Undoes on a host what was made there: its membership, its timer for bundles and its door for another's, then the files that `undo`
@@ -110,8 +124,9 @@ rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig /var/li
 /// When the host can't be talked to or a command fails. It may be begun again.
 pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), RecoveryError> {
     let (timer, door) = (schedule::remove_script(), schedule::expel_all_script());
-    let script =
-        format!("set -eu\n{CLEAN}{timer}( {door})\n{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n");
+    let script = format!(
+        "set -eu\n{CLEAN}{CLEAN_KERNEL}{CLEAN_CALICO}{timer}( {door})\n{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n"
+    );
     let exec = Exec::new(script, LIMIT);
     run(host, name, "undoing what was made on it", exec)
         .await
@@ -120,29 +135,102 @@ pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), R
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
     fn the_scripts_are_valid_shell() {
-        for script in [CLEAN, STOP_PODS, &ready("w1"), &drain("w1", true)] {
+        for script in [
+            CLEAN,
+            CLEAN_KERNEL,
+            CLEAN_CALICO,
+            STOP_PODS,
+            &ready("w1"),
+            &drain("w1", true),
+        ] {
             assert!(sh::is_valid(script), "{script}");
         }
     }
 
+    /// Runs the script with tools that only say what they are told, on a host with these rules.
+    fn cleaned(rules: &str) -> String {
+        let tools = tempfile::tempdir().unwrap();
+        for (name, does) in [
+            ("iptables-save", format!("cat <<'RULES'\n{rules}\nRULES")),
+            ("ip6tables-save", "exit 1".to_owned()),
+            ("iptables-restore", "sed 's/^/restored: /'".to_owned()),
+            ("nft", "echo nft $*".to_owned()),
+            ("ip", "echo ip $*; exit 1".to_owned()),
+            ("ipset", ":".to_owned()),
+        ] {
+            let tool = tools.path().join(name);
+            fs_err::write(&tool, format!("#!/bin/sh\n{does}\n")).unwrap();
+            fs_err::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").unwrap());
+        let output = std::process::Command::new("sh")
+            .args(["-euc", CLEAN_KERNEL])
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     #[test]
     fn rules_of_others_stay() {
-        let line = CLEAN.lines().find(|line| line.contains("KUBE-*"));
-        let filter = line.and_then(|line| line.split(" | ").nth(1)).unwrap_or_default();
-        let script = format!(
-            "printf '%s\\n' '*filter' ':INPUT ACCEPT [0:0]' ':KUBE-FORWARD - [0:0]' '-A INPUT -j cali-INPUT' '-A INPUT -p tcp --dport 22 -j ACCEPT' COMMIT | {filter}"
+        let said = cleaned(
+            "*filter
+:INPUT ACCEPT [0:0]
+:KUBE-FORWARD - [0:0]
+-A INPUT -j cali-INPUT
+-A INPUT -p tcp --dport 22 -m comment --comment calibrated -j ACCEPT
+-A FORWARD -m comment --comment \"cali:S93hcgKJrXEqnTfs\" -m mark --mark 0x10000/0x10000 -j ACCEPT
+COMMIT",
         );
-        let output = std::process::Command::new("sh").args(["-c", &script]).output();
-        let kept = output
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-            .unwrap_or_default();
-        assert_eq!(
-            kept,
-            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\nCOMMIT\n"
+        let restored: Vec<_> = said
+            .lines()
+            .filter_map(|line| line.strip_prefix("restored: "))
+            .collect();
+        let kept = [
+            "*filter",
+            ":INPUT ACCEPT [0:0]",
+            "-A INPUT -p tcp --dport 22 -m comment --comment calibrated -j ACCEPT",
+            "COMMIT",
+        ];
+        assert_eq!(restored, kept);
+        assert!(
+            !cleaned("*filter\n-A INPUT -j DROP\nCOMMIT").contains("restored"),
+            "a host without rules of ours"
         );
+    }
+
+    #[test]
+    fn nothing_of_calico_stays_in_the_kernel() {
+        let said = cleaned("-A FORWARD -m comment --comment \"cali:S93hcgKJrXEqnTfs\" -j ACCEPT");
+        for line in [
+            "nft delete table ip calico",
+            "nft delete table arp calico-arp",
+            "ip link delete vxlan.calico",
+            "ip -4 route flush proto 80",
+        ] {
+            assert!(said.lines().any(|said| said == line), "no {line:?} in {said}");
+        }
+        assert!(!said.contains("cali:"), "{said}");
+    }
+
+    #[test]
+    fn nothing_of_calico_stays_on_the_disk() {
+        for path in [
+            "/opt/cni/bin/calico ",
+            "/opt/cni/bin/calico-ipam\n",
+            " /run/calico ",
+            " /var/log/calico\n",
+            " /var/lib/calico ",
+        ] {
+            assert!(CLEAN_CALICO.contains(path), "{path}");
+        }
     }
 }

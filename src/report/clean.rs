@@ -42,7 +42,7 @@ pub(super) fn event(mut event: Event, redact: &Redact) -> Event {
 
 /// Without escape sequences and control characters: what a host prints must not move our cursor. Of a line that redraws
 /// itself (`\r`), as of apt and curl, only the last state is kept.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
     let lines: Vec<String> = plain
         .split('\n')
@@ -55,11 +55,16 @@ fn printable(text: &str) -> String {
         .map(|line| {
             line.replace('\t', "    ")
                 .chars()
-                .filter(|c| !c.is_control())
+                .filter(|c| !c.is_control() && !turns_text(*c))
                 .collect()
         })
         .collect();
     lines.join("\n")
+}
+
+/// Whether a character makes those after it appear in another order: a text would read differently from what it says.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -75,6 +80,7 @@ mod tests {
         assert_eq!(printable("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}x"), "red x");
         assert_eq!(printable("10%\r50%\r100% done\r\nnext\u{8}"), "100% done\nnext");
         assert_eq!(printable("a\tb"), "a    b");
+        assert_eq!(printable("w1 \u{9b}2J\u{202e}kcal\u{2066}b\u{0}"), "w1 2Jkcalb");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) fn lines(run: &Run, now: Duration, (rows, columns): (u16, u16), palet
     lines
 }
 
-/// `| 00:12 apply ci: 97/100 done, 3 working, 41 changes`.
+/// `| 00:12 apply ci: 97/100 done, 3 working, 812/900 steps, 41 changes`.
 fn header(run: &Run, now: Duration, palette: &Palette) -> String {
     let counts = run.counts();
     let wheel = WHEEL[usize::try_from(now.as_millis() / 100 % 4).unwrap_or_default()];
@@ -53,6 +53,8 @@ fn header(run: &Run, now: Duration, palette: &Palette) -> String {
     ] {
         parts.extend((number > 0).then(|| palette.bad.apply_to(format!("{number} {word}")).to_string()));
     }
+    let (steps, all) = run.steps();
+    parts.extend((!run.is_verification()).then(|| format!("{steps}/{all} steps")));
     parts.extend((run.changes() > 0).then(|| words::count(run.changes(), "change")));
     let title = palette.strong.apply_to(run.title());
     format!("{wheel} {} {title}: {}", words::clock(now), parts.join(", "))

@@ -31,6 +31,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::event::Event;
 
+pub use clean::printable;
 pub use exit::Exit;
 
 use debug_log::DebugLog;
@@ -38,7 +39,7 @@ use output::Output;
 use palette::Palette;
 use run::Run;
 
-/// Masks secrets in a text. Events are masked where they are made; this is the second fence.
+/// Masks secrets in a text. Every event passes it on its way to the views.
 pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// How often the terminal is redrawn, and clocks are looked at.

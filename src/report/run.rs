@@ -23,6 +23,10 @@ pub(super) struct Run {
 #[derive(Debug)]
 pub(super) struct Track {
     pub(super) place: String,
+    /// How many steps it has.
+    steps: usize,
+    /// Steps that needed no change when it was looked at first.
+    in_sync: Option<usize>,
     pub(super) state: State,
     /// When the state began, since the report's start.
     pub(super) since: Duration,
@@ -85,7 +89,7 @@ impl Run {
                 self.command.clone_from(command);
                 self.cluster.clone_from(cluster);
                 for place in places {
-                    self.track(&place.place);
+                    self.track(&place.place).steps = place.steps;
                 }
             }
             // A note may be about the run itself, which is no place.
@@ -140,6 +144,12 @@ impl Run {
         self.tracks.iter().flat_map(Track::failures)
     }
 
+    /// Steps that are done, and all of them.
+    pub(super) fn steps(&self) -> (usize, usize) {
+        let done = self.tracks.iter().map(Track::steps_done).sum();
+        (done, self.tracks.iter().map(|track| track.steps).sum())
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for track in &self.tracks {
@@ -179,6 +189,8 @@ impl Track {
     fn new(place: &str) -> Self {
         Self {
             place: place.to_owned(),
+            steps: 0,
+            in_sync: None,
             state: State::Pending,
             since: Duration::ZERO,
             said: None,
@@ -191,7 +203,11 @@ impl Track {
     fn take(&mut self, event: &Event, is_plan: bool, now: Duration) {
         let state = match event {
             Event::Connecting { .. } => State::Connecting,
-            Event::Observed { .. } => State::Checking,
+            Event::Observed { in_sync, .. } => {
+                // Later looks begin where the last change was made.
+                self.in_sync.get_or_insert(*in_sync);
+                State::Checking
+            }
             Event::Waiting { step, on, .. } => State::Waiting {
                 step: step.clone(),
                 on: on.clone(),
@@ -297,6 +313,14 @@ impl Track {
                 None => Some(format!("waits for {on} (step: {step})")),
             },
             State::Pending | State::Done { .. } | State::Failed { .. } => None,
+        }
+    }
+
+    /// Steps that are as they should be, as far as is known.
+    fn steps_done(&self) -> usize {
+        match self.state {
+            State::Done { .. } => self.steps,
+            _ => self.steps.min(self.in_sync.unwrap_or(0) + self.made()),
         }
     }
 

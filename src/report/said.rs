@@ -1,6 +1,6 @@
 //! Events as sentences, which the plain and the live view share.
 
-use crate::event::Event;
+use crate::event::{CheckResult, Event};
 
 use super::palette::Palette;
 use super::run::Run;
@@ -88,7 +88,12 @@ fn needed(event: &Event) -> u8 {
         Event::Output { .. }
         | Event::Connecting { .. }
         | Event::Observed { .. }
-        | Event::CheckStarted { .. } => 1,
+        | Event::CheckStarted { .. }
+        // The table at the end has one row for all places at which a check was skipped for the same reason.
+        | Event::Checked {
+            result: CheckResult::Skipped { .. },
+            ..
+        } => 1,
         _ => 0,
     }
 }

@@ -26,10 +26,20 @@ impl NfsShare {
         format!("{} {}\n", self.source, self.options.join(","))
     }
 
-    /// The user's options, and those with which a server that does not answer is an error instead of a wait.
+    /// The user's options, those with which a server that does not answer is an error instead of a wait, and those with which nothing
+    /// in the share is more than a file.
     fn options(&self) -> String {
-        let quick = ["soft", "timeo=100", "retrans=2", "retry=0"].map(str::to_owned);
-        [&self.options[..], &quick].concat().join(",")
+        let ours = [
+            "soft",
+            "timeo=100",
+            "retrans=2",
+            "retry=0",
+            "nodev",
+            "nosuid",
+            "noexec",
+        ]
+        .map(str::to_owned);
+        [&self.options[..], &ours].concat().join(",")
     }
 
     fn server(&self) -> &str {
@@ -62,7 +72,7 @@ impl Resource for NfsShare {
             sh::quote(&self.node),
         );
         let note = sh::write_file_and_directory(NOTE, &self.note(), "0644", "root:root");
-        let script = format!("{head}{TRY}{note}");
+        let script = format!("{head}{MOUNT}{USE}leave; trap - EXIT\n{note}");
         Action::quick(script).within(Duration::from_secs(480))
     }
 
@@ -71,8 +81,8 @@ impl Resource for NfsShare {
     }
 }
 
-/// Mounts the share, reads what another node wrote last, writes, reads that back, and unmounts.
-const TRY: &str = r#"dir=$(mktemp -d /run/ci-bootstrap-share.XXXXXX)
+/// Mounts the share, until the end of the script.
+const MOUNT: &str = r#"dir=$(mktemp -d /run/ci-bootstrap-share.XXXXXX)
 leave() { ! mountpoint -q "$dir" || timeout 20 umount "$dir" || umount -l "$dir"; rmdir "$dir"; }
 trap leave EXIT
 explain() {
@@ -93,21 +103,31 @@ for try in 1 2 3; do
     *) echo "mount -t nfs -o $options $source: ${said:-no answer within 40 s, three times}" >&2; explain >&2; exit 1 ;;
   esac
 done
-file=$dir/.ci-bootstrap-check
-if [ -e "$file" ]; then
-  last=$(timeout 100 cat "$file") || { echo "cannot read $source/.ci-bootstrap-check, which another node wrote" >&2; exit 1; }
-  case "$last" in "ci-bootstrap on "*) ;; *) echo "$source/.ci-bootstrap-check does not hold what another node wrote, but: $last" >&2; exit 1 ;; esac
+"#;
+
+/// Reads what another node wrote last, writes, and reads that back. Who may write into the share may have put a link, a pipe or a device
+/// in the file's place: nothing is opened through a link, what is written is a new file, and what is read is never shown.
+const USE: &str = r#"file=$dir/.ci-bootstrap-check
+text() { timeout 100 dd "if=$file" iflag=nofollow,nonblock bs=4096 count=1 status=none 2>/dev/null; }
+if [ -e "$file" ] || [ -L "$file" ]; then
+  if [ -L "$file" ] || [ ! -f "$file" ]; then
+    echo "$source/.ci-bootstrap-check is no file, and none of ci-bootstrap's making" >&2; echo "help: find out who made it, and remove it" >&2; exit 1
+  fi
+  last=$(text) || { echo "cannot read $source/.ci-bootstrap-check, which another node wrote" >&2; exit 1; }
+  case "$last" in "ci-bootstrap on "*) ;; *) echo "$source/.ci-bootstrap-check does not hold what another node wrote" >&2; exit 1 ;; esac
 fi
-if ! said=$( { timeout 100 sh -c 'echo "ci-bootstrap on $1 wrote this" > "$2.$1" && mv -f "$2.$1" "$2"' sh "$node" "$file"; } 2>&1 ); then
+rm -f "$file.$node" "$file.$node".*
+new=$file.$node.$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+if ! said=$( { echo "ci-bootstrap on $node wrote this" | timeout 100 dd "of=$new" conv=excl,fsync oflag=nofollow status=none && timeout 100 mv -fT "$new" "$file"; } 2>&1 ); then
   echo "cannot write into $source: $said" >&2
   echo "help: root of this node must be allowed to write there: see the export's squash options and the directory's mode" >&2; exit 1
 fi
-[ "$(timeout 100 cat "$file")" = "ci-bootstrap on $node wrote this" ] || { echo "$source does not give back what was written into it" >&2; exit 1; }
-leave; trap - EXIT
+[ "$(text)" = "ci-bootstrap on $node wrote this" ] || { echo "$source does not give back what was written into it" >&2; exit 1; }
 "#;
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use super::*;
 
     fn share() -> NfsShare {
@@ -149,5 +169,75 @@ mod tests {
     fn the_try_is_valid_shell() {
         let script = share().action(&Seen::default(), &Known::default()).script;
         assert!(sh::is_valid(&script), "{script}");
+    }
+
+    /// Uses a directory as node w1 would use the share; says whether that worked, and what was printed.
+    fn used(directory: &std::path::Path) -> (bool, String) {
+        let head = format!(
+            "set -eu\ndir={}\nsource=nas:/srv/ci\nnode=w1\n",
+            directory.display()
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &format!("{head}{USE}")])
+            .output();
+        let output = output.unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+
+    #[test]
+    fn a_share_is_written_and_read_by_one_node_after_another() {
+        let share = tempfile::tempdir().unwrap();
+        let file = share.path().join(".ci-bootstrap-check");
+        assert_eq!(used(share.path()), (true, String::new()));
+        fs_err::write(&file, "ci-bootstrap on w2 wrote this\n").unwrap();
+        assert_eq!(used(share.path()), (true, String::new()));
+        assert_eq!(
+            fs_err::read_to_string(&file).unwrap(),
+            "ci-bootstrap on w1 wrote this\n"
+        );
+        let left: Vec<_> = fs_err::read_dir(share.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn what_others_put_into_the_share_is_neither_followed_nor_shown() {
+        use std::os::unix::fs::symlink;
+        let (share, host) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (file, secret) = (
+            share.path().join(".ci-bootstrap-check"),
+            host.path().join("secret"),
+        );
+        fs_err::write(&secret, "hunter2\n").unwrap();
+        // Where the last version wrote.
+        symlink(&secret, share.path().join(".ci-bootstrap-check.w1")).unwrap();
+        assert_eq!(used(share.path()), (true, String::new()));
+        fs_err::write(&secret, "ci-bootstrap on w2, hunter2\n").unwrap();
+        for planted in ["link", "pipe", "text"] {
+            fs_err::remove_file(&file).unwrap();
+            match planted {
+                "link" => symlink(&secret, &file).unwrap(),
+                "pipe" => assert!(
+                    std::process::Command::new("mkfifo")
+                        .arg(&file)
+                        .status()
+                        .unwrap()
+                        .success()
+                ),
+                _ => fs_err::write(&file, "\u{1b}[2Jhunter2\n").unwrap(),
+            }
+            let (worked, said) = used(share.path());
+            assert!(
+                !worked && said.contains(".ci-bootstrap-check"),
+                "{planted}: {said}"
+            );
+            assert!(!said.contains("hunter2"), "{planted}: {said}");
+        }
+        assert_eq!(
+            fs_err::read_to_string(&secret).unwrap(),
+            "ci-bootstrap on w2, hunter2\n"
+        );
     }
 }

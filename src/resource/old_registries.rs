@@ -84,7 +84,7 @@ mod tests {
     use crate::transport::memory::run_here;
 
     fn seen(names: &str) -> Seen {
-        Seen::parse(&format!("\x1e{KEY}\n{names}\x1eend\n")).unwrap()
+        Seen::example(&format!("\x1e{KEY}\n{names}\x1eend\n"))
     }
 
     fn wanted(keep: &[&str]) -> OldRegistries {

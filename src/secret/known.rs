@@ -13,16 +13,31 @@ use super::{Redactor, SecretRef};
 pub struct Known {
     secrets: HashMap<SecretRef, SecretString>,
     redactor: Redactor,
+    /// Whether those that were not fetched are empty.
+    blank: bool,
 }
 
 impl Known {
     pub(super) fn new(secrets: HashMap<SecretRef, SecretString>, redactor: Redactor) -> Self {
-        Self { secrets, redactor }
+        Self {
+            secrets,
+            redactor,
+            blank: false,
+        }
+    }
+
+    /// No secret at all, and an empty text for each: for who asks a plan for paths, and not for what stands in the files.
+    pub fn blank() -> Self {
+        Self {
+            blank: true,
+            ..Self::default()
+        }
     }
 
     /// The secret's text; `None` when it was not fetched.
     pub fn text(&self, reference: &SecretRef) -> Option<&str> {
-        self.secrets.get(reference).map(ExposeSecret::expose_secret)
+        let fetched = self.secrets.get(reference).map(ExposeSecret::expose_secret);
+        fetched.or(self.blank.then_some(""))
     }
 
     /// User and password as HTTP's `Basic` and registries' `auth` have them (RFC 7617).

@@ -1,17 +1,21 @@
 //! Logging in: keys, agent, password, in this order, and an account of it when none was accepted.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Answer};
-use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
-use russh::{MethodKind, MethodSet};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use russh::{AgentAuthError, MethodKind, MethodSet, Signer};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::UnixStream;
 
 use super::algorithms::{RSA_DEFAULT, is_rsa};
 use super::handler::{Handler, Notes, explain};
 use super::identity;
 use super::target::Target;
+use super::user_certificate::{self, AgentSigner, FileSigner, UserCertificate};
 use crate::transport::TransportError;
 
 /// A server hangs up after `MaxAuthTries` (6) refusals; one is left for the password.
@@ -28,10 +32,12 @@ pub(super) async fn authenticate(
     target: &Target,
     notes: &Notes,
 ) -> Result<(), TransportError> {
+    let (certificates, tried) = user_certificate::load(target);
     let mut login = Login {
         session,
         target,
-        tried: Vec::new(),
+        certificates,
+        tried,
         offered: Vec::new(),
         accepted: None,
     };
@@ -48,10 +54,12 @@ pub(super) async fn authenticate(
 struct Login<'a> {
     session: &'a mut Handle<Handler>,
     target: &'a Target,
+    /// Certificates from files.
+    certificates: Vec<UserCertificate>,
     /// What was tried, in words.
     tried: Vec<String>,
-    /// The keys that were offered; none is offered twice.
-    offered: Vec<KeyData>,
+    /// The keys and certificates that were offered, as they travel; none is offered twice.
+    offered: Vec<Vec<u8>>,
     /// What the server accepts, once it has said so.
     accepted: Option<MethodSet>,
 }
@@ -60,8 +68,8 @@ impl Login<'_> {
     /// Whether any way was accepted.
     async fn run(&mut self) -> Result<bool, russh::Error> {
         Ok(self.identities().await?
-            || match &self.target.agent {
-                Some(socket) => self.agent(socket).await?,
+            || match self.target.agent.socket() {
+                Some(socket) => self.agent(&socket).await?,
                 None => false,
             }
             || match self.target.password.clone() {
@@ -86,12 +94,16 @@ impl Login<'_> {
                     continue;
                 }
             };
+            let mut signer = FileSigner(Arc::clone(&key));
+            if self.certificates_of(key.public_key(), &mut signer).await? {
+                return Ok(true);
+            }
             let name = format!(
                 "key {} ({})",
                 path.display(),
                 identity::describe(key.public_key())
             );
-            let Some(hash) = self.offer(&name, key.public_key()).await? else {
+            let Some(hash) = self.offer_key(&name, key.public_key()).await? else {
                 continue;
             };
             let key = PrivateKeyWithHashAlg::new(key, hash);
@@ -121,35 +133,104 @@ impl Login<'_> {
             .iter()
             .filter_map(|path| identity::public_half(path))
             .collect();
-        let is_named = |key: &PublicKey| named.iter().any(|known| known.key_data() == key.key_data());
+        let is_named = |key: &AgentIdentity| {
+            let key = key.public_key();
+            named.iter().any(|known| known.key_data() == key.key_data())
+        };
         keys.retain(|key| is_named(key) || !self.target.identities_only);
         keys.sort_by_key(|key| !is_named(key));
         if keys.is_empty() {
             self.tried.push("agent: it has no key to offer".to_owned());
         }
         for key in keys {
-            let name = format!(
-                "agent's key {} ({})",
-                key.comment().as_str_lossy(),
-                identity::describe(&key)
-            );
-            let Some(hash) = self.offer(&name, &key).await? else {
-                continue;
+            let described = format!("{} ({})", key.comment(), identity::describe(&key.public_key()));
+            let accepted = match key {
+                AgentIdentity::Certificate { certificate, .. } => {
+                    let name = format!("agent's certificate {described}");
+                    self.certificate(&name, certificate, &mut agent).await?
+                }
+                AgentIdentity::PublicKey { key, .. } => {
+                    let name = format!("agent's key {described}");
+                    self.key_of_agent(&name, key, &mut agent).await?
+                }
             };
-            let user = self.target.user();
-            match self
-                .session
-                .authenticate_publickey_with(user, key, hash, &mut agent)
-                .await
-            {
-                Ok(result) if self.accepts(&name, result.clone()) => return Ok(true),
-                Ok(_) => {}
-                Err(error) => self
-                    .tried
-                    .push(format!("{name}: the agent did not sign: {error}")),
+            if accepted {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    async fn key_of_agent(
+        &mut self,
+        name: &str,
+        key: PublicKey,
+        agent: &mut AgentClient<UnixStream>,
+    ) -> Result<bool, russh::Error> {
+        let mut signer = AgentSigner {
+            agent,
+            key: key.clone(),
+        };
+        if self.certificates_of(&key, &mut signer).await? {
+            return Ok(true);
+        }
+        let Some(hash) = self.offer_key(name, &key).await? else {
+            return Ok(false);
+        };
+        let user = self.target.user();
+        let result = self
+            .session
+            .authenticate_publickey_with(user, key, hash, signer.agent)
+            .await;
+        Ok(self.signed(name, result))
+    }
+
+    /// Offers the certificates from files that are for this key.
+    async fn certificates_of(
+        &mut self,
+        key: &PublicKey,
+        signer: &mut impl Signer<Error = AgentAuthError>,
+    ) -> Result<bool, russh::Error> {
+        for UserCertificate { path, certificate } in self.certificates.clone() {
+            if certificate.public_key() != key.key_data() {
+                continue;
+            }
+            let name = format!("certificate {} ({})", path.display(), identity::describe(key));
+            if self.certificate(&name, certificate, signer).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn certificate(
+        &mut self,
+        name: &str,
+        certificate: Certificate,
+        signer: &mut impl Signer<Error = AgentAuthError>,
+    ) -> Result<bool, russh::Error> {
+        let (algorithm, blob) = (certificate.algorithm(), certificate.to_bytes()?);
+        let Some(hash) = self.offer(name, &algorithm, blob).await? else {
+            return Ok(false);
+        };
+        let user = self.target.user();
+        let result = self
+            .session
+            .authenticate_certificate_with(user, certificate, hash, signer)
+            .await;
+        Ok(self.signed(name, result))
+    }
+
+    /// Whether it was accepted. Who can't sign is no obstacle for the next.
+    fn signed(&mut self, name: &str, result: Result<AuthResult, AgentAuthError>) -> bool {
+        match result {
+            Ok(result) => self.accepts(name, result),
+            Err(error) => {
+                self.tried
+                    .push(format!("{name}: it was not signed with: {error}"));
+                false
+            }
+        }
     }
 
     async fn password(&mut self, password: &SecretString) -> Result<bool, russh::Error> {
@@ -212,9 +293,22 @@ impl Login<'_> {
         Ok(false)
     }
 
-    /// Whether to offer a key, and with which hash it signs.
-    async fn offer(&mut self, name: &str, key: &PublicKey) -> Result<Option<Option<HashAlg>>, russh::Error> {
-        if self.offered.contains(key.key_data()) || !self.worth_trying(MethodKind::PublicKey) {
+    async fn offer_key(
+        &mut self,
+        name: &str,
+        key: &PublicKey,
+    ) -> Result<Option<Option<HashAlg>>, russh::Error> {
+        self.offer(name, &key.algorithm(), key.to_bytes()?).await
+    }
+
+    /// Whether to offer a key or certificate, and with which hash it signs.
+    async fn offer(
+        &mut self,
+        name: &str,
+        algorithm: &Algorithm,
+        blob: Vec<u8>,
+    ) -> Result<Option<Option<HashAlg>>, russh::Error> {
+        if self.offered.contains(&blob) || !self.worth_trying(MethodKind::PublicKey) {
             return Ok(None);
         }
         if self.offered.len() == MOST_KEYS {
@@ -223,8 +317,8 @@ impl Login<'_> {
             ));
             return Ok(None);
         }
-        self.offered.push(key.key_data().clone());
-        if !is_rsa(&key.algorithm()) {
+        self.offered.push(blob);
+        if !is_rsa(algorithm) {
             return Ok(Some(None));
         }
         Ok(match self.session.best_supported_rsa_hash().await? {

@@ -43,10 +43,18 @@ impl Connection {
     /// Connects and logs in, through the target's jump hosts. A host that answers while it is booting is waited for.
     pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
         let target = ssh_config::resolve(target).await?;
+        let limit = timeouts.whole(&target);
+        timeout(limit, Self::attempts(&target, timeouts))
+            .await
+            .unwrap_or_else(|_| Err(target.unreachable(format!("no login was done within {limit:?}"))))
+    }
+
+    /// Tries until the host has booted.
+    async fn attempts(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
         let start = Instant::now();
         loop {
             let notes = Notes::default();
-            let opened = Self::attempt(&target, timeouts, notes.clone()).await;
+            let opened = Self::attempt(target, timeouts, notes.clone()).await;
             let booting = || notes.banner().is_some_and(|banner| banner.contains(BOOTING));
             match opened {
                 Err(TransportError::Login { .. }) if booting() && start.elapsed() < timeouts.boot => {
@@ -60,11 +68,12 @@ impl Connection {
 
     /// Connects and logs in, once.
     async fn attempt(target: &Target, timeouts: Timeouts, notes: Notes) -> Result<Arc<Self>, TransportError> {
-        let known = KnownHosts::load(&target.known_hosts())
+        let known = KnownHosts::load(&target.known_hosts(), &target.revoked_host_keys)
             .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
+        let (name, port) = target.recorded_as();
         let preferred = algorithms::preferred(
-            &known.algorithms(&target.address, target.port()),
-            !known.authorities(&target.address, target.port()).is_empty(),
+            &known.algorithms(name, port),
+            !known.authorities(name, port).is_empty(),
         );
         let policy = Policy::Strict(Box::new(target.clone()), known);
         let start = Instant::now();

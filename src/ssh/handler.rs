@@ -134,7 +134,8 @@ fn judge_by_inventory(key: &PublicKey, fingerprint: &str, target: &Target) -> Re
 fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) -> Result<(), String> {
     let key = shown.public_key();
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-    let verdict = known.check(&target.address, target.port(), &key);
+    let (host, port) = target.recorded_as();
+    let verdict = known.check(host, port, &key);
     if let Verdict::Revoked(place) = verdict {
         return Err(format!(
             "the key it shows ({fingerprint}) is marked as revoked in {place}; do not log in"
@@ -147,17 +148,11 @@ fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) ->
         return Ok(());
     }
     if let Some(certificate) = shown.certificate() {
-        return host_certificate::check(
-            certificate,
-            known,
-            &target.address,
-            target.port(),
-            SystemTime::now(),
-        )
-        .map_err(|reason| format!("its certificate is refused: {reason}"));
+        return host_certificate::check(certificate, known, host, port, SystemTime::now())
+            .map_err(|reason| format!("its certificate is refused: {reason}"));
     }
     let kind = key.algorithm();
-    let name = super::known_hosts::name(&target.address, target.port());
+    let name = super::known_hosts::name(host, port);
     Err(match verdict {
         Verdict::Changed(place) => format!(
             "it shows another key than the one on record in {place}: {kind} {fingerprint}. Either the host was \

@@ -1,5 +1,7 @@
 //! Looking at a host's keys, so that a person can decide to trust them.
 
+use std::path::PathBuf;
+
 use futures::future::join_all;
 use russh::keys::{HashAlg, PublicKey};
 
@@ -24,13 +26,29 @@ pub struct HostKey {
     pub verdict: Verdict,
 }
 
+impl HostKey {
+    /// How its host is called in files of known hosts.
+    pub fn recorded_as(&self) -> &str {
+        self.openssh_line.split(' ').next().unwrap_or_default()
+    }
+}
+
+/// What a look at a host found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The keys that it showed.
+    pub keys: Vec<HostKey>,
+    /// The file in which they are to be recorded, as it is read when the host is logged in to; none where no file is.
+    pub file: Option<PathBuf>,
+}
+
 /// Asks a host for all its keys; jump hosts on the way must be trusted already.
 ///
 /// # Errors
 /// When the host can't be reached or shows no key.
-pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Vec<HostKey>, TransportError> {
+pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Scan, TransportError> {
     let target = ssh_config::resolve(target).await?;
-    let known = KnownHosts::load(&target.known_hosts())
+    let known = KnownHosts::load(&target.known_hosts(), &target.revoked_host_keys)
         .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
     let kinds = algorithms::host_key_kinds();
     let mut keys: Vec<PublicKey> = Vec::new();
@@ -45,7 +63,10 @@ pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Vec<HostKey>, T
     }
     match failure {
         Some(error) if keys.is_empty() => Err(error),
-        _ => Ok(keys.iter().map(|key| describe(&target, &known, key)).collect()),
+        _ => Ok(Scan {
+            keys: keys.iter().map(|key| describe(&target, &known, key)).collect(),
+            file: target.known_hosts().into_iter().next(),
+        }),
     }
 }
 
@@ -66,11 +87,12 @@ async fn look(
 fn describe(target: &Target, known: &KnownHosts, key: &PublicKey) -> HostKey {
     // Without the comment, which is the host's to choose.
     let key = PublicKey::from(key.key_data().clone());
-    let name = known_hosts::name(&target.address.to_ascii_lowercase(), target.port());
+    let (host, port) = target.recorded_as();
+    let name = known_hosts::name(&host.to_ascii_lowercase(), port);
     HostKey {
         algorithm: key.algorithm().to_string(),
         fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
         openssh_line: format!("{name} {}", key.to_openssh().unwrap_or_default().trim()),
-        verdict: known.check(&target.address, target.port(), &key),
+        verdict: known.check(host, port, &key),
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::connection::Connection;
 use super::identity;
 use super::target::{Target, Timeouts};
+use super::way::Way;
 use crate::transport::TransportError;
 
 /// What targets share; clones are the same.
@@ -25,7 +26,7 @@ pub struct Shared(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     keys: Slots<PathBuf, OnceCell<Arc<PrivateKey>>>,
-    jumps: Slots<String, tokio::sync::Mutex<Option<Jump>>>,
+    jumps: Slots<Way, tokio::sync::Mutex<Option<Jump>>>,
 }
 
 type Slots<K, V> = Mutex<HashMap<K, Arc<V>>>;
@@ -65,7 +66,7 @@ impl Shared {
         target: &Target,
         timeouts: Timeouts,
     ) -> Result<Arc<Connection>, TransportError> {
-        let slot = slot(&self.0.jumps, target.way());
+        let slot = slot(&self.0.jumps, Way::of(target));
         let mut jump = slot.lock().await;
         match &*jump {
             Some(Ok(connection)) => {
@@ -91,10 +92,33 @@ fn slot<K: Eq + Hash, V: Default>(slots: &Slots<K, V>, key: K) -> Arc<V> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use russh::keys::ssh_key::LineEnding;
     use russh::keys::ssh_key::private::Ed25519Keypair;
 
     use super::*;
+
+    fn private(path: &Path) {
+        fs_err::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_key_that_others_can_read_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("id");
+        let key = PrivateKey::from(Ed25519Keypair::from_seed(&[1; 32]));
+        fs_err::write(&path, key.to_openssh(LineEnding::LF).unwrap()).unwrap();
+        for mode in [0o644, 0o640, 0o604, 0o660] {
+            fs_err::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let refused = Shared::default().key(&path, None).await.unwrap_err();
+            let told = format!("id is not used: others can read it (mode {mode:04o}); chmod 600");
+            assert!(refused.contains(&told), "{refused}");
+        }
+        private(&path);
+        assert!(Shared::default().key(&path, None).await.is_ok());
+    }
 
     #[tokio::test]
     async fn a_key_is_opened_once_and_failures_are_not_kept() {
@@ -108,6 +132,7 @@ mod tests {
             "{missing}"
         );
         fs_err::write(&path, "no key").unwrap();
+        private(&path);
         assert!(shared.key(&path, None).await.is_err());
         fs_err::write(&path, key.to_openssh(LineEnding::LF).unwrap()).unwrap();
         assert_eq!(

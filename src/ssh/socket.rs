@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::reach::reach;
+
 /// A TCP stream that acknowledges at once.
 ///
 /// sshd leaves Nagle on for sessions without a terminal, so its second small packet waits for our acknowledgement,
@@ -14,9 +16,9 @@ use tokio::net::TcpStream;
 pub(super) struct QuickAck(TcpStream);
 
 impl QuickAck {
-    /// Connects to the first address of `host` that answers.
+    /// Connects to whichever address of `host` answers first.
     pub(super) async fn connect(host: &str, port: u16) -> io::Result<Self> {
-        let stream = TcpStream::connect((host, port)).await?;
+        let stream = reach(host, port).await?;
         stream.set_nodelay(true)?;
         Ok(Self(stream))
     }

@@ -9,28 +9,65 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::target::Target;
+use super::target::{Agent, SshConfig, Target};
 use crate::transport::TransportError;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The target with what the configuration says and the inventory does not.
+/// The target and its jump hosts, with what the configuration says and the inventory does not.
 ///
 /// # Errors
-/// When `ssh -G` can't be run, refuses the configuration, or asks for something that can't be done here.
+/// When `ssh -G` can't be run, refuses the configuration, or asks for something that can't be done here; and when a jump host is
+/// reached through itself.
 pub(super) async fn resolve(target: &Target) -> Result<Target, TransportError> {
-    if !target.use_ssh_config {
-        return Ok(target.clone());
-    }
-    let home = std::env::home_dir().unwrap_or_default().display().to_string();
-    let effective = Effective::parse(&ask(target).await?);
-    effective
-        .apply(target, &home)
-        .map_err(|reason| target.unreachable(format!("`ssh -G`: {reason}")))
+    resolve_hop(target, Vec::new()).await
 }
 
-async fn ask(target: &Target) -> Result<String, TransportError> {
+/// One hop, on the way from the target through `way`.
+async fn resolve_hop(target: &Target, mut way: Vec<String>) -> Result<Target, TransportError> {
+    let hop = hop(target);
+    let loops = way.contains(&hop);
+    way.push(hop);
+    if loops {
+        return Err(target.unreachable(format!(
+            "its jump hosts lead back to where they came from: {}; one of them has to be reached directly (`ProxyJump none`)",
+            way.join(", through ")
+        )));
+    }
+    let mut resolved = match &target.ssh_config {
+        SshConfig::None => target.clone(),
+        config => {
+            let home = std::env::home_dir().unwrap_or_default().display().to_string();
+            let effective = Effective::parse(&ask(target, config).await?);
+            effective
+                .apply(target, &home)
+                .map_err(|reason| target.unreachable(format!("`ssh -G`: {reason}")))?
+        }
+    };
+    if let Some(jump) = &resolved.jump {
+        resolved.jump = Some(Box::new(Box::pin(resolve_hop(jump, way)).await?));
+    }
+    Ok(resolved)
+}
+
+/// A hop as it was asked for: an alias leads to the same place each time.
+fn hop(target: &Target) -> String {
+    let user = target
+        .user
+        .as_ref()
+        .map(|user| format!("{user}@"))
+        .unwrap_or_default();
+    match target.port {
+        Some(port) => format!("{user}{}:{port}", target.address),
+        None => format!("{user}{}", target.address),
+    }
+}
+
+async fn ask(target: &Target, config: &SshConfig) -> Result<String, TransportError> {
     let mut command = Command::new("ssh");
+    if let SshConfig::File(file) = config {
+        command.arg("-F").arg(file);
+    }
     command.arg("-G").stdin(Stdio::null()).kill_on_drop(true);
     if let Some(port) = target.port {
         command.arg("-p").arg(port.to_string());
@@ -60,7 +97,12 @@ struct Effective {
     user: Option<String>,
     identities: Vec<String>,
     identities_only: bool,
+    certificates: Vec<String>,
+    /// Where it is said: a socket, `SSH_AUTH_SOCK`, `$NAME` or `none`.
+    identity_agent: Option<String>,
     known_hosts: Vec<String>,
+    revoked_host_keys: Vec<String>,
+    host_key_alias: Option<String>,
     proxy_jump: Option<String>,
     proxy_command: Option<String>,
 }
@@ -75,6 +117,14 @@ impl Effective {
                 "port" => effective.port = value.parse().ok(),
                 "user" => effective.user = given(value),
                 "identityfile" => effective.identities.extend(given(value)),
+                "certificatefile" => effective.certificates.extend(given(value)),
+                "identityagent" => effective.identity_agent = Some(value.to_owned()),
+                "revokedhostkeys" => {
+                    effective
+                        .revoked_host_keys
+                        .extend(value.split_whitespace().filter_map(given));
+                }
+                "hostkeyalias" => effective.host_key_alias = given(value),
                 "identitiesonly" => effective.identities_only = value == "yes",
                 "userknownhostsfile" | "globalknownhostsfile" => {
                     effective
@@ -94,7 +144,7 @@ impl Effective {
             return Err("ProxyCommand is not supported; use ProxyJump".to_owned());
         }
         let mut resolved = target.clone();
-        resolved.use_ssh_config = false;
+        resolved.ssh_config = SshConfig::None;
         resolved.address = self.hostname.unwrap_or(resolved.address);
         resolved.port = resolved.port.or(self.port);
         resolved.user = resolved.user.or(self.user);
@@ -105,14 +155,21 @@ impl Effective {
                 .map(|name| PathBuf::from(expand(name, &resolved, home)))
                 .collect()
         };
-        let (identities, known_hosts) = (files(&self.identities), files(&self.known_hosts));
+        let (identities, certificates) = (files(&self.identities), files(&self.certificates));
+        let (known_hosts, revoked) = (files(&self.known_hosts), files(&self.revoked_host_keys));
+        let agent = self.identity_agent.map(|said| agent(&said, &resolved, home));
+        if let (Some(agent), true) = (agent, resolved.agent != Agent::None) {
+            resolved.agent = agent;
+        }
+        resolved.certificates.extend(certificates);
+        resolved.revoked_host_keys.extend(revoked);
+        resolved.host_key_alias = resolved.host_key_alias.or(self.host_key_alias);
         if resolved.identities.is_empty() {
             // `ssh -G` lists OpenSSH's default names, whether they exist or not.
             resolved.identities = identities.into_iter().filter(|file| file.exists()).collect();
         }
-        if resolved.known_hosts.is_empty() {
-            resolved.known_hosts = known_hosts;
-        }
+        // None at all where both are `none`: then no host is known.
+        resolved.known_hosts.get_or_insert(known_hosts);
         if let (Some(hops), None) = (self.proxy_jump, &resolved.jump) {
             resolved.jump = jump(&hops, target)?;
         }
@@ -145,11 +202,23 @@ fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
         next.shared = target.shared.clone();
         next.passphrase.clone_from(&target.passphrase);
         next.known_hosts.clone_from(&target.known_hosts);
-        next.use_ssh_config = true;
+        next.ssh_config = target.ssh_config.clone();
         next.jump = chain;
         chain = Some(Box::new(next));
     }
     Ok(chain)
+}
+
+/// The agent that `IdentityAgent` names.
+fn agent(said: &str, target: &Target, home: &str) -> Agent {
+    match said {
+        "none" => Agent::None,
+        "SSH_AUTH_SOCK" => target.agent.clone(),
+        said => match said.strip_prefix('$') {
+            Some(name) => std::env::var_os(name).map_or(Agent::None, |path| Agent::Socket(path.into())),
+            None => Agent::Socket(expand(said, target, home).into()),
+        },
+    }
 }
 
 /// Fills in `~` and the tokens of `ssh_config(5)` that file names may have.
@@ -210,7 +279,7 @@ mod tests {
         assert_eq!(resolved.port(), 22);
         assert_eq!(resolved.address, "10.0.0.7");
         assert_eq!(resolved.identities, [PathBuf::from("/mine")]);
-        assert!(!resolved.use_ssh_config, "must not be asked again");
+        assert_eq!(resolved.ssh_config, SshConfig::None, "must not be asked again");
     }
 
     #[test]
@@ -222,13 +291,15 @@ mod tests {
         );
         assert_eq!(
             resolved.known_hosts,
-            ["/home/me/.ssh/a", "/b", "/c"].map(PathBuf::from)
+            Some(["/home/me/.ssh/a", "/b", "/c"].map(PathBuf::from).to_vec())
         );
     }
 
     #[test]
     fn hops_are_nested_with_the_nearest_innermost() {
-        let inner = *resolved(&Target::new("cp1", "cp1"))
+        let mut target = Target::new("cp1", "cp1");
+        target.ssh_config = SshConfig::Default;
+        let inner = *resolved(&target)
             .jump
             .unwrap_or_else(|| Box::new(Target::new("", "")));
         assert_eq!((inner.address.as_str(), inner.port), ("inner", None));
@@ -237,7 +308,63 @@ mod tests {
             (edge.address.as_str(), edge.user(), edge.port()),
             ("edge", "bob", 2200)
         );
-        assert!(edge.jump.is_none() && edge.use_ssh_config);
+        assert!(edge.jump.is_none() && edge.ssh_config == SshConfig::Default);
+    }
+
+    #[test]
+    fn what_says_whom_to_trust_is_obeyed() {
+        let printed = "hostkeyalias cp-one\nrevokedhostkeys ~/revoked /etc/revoked\ncertificatefile ~/%r-cert.pub\n\
+            userknownhostsfile none\nglobalknownhostsfile none\nuser ann\n";
+        let resolved = Effective::parse(printed).apply(&Target::new("cp1", "10.0.0.7"), "/h");
+        let resolved = resolved.unwrap_or_else(|reason| Target::new(reason, ""));
+        assert_eq!(resolved.recorded_as(), ("cp-one", 22));
+        assert_eq!(
+            resolved.revoked_host_keys,
+            ["/h/revoked", "/etc/revoked"].map(PathBuf::from)
+        );
+        assert_eq!(resolved.certificates, [PathBuf::from("/h/ann-cert.pub")]);
+        assert!(resolved.known_hosts().is_empty(), "no host is known");
+    }
+
+    #[test]
+    fn an_agent_is_the_one_that_is_named() {
+        let socket = |path: &str| Agent::Socket(path.into());
+        let said = |given: Agent, printed: &str| {
+            let mut target = Target::new("cp1", "cp1");
+            target.agent = given;
+            let resolved = Effective::parse(printed).apply(&target, "/h");
+            resolved.map(|resolved| resolved.agent)
+        };
+        let cases = [
+            ("", socket("/env")),
+            ("identityagent none\n", Agent::None),
+            ("identityagent SSH_AUTH_SOCK\n", socket("/env")),
+            ("identityagent ~/agent\n", socket("/h/agent")),
+            ("identityagent $CI_BOOTSTRAP_NO_SUCH_VARIABLE\n", Agent::None),
+        ];
+        for (printed, expected) in cases {
+            assert_eq!(said(socket("/env"), printed), Ok(expected), "{printed}");
+            assert_eq!(
+                said(Agent::None, printed),
+                Ok(Agent::None),
+                "the inventory wants none"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_way_that_leads_back_is_refused() {
+        let mut target = Target::new("cp1", "cp1");
+        for address in ["outer", "inner", "outer"] {
+            let mut hop = Target::new("jump", address);
+            hop.jump = target.jump.take();
+            target.jump = Some(Box::new(hop));
+        }
+        let refused = resolve(&target).await.err().map(|error| error.to_string());
+        assert!(
+            refused
+                .is_some_and(|refused| refused.contains("cp1, through outer, through inner, through outer;"))
+        );
     }
 
     #[test]

@@ -24,20 +24,26 @@ pub struct Target {
     pub user: Option<String>,
     /// Private key files, tried in this order before anything else.
     pub identities: Vec<PathBuf>,
-    /// Socket of the agent whose keys are offered too; see [`agent_socket`].
-    pub agent: Option<PathBuf>,
+    /// Certificates of identities or of the agent's keys, besides those that lie beside an identity as `NAME-cert.pub`.
+    pub certificates: Vec<PathBuf>,
+    /// The agent whose keys are offered too.
+    pub agent: Agent,
     /// Whether, of the agent's keys, only those are offered whose public half lies beside an identity.
     pub identities_only: bool,
     /// Login password, the last thing that is tried.
     pub password: Option<SecretString>,
     /// Passphrase of encrypted identities.
     pub passphrase: Option<SecretString>,
-    /// Files of known host keys; OpenSSH's own two when empty.
-    pub known_hosts: Vec<PathBuf>,
+    /// Files of known host keys; where none are named, those of `ssh -G` or else OpenSSH's own four.
+    pub known_hosts: Option<Vec<PathBuf>>,
+    /// Files of keys that no host may show.
+    pub revoked_host_keys: Vec<PathBuf>,
+    /// The name under which the host's keys are on record, instead of its address and port.
+    pub host_key_alias: Option<String>,
     /// `SHA256:…` fingerprints of accepted keys; if there are any, the files only say what is revoked.
     pub fingerprints: Vec<String>,
     /// Whether `ssh -G` fills in what is not said here.
-    pub use_ssh_config: bool,
+    pub ssh_config: SshConfig,
     /// The host to go through.
     pub jump: Option<Box<Target>>,
     /// How commands become root.
@@ -46,11 +52,41 @@ pub struct Target {
     pub shared: Shared,
 }
 
-/// The socket of the user's agent, if there is one.
-pub fn agent_socket() -> Option<PathBuf> {
-    std::env::var_os("SSH_AUTH_SOCK")
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
+/// The agent whose keys are offered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Agent {
+    /// None.
+    #[default]
+    None,
+    /// The one that the environment names in `SSH_AUTH_SOCK`, if it does.
+    Environment,
+    /// The one at this socket.
+    Socket(PathBuf),
+}
+
+impl Agent {
+    /// Where it listens.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        match self {
+            Self::None => None,
+            Self::Environment => std::env::var_os("SSH_AUTH_SOCK")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
+            Self::Socket(path) => Some(path.clone()),
+        }
+    }
+}
+
+/// The configuration of OpenSSH that fills in what is not said of a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SshConfig {
+    /// None.
+    #[default]
+    None,
+    /// The user's and the system's, as `ssh` reads them.
+    Default,
+    /// This file alone.
+    File(PathBuf),
 }
 
 /// How a command becomes root.
@@ -75,6 +111,17 @@ pub struct Timeouts {
     pub boot: Duration,
 }
 
+impl Timeouts {
+    /// For everything until a login, with jump hosts and a host that boots: longer than its parts may take together, so that it only ends
+    /// what would never end.
+    pub(super) fn whole(&self, target: &Target) -> Duration {
+        let hops = std::iter::successors(Some(target), |target| target.jump.as_deref()).count();
+        // To reach it, to exchange keys and to log in; and once more, begun just before a boot's time is over.
+        let parts = u32::try_from(6 * hops).unwrap_or(u32::MAX);
+        self.boot.saturating_add(self.connect.saturating_mul(parts))
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
@@ -94,13 +141,16 @@ impl Target {
             port: None,
             user: None,
             identities: Vec::new(),
-            agent: None,
+            certificates: Vec::new(),
+            agent: Agent::None,
             identities_only: false,
             password: None,
             passphrase: None,
-            known_hosts: Vec::new(),
+            known_hosts: None,
+            revoked_host_keys: Vec::new(),
+            host_key_alias: None,
             fingerprints: Vec::new(),
-            use_ssh_config: false,
+            ssh_config: SshConfig::None,
             jump: None,
             sudo: Sudo::None,
             shared: Shared::default(),
@@ -127,14 +177,21 @@ impl Target {
 
     /// The files of known host keys in force.
     pub fn known_hosts(&self) -> Vec<PathBuf> {
-        if !self.known_hosts.is_empty() {
-            return self.known_hosts.clone();
+        if let Some(files) = &self.known_hosts {
+            return files.clone();
         }
-        std::env::home_dir()
-            .map(|home| home.join(".ssh/known_hosts"))
-            .into_iter()
-            .chain([PathBuf::from("/etc/ssh/ssh_known_hosts")])
+        let home = std::env::home_dir().into_iter();
+        let own = home.flat_map(|home| [home.join(".ssh/known_hosts"), home.join(".ssh/known_hosts2")]);
+        own.chain(["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"].map(PathBuf::from))
             .collect()
+    }
+
+    /// Name and port under which its keys are on record. An alias stands for both, and is written without a port.
+    pub(super) fn recorded_as(&self) -> (&str, u16) {
+        match &self.host_key_alias {
+            Some(alias) => (alias, DEFAULT_PORT),
+            None => (&self.address, self.port()),
+        }
     }
 
     /// `address:port`, with brackets around an IPv6 address.
@@ -143,15 +200,6 @@ impl Target {
             format!("[{}]:{}", self.address, self.port())
         } else {
             format!("{}:{}", self.address, self.port())
-        }
-    }
-
-    /// Account, address and the hops before it: the same for two targets if one connection does for both.
-    pub(super) fn way(&self) -> String {
-        let hop = format!("{}@{}", self.user(), self.endpoint());
-        match &self.jump {
-            Some(jump) => format!("{hop} {}", jump.way()),
-            None => hop,
         }
     }
 

@@ -67,6 +67,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/docker-daemon.json.j2"),
     ),
     (
+        "firewalld-forward.xml.j2",
+        include_str!("../../templates/firewalld-forward.xml.j2"),
+    ),
+    (
         "firewalld-nodes.xml.j2",
         include_str!("../../templates/firewalld-nodes.xml.j2"),
     ),

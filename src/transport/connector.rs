@@ -45,7 +45,8 @@ impl tower::Service<Uri> for Connector {
         Box::pin(async move {
             // IPv6 literals stand in brackets in a URL, and nowhere else.
             let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-            let port = uri.port_u16().unwrap_or(443);
+            let usual = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+            let port = uri.port_u16().unwrap_or(usual);
             let stream = transport.connect(&host, port).await?;
             Ok(TokioIo::new(Tunnel(stream)))
         })

@@ -148,6 +148,8 @@ mod tests {
         Registry {
             name: "docker.io".to_owned(),
             mirrors: vec!["https://harbor.example:8443/v2/hub".to_owned()],
+            sources: vec!["harbor.example:8443/hub".to_owned()],
+            plain: false,
             ca: None,
             insecure: false,
             credentials: None,

@@ -175,7 +175,28 @@ pub(crate) fn of_calico(lab: &Lab) {
         settings.contains("veth_mtu") && !settings.contains("1234"),
         "{settings}"
     );
-    lab.kubectl("-n kube-system rollout status daemonset/calico-node --timeout=120s");
+    let status = "{.status.updatedNumberScheduled} {.status.numberReady}";
+    let pods = lab.kubectl(&format!(
+        "-n kube-system get daemonset calico-node -o 'jsonpath={status}'"
+    ));
+    assert_eq!(pods, "3 3", "apply ended before the new pods were ready");
+}
+
+/// A node is `Ready` while its calico-node is not. An apply waits for it, and changes nothing.
+pub(crate) fn of_the_pod_network(lab: &Lab) {
+    let fault = "/var/lib/calico/standin-fault";
+    lab.ssh("w1", &format!("echo 'no data plane' > {fault}"));
+    lab.kubectl("-n kube-system wait pod -l k8s-app=calico-node --field-selector spec.nodeName=w1 --for condition=Ready=false --timeout 120s");
+    assert_eq!(lab.unready(), [""; 0], "the node itself should be ready");
+    lab.ssh("w1", &format!("systemd-run -q --on-active 15 rm {fault}"));
+    let apply = lab.apply(&lab.inventory(3), &[]).ended(0);
+    assert_eq!((apply.steps(), apply.changes()), (BTreeSet::new(), 0));
+    let mut waited = apply.events.iter().filter(|event| event["event"] == "waiting");
+    assert!(
+        waited.any(|event| event["place"] == "w1" && event["step"] == "pod network ready"),
+        "{}",
+        apply.stdout
+    );
 }
 
 /// With `--limit` the drift of other hosts stays.

@@ -159,8 +159,13 @@ fn files(template: Option<&Block>) -> tempfile::TempDir {
     for inner in ["images/maven-node", "agents"] {
         fs_err::create_dir_all(folder.path().join(inner)).unwrap();
     }
-    let ca = fs_err::read(root().join("tests/diagnostics/files/ca.crt")).unwrap();
-    fs_err::write(folder.path().join("harbor-ca.crt"), ca).unwrap();
+    for (source, name) in [
+        ("tests/diagnostics/files/ca.crt", "harbor-ca.crt"),
+        ("tests/manifests/git-known-hosts", "git-known-hosts"),
+    ] {
+        fs_err::copy(root().join(source), folder.path().join(name)).unwrap();
+    }
+    fs_err::write(folder.path().join("git-key"), "Only-for-tests-2\n").unwrap();
     let dockerfile = "FROM docker.io/library/maven:3\n";
     fs_err::write(folder.path().join("images/maven-node/Dockerfile"), dockerfile).unwrap();
     if let Some(template) = template {

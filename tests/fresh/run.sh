@@ -20,7 +20,7 @@ make_root() { # what the installer's smallest choice has, and make
 
 # This machine's way to package registries: a site has its own, so none is written down here.
 copy_settings() {
-  local file machine; machine=$(. /etc/os-release; echo "$VERSION_CODENAME")
+  local file machine; machine=$(. /etc/os-release; echo "$VERSION_CODENAME"); rm -f "$root/etc/apt/sources.list"
   for file in /etc/hosts /etc/resolv.conf /etc/pip.conf /root/.cargo/config.toml /root/.config/go/env /root/.config/pip/pip.conf \
     /etc/ssl/certs/ca-certificates.crt /etc/apt/auth.conf; do
     [ ! -f "$file" ] || install -D -m644 "$file" "$root$file"

@@ -5,7 +5,7 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin   # where a user's shell doesn't look
 # program:Debian package, and file:Debian package
 programs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox-static git:git openssl:openssl nft:nftables ip:iproute2 xz:xz-utils
-  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client sshd:openssh-server curl:curl unshare:util-linux mount:mount
+  zstd:zstd gpg:gnupg apt-ftparchive:apt-utils dpkg-deb:dpkg ssh:openssh-client sshd:openssh-server sudo:sudo curl:curl unshare:util-linux mount:mount
   sysctl:procps modprobe:kmod mke2fs:e2fsprogs python3:python3 gcc:gcc
   update-ca-certificates:ca-certificates"
 files="/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/include/stdlib.h:libc6-dev"

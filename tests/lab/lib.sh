@@ -45,7 +45,7 @@ lab_is_up() { [ -e "/run/netns/$LAB_NS" ]; }
 # runs any more; another's live lab never is.
 lab_is_ours() {
   local owner running; owner=$(cat "$OWNER" 2>/dev/null || true)
-  if [ "$owner" = "$LAB_ROOT" ] || { [ -z "$owner" ] && [ -d "$RUN" ]; }; then return; fi
+  if [ "$owner" = "$LAB_ROOT" ] || [ "$owner" -ef "$LAB_ROOT" ] || { [ -z "$owner" ] && [ -d "$RUN" ]; }; then return; fi
   running=$(lab_processes | tr '\n' ' ')
   if [ -z "$running" ] && [ ! -d "$owner/run/$LAB_NAME" ]; then return; fi
   [ -n "$owner" ] || die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT, and nothing says from which: end its processes ($running), or choose another LAB_NAME"

@@ -2,7 +2,8 @@
 # selftest.sh   Does the lab keep its promises? Two labs of its own side by side; needs `lab prepare` and one minute. Exit 1 at the first broken one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd); . "$here/checks.sh"
-a=selftest-a b=selftest-b
+# One name for each working copy, so that two may ask at once.
+name=selftest-$(cksum <<<"$here" | cut -c1-4) a=$name-a b=$name-b
 lab() { LAB_NAME=$1 "$here/lab" "${@:2}"; }
 net() { ( LAB_NAME=$1; . "$here/lib.sh"; echo "$LAB_NET" ); }
 root=$( . "$here/lib.sh"; echo "$LAB_ROOT" ); key=$root/id_ed25519
@@ -11,17 +12,19 @@ as() { # user command: on host 1 of the first lab, with its host key checked
     -o "UserKnownHostsFile=$root/run/$a/known_hosts" "$1@$(net $a).11" "$2"
 }
 traces() { # everything on this machine that bears the name of one of the two labs
-  ip netns list | grep "cilab-selftest-" || true
-  find /sys/fs/cgroup -maxdepth 2 -name 'cilab-selftest-*' || true
-  ls -d /run/ci-bootstrap-lab/selftest-* 2>/dev/null || true
-  grep -l "run/selftest-" /proc/[0-9]*/mountinfo 2>/dev/null || true
-  pgrep -af "run/selftest-|--machine=selftest-" || true
-  ls -d "$root"/run/selftest-* 2>/dev/null || true
+  ip netns list | grep "cilab-$name-" || true
+  find /sys/fs/cgroup -maxdepth 2 -name "cilab-$name-*" || true
+  ls -d /run/ci-bootstrap-lab/"$name"-* 2>/dev/null || true
+  grep -l "run/$name-" /proc/[0-9]*/mountinfo 2>/dev/null || true
+  pgrep -af "run/$name-|--machine=$name-" || true
+  ls -d "$root/run/$name"-* 2>/dev/null || true
 }
 nothing_left() { local left; left=$(traces); [ -z "$left" ] || { echo "$left"; return 1; }; }
 trap 'lab $a down; lab $b down' EXIT
 
-check "nothing of an earlier run is there" nothing_left
+check "what an earlier run left is cleaned up" lab $a down
+check "... of both labs" lab $b down
+check "... and nothing of it is there" nothing_left
 check "a lab with two hosts comes up" lab $a up 2
 check "a second lab comes up beside it" lab $b up 1
 check "up again changes nothing" lab $a up 2

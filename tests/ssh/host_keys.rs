@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ci_bootstrap::ssh::known_hosts::{self, Verdict};
-use ci_bootstrap::ssh::{self, Target};
+use ci_bootstrap::ssh::{self, SshConfig, Target};
 use ci_bootstrap::transport::TransportError;
 
 use crate::server::{Servers, run, servers, timeouts};
@@ -11,7 +11,7 @@ use crate::server::{Servers, run, servers, timeouts};
 /// The verdict that a file of known hosts leads to; empty when the host is let in.
 async fn refusal(servers: &Servers, file: PathBuf) -> String {
     let mut target = servers.root();
-    target.known_hosts = vec![file];
+    target.known_hosts = Some(vec![file]);
     refusal_of(&target).await
 }
 
@@ -86,7 +86,7 @@ async fn a_revoked_key() {
     let lines = format!("[127.0.0.1]:{} {key}\n@revoked * {key}\n", servers.outer);
     let file = servers.write("known_revoked", &lines);
     let mut target = servers.root();
-    target.known_hosts = vec![file.clone()];
+    target.known_hosts = Some(vec![file.clone()]);
     target.fingerprints = vec![fingerprint(servers, "host_ed25519")];
     let text = refusal_of(&target).await;
     assert!(
@@ -109,11 +109,11 @@ async fn a_fingerprint_of_the_inventory() {
         return;
     };
     let mut target = servers.root();
-    target.known_hosts = vec![servers.file("no-such-file")];
+    target.known_hosts = Some(vec![servers.file("no-such-file")]);
     target.fingerprints = vec![fingerprint(servers, "host_ed25519")];
     assert_eq!(refusal_of(&target).await, "");
     target.fingerprints = vec![fingerprint(servers, "host_inner")];
-    target.known_hosts = vec![servers.file("known_hosts")];
+    target.known_hosts = Some(vec![servers.file("known_hosts")]);
     let text = refusal_of(&target).await;
     assert!(
         text.contains("none of the fingerprints in the inventory"),
@@ -142,16 +142,22 @@ async fn certificates_of_an_authority() {
     let mut target = servers.root();
     target.port = Some(servers.inner);
     let ca = public(servers, "ca");
-    target.known_hosts = vec![servers.write("known_ca", &format!("@cert-authority 127.0.0.* {ca}\n"))];
+    target.known_hosts = Some(vec![
+        servers.write("known_ca", &format!("@cert-authority 127.0.0.* {ca}\n")),
+    ]);
     assert_eq!(refusal_of(&target).await, "");
     target.address = "localhost".to_owned();
-    target.known_hosts = vec![servers.write("known_ca2", &format!("@cert-authority localhost {ca}\n"))];
+    target.known_hosts = Some(vec![
+        servers.write("known_ca2", &format!("@cert-authority localhost {ca}\n")),
+    ]);
     let text = refusal_of(&target).await;
     assert!(
         text.contains("it is for [inner.test, 127.0.0.1], not for localhost"),
         "{text}"
     );
-    target.known_hosts = vec![servers.write("known_ca3", &format!("@cert-authority elsewhere {ca}\n"))];
+    target.known_hosts = Some(vec![
+        servers.write("known_ca3", &format!("@cert-authority elsewhere {ca}\n")),
+    ]);
     assert!(
         refusal_of(&target).await.contains("no key of"),
         "an authority for others is none"
@@ -164,8 +170,10 @@ async fn trusting_what_a_scan_finds() {
         return;
     };
     let mut target = servers.root();
-    target.known_hosts = vec![servers.file("trusted")];
-    let keys = ssh::scan(&target, timeouts()).await.unwrap();
+    target.known_hosts = Some(vec![servers.file("trusted")]);
+    let scan = ssh::scan(&target, timeouts()).await.unwrap();
+    assert_eq!(scan.file, Some(servers.file("trusted")));
+    let keys = scan.keys;
     let algorithms: Vec<&str> = keys.iter().map(|key| key.algorithm.as_str()).collect();
     assert_eq!(algorithms, ["ssh-ed25519", "ssh-rsa"]);
     assert_eq!(keys[0].fingerprint, fingerprint(servers, "host_ed25519"));
@@ -175,7 +183,7 @@ async fn trusting_what_a_scan_finds() {
     assert_eq!(refusal_of(&target).await, "");
     let again = ssh::scan(&target, timeouts()).await.unwrap();
     assert!(
-        again.iter().all(|key| key.verdict == Verdict::Trusted),
+        again.keys.iter().all(|key| key.verdict == Verdict::Trusted),
         "{again:?}"
     );
     assert_eq!(
@@ -183,4 +191,42 @@ async fn trusting_what_a_scan_finds() {
         0,
         "no line twice"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_recorded_where_they_are_looked_for() {
+    let Some(servers) = servers("keys_are_recorded_where_they_are_looked_for") else {
+        return;
+    };
+    let fresh = servers.file("fresh");
+    let text = format!(
+        "HostKeyAlias cp-alias\nUserKnownHostsFile {}\nGlobalKnownHostsFile none\n",
+        fresh.display()
+    );
+    let mut target = servers.root();
+    target.known_hosts = None;
+    target.ssh_config = SshConfig::File(servers.write("config fresh", &text));
+    assert!(
+        refusal_of(&target)
+            .await
+            .contains("no key of cp-alias is on record")
+    );
+    let scan = ssh::scan(&target, timeouts()).await.unwrap();
+    assert_eq!(scan.file.as_ref(), Some(&fresh));
+    let lines: Vec<String> = scan.keys.iter().map(|key| key.openssh_line.clone()).collect();
+    known_hosts::append(&fresh, &lines).unwrap();
+    assert_eq!(refusal_of(&target).await, "");
+
+    target.known_hosts = Some(Vec::new());
+    let nowhere = ssh::scan(&target, timeouts()).await.unwrap();
+    assert_eq!(nowhere.file, None, "no file is read, so none is written");
+}
+
+#[test]
+fn what_is_no_file_is_not_replaced_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("null");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    let refused = known_hosts::append(&link, &["cp1 key".to_owned()]).unwrap_err();
+    assert!(refused.to_string().contains("/dev/null is no file"), "{refused}");
 }

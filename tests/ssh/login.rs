@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ci_bootstrap::ssh::{self, SshHost, Target};
+use ci_bootstrap::ssh::{self, Agent, SshConfig, SshHost, Target};
 use ci_bootstrap::transport::{Exec, Transport, TransportError};
 
 use crate::prepare::{PASSPHRASE, PASSWORD};
@@ -118,7 +118,7 @@ async fn a_server_that_hangs_up_is_not_taken_for_one_that_refuses() {
     let mut target = servers.root();
     target.port = Some(servers.inner);
     let known = format!("[127.0.0.1]:{} {}", servers.inner, servers.read("host_inner.pub"));
-    target.known_hosts = vec![servers.write("known_inner", &known)];
+    target.known_hosts = Some(vec![servers.write("known_inner", &known)]);
     // The server bears two tries, so that the right key comes too late.
     target.identities.clear();
     for name in ["late1", "late2"] {
@@ -179,7 +179,7 @@ async fn keys_of_an_agent() {
     crate::server::eventually("the agent listens", || socket.exists());
     let mut target = servers.root();
     target.identities.clear();
-    target.agent = Some(socket.clone());
+    target.agent = Agent::Socket(socket.clone());
     let text = refusal(&target).await;
     assert!(text.contains("agent: it has no key to offer"), "{text}");
     for key in ["id", "id_rsa"] {
@@ -224,7 +224,7 @@ async fn settings_of_ssh_config() {
     };
     // `ssh -G` reads the configuration of who runs the tests; a plain address is enough to see that it is asked.
     let mut target = servers.root();
-    target.use_ssh_config = true;
+    target.ssh_config = SshConfig::Default;
     assert_eq!(user_of(&target).await.unwrap(), "root");
 }
 

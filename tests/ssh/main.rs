@@ -5,6 +5,7 @@
 mod commands;
 mod host_keys;
 mod login;
+mod openssh;
 mod prepare;
 mod server;
 #[path = "../support/skip.rs"]

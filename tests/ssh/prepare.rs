@@ -40,7 +40,7 @@ pub(crate) fn files(dir: &Path, outer: u16, inner: u16) {
         dir,
         "outer",
         outer,
-        "HostKey DIR/host_ed25519\nHostKey DIR/host_rsa\n",
+        "TrustedUserCAKeys DIR/user_ca.pub\nHostKey DIR/host_ed25519\nHostKey DIR/host_rsa\n",
     );
     config(
         dir,
@@ -86,6 +86,29 @@ fn keys(dir: &Path, outer: u16, inner: u16) {
     write(dir, "authorized_keys", &allowed);
     write(dir, "booting", BOOTING);
     keygen(dir, "stranger", "ed25519", "");
+    user_certificates(dir);
+}
+
+/// Keys that no account lists, for which an authority of users vouches.
+fn user_certificates(dir: &Path) {
+    keygen(dir, "user_ca", "ed25519", "");
+    let always = "always:forever";
+    for (name, kind, account, valid) in [
+        ("certified", "ed25519", "root", always),
+        ("certified_rsa", "rsa", "root", always),
+        ("eves", "ed25519", "eve", always),
+        ("ended", "ed25519", "root", "20200101:20200102"),
+        ("apart", "ed25519", "root", always),
+    ] {
+        keygen(dir, name, kind, "");
+        let path = |name: &str| dir.join(name).display().to_string();
+        let (ca, public) = (path("user_ca"), path(&format!("{name}.pub")));
+        run(
+            "ssh-keygen",
+            &["-q", "-s", &ca, "-I", name, "-n", account, "-V", valid, &public],
+        );
+    }
+    fs_err::rename(dir.join("apart-cert.pub"), dir.join("elsewhere.pub")).unwrap();
 }
 
 fn accounts(dir: &Path) {

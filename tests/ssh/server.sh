@@ -3,9 +3,10 @@
 # Arguments: the folder that the tests have prepared.
 set -eu
 dir=$1
-for file in passwd shadow sudoers hosts; do
+for file in passwd shadow hosts; do
     mount --bind "$dir/$file" "/etc/$file"
 done
+[ ! -e /etc/sudoers ] || mount --bind "$dir/sudoers" /etc/sudoers
 # What the user's own shell does at its start is none of the tests' business.
 [ ! -e ~/.bashrc ] || mount --bind /dev/null ~/.bashrc
 mkdir -p /run/sshd /run/sudo

@@ -6,7 +6,7 @@ use ci_bootstrap::ssh::{self, Sudo, Target};
 use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
 
 use crate::prepare::PASSWORD;
-use crate::server::{Servers, eventually, servers, timeouts};
+use crate::server::{Servers, eventually, servers_with_sudo, timeouts};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -43,7 +43,7 @@ async fn refusal(target: &Target) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_password() {
-    let Some(servers) = servers("without_a_password") else {
+    let Some(servers) = servers_with_sudo("without_a_password") else {
         return;
     };
     // bob's .bashrc prints on both outputs: none of it may appear.
@@ -52,7 +52,7 @@ async fn without_a_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_right_password() {
-    let Some(servers) = servers("with_the_right_password") else {
+    let Some(servers) = servers_with_sudo("with_the_right_password") else {
         return;
     };
     assert_root(&account(servers, "ann", Sudo::Password(PASSWORD.into()))).await;
@@ -60,7 +60,7 @@ async fn with_the_right_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_password_that_is_not_asked_for() {
-    let Some(servers) = servers("with_a_password_that_is_not_asked_for") else {
+    let Some(servers) = servers_with_sudo("with_a_password_that_is_not_asked_for") else {
         return;
     };
     assert_root(&account(servers, "bob", Sudo::Password(PASSWORD.into()))).await;
@@ -68,7 +68,7 @@ async fn with_a_password_that_is_not_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sudo_started_ends_when_it_is_given_up() {
-    let Some(servers) = servers("what_sudo_started_ends_when_it_is_given_up") else {
+    let Some(servers) = servers_with_sudo("what_sudo_started_ends_when_it_is_given_up") else {
         return;
     };
     for (user, sudo) in [
@@ -101,7 +101,7 @@ async fn what_sudo_started_ends_when_it_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_wrong_password() {
-    let Some(servers) = servers("with_the_wrong_password") else {
+    let Some(servers) = servers_with_sudo("with_the_wrong_password") else {
         return;
     };
     let text = refusal(&account(servers, "ann", Sudo::Password("battery staple".into()))).await;
@@ -117,7 +117,7 @@ async fn with_the_wrong_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_needed_password_is_missing() {
-    let Some(servers) = servers("a_needed_password_is_missing") else {
+    let Some(servers) = servers_with_sudo("a_needed_password_is_missing") else {
         return;
     };
     let text = refusal(&account(servers, "ann", Sudo::Passwordless)).await;
@@ -129,7 +129,7 @@ async fn a_needed_password_is_missing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn not_in_the_sudoers() {
-    let Some(servers) = servers("not_in_the_sudoers") else {
+    let Some(servers) = servers_with_sudo("not_in_the_sudoers") else {
         return;
     };
     let text = refusal(&account(servers, "eve", Sudo::Password(PASSWORD.into()))).await;
@@ -141,7 +141,7 @@ async fn not_in_the_sudoers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sudo_that_wants_a_terminal() {
-    let Some(servers) = servers("sudo_that_wants_a_terminal") else {
+    let Some(servers) = servers_with_sudo("sudo_that_wants_a_terminal") else {
         return;
     };
     let text = refusal(&account(servers, "tty", Sudo::Passwordless)).await;
@@ -150,7 +150,7 @@ async fn sudo_that_wants_a_terminal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_without_a_shell() {
-    let Some(servers) = servers("a_login_without_a_shell") else {
+    let Some(servers) = servers_with_sudo("a_login_without_a_shell") else {
         return;
     };
     let text = refusal(&account(servers, "out", Sudo::None)).await;

@@ -146,6 +146,7 @@ impl Site {
                 .collect(),
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
+            changes_before: 0,
             holder: holder.to_owned(),
             stop: Arc::default(),
         }
@@ -316,7 +317,7 @@ fn step(path: &Path) -> HostStep {
             },
         },
         guard: Guard::default(),
-        exclusive: false,
+        exclusive: None,
         resource: Box::new(Touched(path.display().to_string())),
     }
 }

@@ -1,6 +1,5 @@
 //! `ci-bootstrap backup check`: whether a bundle would bring the cluster back.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -11,6 +10,7 @@ use crate::recovery;
 use crate::secret::Secrets;
 
 use super::super::run::{SECRET_LIMIT, block_on};
+use super::super::screen;
 use super::super::{Exit, Failure, OrExit, load, session};
 use super::IdentityArgs;
 
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match cluster {
         Some(cluster) => block_on(rehearse(&cluster, &payload))?,
         None => writeln!(
-            anstream::stdout(),
+            screen::stdout(),
             "not checked: whether etcd's state can be restored; give --inventory for a rehearsal on a control plane"
         )?,
     }
@@ -66,7 +66,7 @@ fn refused<T>(error: BundleError) -> Result<T, Failure> {
 fn tell(contents: &Contents) -> Result<(), Failure> {
     let about = &contents.about;
     writeln!(
-        anstream::stdout(),
+        screen::stdout(),
         "{} with Kubernetes {}, taken on {} at {}\n{} members are what they were when the bundle was made",
         about.cluster,
         about.kubernetes,
@@ -75,7 +75,7 @@ fn tell(contents: &Contents) -> Result<(), Failure> {
         contents.sums.len()
     )?;
     if about.jenkins_home.is_some() {
-        writeln!(anstream::stdout(), "Jenkins' home is among them")?;
+        writeln!(screen::stdout(), "Jenkins' home is among them")?;
     }
     Ok(())
 }
@@ -95,7 +95,7 @@ async fn rehearse(cluster: &Cluster, payload: &Payload) -> Result<(), Failure> {
                 let done = recovery::rehearse(&*connection, name, payload, image).await;
                 done.or_exit(Exit::VerificationFailed)?;
                 writeln!(
-                    anstream::stdout(),
+                    screen::stdout(),
                     "etcd's state was restored into a scratch folder of {name}"
                 )?;
                 return Ok(());

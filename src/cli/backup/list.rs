@@ -1,10 +1,10 @@
 //! `ci-bootstrap backup list`: the bundles in a folder.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use crate::bundle::{self, BundleError, Listed};
 
+use super::super::screen;
 use super::super::table::Table;
 use super::super::{Exit, Failure, OrExit};
 use super::IdentityArgs;
@@ -31,6 +31,6 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             Err(error) => table.row([&name, &size, &error.to_string(), "", ""]),
         }
     }
-    write!(anstream::stdout(), "{table}")?;
+    write!(screen::stdout(), "{table}")?;
     Ok(Exit::Done)
 }

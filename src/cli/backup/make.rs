@@ -1,6 +1,5 @@
 //! `ci-bootstrap backup INVENTORY --to DIR`: one bundle of a running cluster.
 
-use std::io::Write as _;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use crate::secret::Secrets;
 use crate::transport::Transport;
 
 use super::super::run::{SECRET_LIMIT, block_on};
+use super::super::screen;
 use super::super::{Exit, Failure, OrExit, load, session};
 use super::destination::Destination;
 use super::pieces::packed;
@@ -105,11 +105,11 @@ impl Backup<'_> {
         let size = super::size(file.as_file().metadata()?.len());
         let place = destination.keep(file, &name, fleet).await;
         let place = place.or_exit(Exit::StepFailed)?;
-        writeln!(anstream::stdout(), "{place}: {size}, taken on {taken_on}")?;
+        writeln!(screen::stdout(), "{place}: {size}, taken on {taken_on}")?;
         if let Some(keep) = keep {
             let deleted = destination.retire(cluster, &name, keep.get(), fleet).await;
             for name in deleted.or_exit(Exit::StepFailed)? {
-                writeln!(anstream::stdout(), "{name}: deleted")?;
+                writeln!(screen::stdout(), "{name}: deleted")?;
             }
         }
         Ok(Exit::Done)
@@ -209,7 +209,7 @@ async fn add_home(packer: Packer<Sink>, home: &JenkinsHome<'_>) -> Result<Packer
     .await?;
     if !said.is_empty() {
         writeln!(
-            anstream::stderr(),
+            screen::stderr(),
             "Jenkins went on while its home was copied:\n{said}"
         )?;
     }

@@ -33,8 +33,9 @@ pub(super) fn reduced(cluster: &Cluster, users: &BTreeMap<&str, String>, jenkins
         inventory["jenkins"] = json!({
             "namespace": jenkins.namespace,
             "agents": {
-                "namespace": jenkins.agents.namespace,
-                "privilegedNamespace": jenkins.agents.privileged_namespace,
+                "namespace": jenkins.agents.places.namespace,
+                "builderNamespace": jenkins.agents.places.builder_namespace,
+                "privilegedNamespace": jenkins.agents.places.privileged_namespace,
             },
         });
     }
@@ -115,7 +116,7 @@ jenkins: { namespace: jenkins-agents, agents: { namespace: builds } }
             (ssh.user.as_deref(), ssh.port, &ssh.sudo),
             (Some("admin"), Some(2222), &Sudo::Passwordless)
         );
-        assert_eq!(ssh.known_hosts, [Path::new(KNOWN_HOSTS)]);
+        assert_eq!(ssh.known_hosts, Some(vec![KNOWN_HOSTS.into()]));
         assert!(reduced(&whole, &users, false).get("jenkins").is_none());
     }
 }

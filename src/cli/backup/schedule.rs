@@ -1,7 +1,6 @@
 //! `ci-bootstrap backup --schedule`: a timer on the host that keeps the bundles.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -14,6 +13,7 @@ use crate::ssh::known_hosts;
 use crate::template::{Templates, Values};
 
 use super::super::run::{SECRET_LIMIT, block_on};
+use super::super::screen;
 use super::super::{Exit, Failure, OrExit, session};
 use super::destination::Destination;
 use super::make::MakeArgs;
@@ -137,13 +137,13 @@ impl<'a> Schedule<'a> {
         };
         if self.keeper.roles.control_plane {
             writeln!(
-                anstream::stderr(),
+                screen::stderr(),
                 "warning: {name} is a control plane; what is lost with it should not be its bundles"
             )?;
         }
         let (changes, proven) = {
-            let lock = session::lock(self.cluster, fleet).await?;
-            self.settle(&keeper, &program, fleet, &lock).await?
+            let held = session::lock(self.cluster, fleet).await?;
+            self.settle(&keeper, &program, fleet, &held).await?
         };
         if !proven {
             // Not under the lock: it may take hours.
@@ -299,5 +299,5 @@ async fn expel(cluster: &Cluster, fleet: &Fleet, keeper: &str) -> Result<bool, F
 }
 
 fn tell(name: &str, line: &str) -> Result<(), Failure> {
-    Ok(writeln!(anstream::stdout(), "{name}: {line}")?)
+    Ok(writeln!(screen::stdout(), "{name}: {line}")?)
 }

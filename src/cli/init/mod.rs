@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{Exit, Failure, OrExit, inventory_file};
+use super::{Exit, Failure, OrExit, inventory_file, screen};
 use crate::diagnostic::Source;
 use crate::inventory;
 use addresses::Hosts;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     write_new(&args.output, &text)?;
     let file = inventory_file::argument(&args.output);
     writeln!(
-        anstream::stdout(),
+        screen::stdout(),
         "wrote {file}; look through it, then run `ci-bootstrap check {file}`"
     )?;
     Ok(Exit::Done)

@@ -1,13 +1,12 @@
 //! `ci-bootstrap status`: how the cluster is, and what is not as planned.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::apply::{self, Access, Mode};
+use crate::apply::{self, Mode};
 use crate::cluster_api::ClusterStatus;
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
@@ -16,6 +15,7 @@ use crate::secret::Secrets;
 
 use super::jenkins::JenkinsStatus;
 use super::run::{SECRET_LIMIT, block_on};
+use super::screen;
 use super::session::{self, CatalogArgs};
 use super::table::Table;
 use super::timers::{Timer, timers};
@@ -92,9 +92,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(status)
     })?;
     if args.json {
-        writeln!(anstream::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
+        writeln!(screen::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
     } else {
-        write!(anstream::stdout(), "{}", status.text())?;
+        write!(screen::stdout(), "{}", status.text())?;
     }
     Ok(status.exit())
 }
@@ -124,18 +124,14 @@ async fn drift(
 
 /// The cluster's own word, through the first control plane that gives one.
 async fn ask(fleet: &Fleet, cluster: &Cluster) -> (Result<ClusterStatus, String>, Option<JenkinsStatus>) {
-    let mut reason = "the inventory has no control plane".to_owned();
-    for host in cluster.control_planes() {
-        match Access::open(fleet, host.name.as_str()).await {
-            Ok(access) => {
-                let (status, jenkins) =
-                    futures::join!(access.api.status(), JenkinsStatus::ask(cluster, &access.api));
-                return (status.map_err(|error| error.to_string()), jenkins);
-            }
-            Err(error) => reason = error.to_string(),
+    match session::access(cluster, fleet).await {
+        Ok(access) => {
+            let (status, jenkins) =
+                futures::join!(access.api.status(), JenkinsStatus::ask(cluster, &access.api));
+            (status.map_err(|error| error.to_string()), jenkins)
         }
+        Err(reason) => (Err(reason), None),
     }
-    (Err(reason), None)
 }
 
 impl Status {

@@ -51,7 +51,24 @@ fn set_config(objects: &mut [Object], calico: &Calico) -> Result<(), CalicoError
         let slot = data.get_mut(key);
         *slot.ok_or_else(|| missing(format!("{key} in ConfigMap calico-config")))? = value.into();
     }
+    let network = data.get_mut("cni_network_config");
+    let network = network.ok_or_else(|| missing("cni_network_config in ConfigMap calico-config"))?;
+    *network = with_mtu_file(network.as_str().unwrap_or_default())?.into();
     Ok(())
+}
+
+/// The CNI configuration, with a plugin that waits for the file in which calico-node writes the MTU: without it, a pod that is made
+/// a moment too early has 1500 over a smaller tunnel. The text is no JSON before its placeholders are filled in.
+fn with_mtu_file(network: &str) -> Result<String, CalicoError> {
+    const PLUGIN: &str = "\"type\": \"calico\",";
+    const WAITS: &str = "\"require_mtu_file\": true,";
+    if network.contains("\"require_mtu_file\"") {
+        return Ok(network.to_owned());
+    }
+    let (before, after) = network
+        .split_once(PLUGIN)
+        .ok_or_else(|| missing("plugin calico in cni_network_config"))?;
+    Ok(format!("{before}{PLUGIN} {WAITS}{after}"))
 }
 
 fn check_release(container: &Value, calico: &Calico) -> Result<(), CalicoError> {
@@ -168,9 +185,10 @@ mod tests {
     #[test]
     fn vxlan_needs_no_bird() {
         let objects = customise(manifest(), &calico(), pods()).unwrap();
+        let network = "{\"plugins\": [{\"type\": \"calico\", \"require_mtu_file\": true, \"mtu\": __CNI_MTU__}, {\"type\": \"portmap\"}]}";
         assert_eq!(
             objects[0]["data"],
-            json!({"calico_backend": "vxlan", "veth_mtu": "1400", "typha_service_name": "none"})
+            json!({"calico_backend": "vxlan", "veth_mtu": "1400", "typha_service_name": "none", "cni_network_config": network})
         );
         assert_eq!(variable(&objects, "CALICO_IPV4POOL_IPIP"), ["Never"]);
         assert_eq!(variable(&objects, "CALICO_IPV4POOL_VXLAN"), ["CrossSubnet"]);
@@ -257,6 +275,9 @@ mod tests {
     fn what_is_no_calico_manifest_is_refused() {
         let text = |objects: Vec<Object>| customise(objects, &calico(), pods()).unwrap_err().to_string();
         assert!(text(vec![]).starts_with("the manifest has no ConfigMap calico-config"));
+        let mut other = manifest();
+        other[0]["data"]["cni_network_config"] = "{}".into();
+        assert!(text(other).contains("no plugin calico in cni_network_config"));
         let mut other = manifest();
         other[1]["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = Value::Null;
         assert!(text(other).contains("no livenessProbe of container calico-node"));

@@ -28,7 +28,8 @@ pub(super) fn calico() -> Calico {
 
 pub(super) fn manifest() -> Vec<Object> {
     let config = json!({"kind": "ConfigMap", "metadata": {"name": "calico-config"},
-        "data": {"calico_backend": "bird", "veth_mtu": "0", "typha_service_name": "none"}});
+        "data": {"calico_backend": "bird", "veth_mtu": "0", "typha_service_name": "none",
+            "cni_network_config": "{\"plugins\": [{\"type\": \"calico\", \"mtu\": __CNI_MTU__}, {\"type\": \"portmap\"}]}"}});
     let node = json!({"kind": "DaemonSet", "metadata": {"name": "calico-node"}, "spec": {"template": {"spec": {
         "initContainers": [{"name": "install-cni", "image": "upstream.example/calico/cni:v3.32.1"}],
         "containers": [{

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 /// How many of the latest are kept.
 const KEPT: usize = 4;
+/// What still goes wrong is said again at least every five minutes or so; what was said before is of another time. Seconds.
+const NEWS: i64 = 15 * 60;
 
 /// The latest warnings about an object, newest first: `FailedMount (x3, 12 s ago): …`.
 pub(super) fn warnings(events: &[Value], kind: &str, name: &str, now: Timestamp) -> Vec<String> {
@@ -24,6 +26,7 @@ pub(super) fn told(
     let about = events
         .iter()
         .filter(|e| e["involvedObject"]["kind"] == kind && e["involvedObject"]["name"] == name)
+        .filter(|event| seen(event).is_none_or(|seen| now.as_second() - seen.as_second() <= NEWS))
         .filter(|event| is_told(event));
     let mut known: BTreeMap<(&str, &str), (Option<Timestamp>, i64)> = BTreeMap::new();
     for event in about {
@@ -85,6 +88,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_was_said_long_ago_is_no_news() {
+        let event = |reason: &str, time: &str| {
+            json!({"involvedObject": {"kind": "Pod", "name": "a"}, "type": "Warning", "reason": reason,
+                "message": "m", "lastTimestamp": time})
+        };
+        let events = [
+            event("Failed", "2026-11-21T10:00:00Z"),
+            event("FailedMount", "2026-11-21T10:34:00Z"),
+        ];
+        let now = "2026-11-21T10:36:00Z".parse().unwrap();
+        assert_eq!(warnings(&events, "Pod", "a", now), ["FailedMount (2 min ago): m"]);
+    }
 
     #[test]
     fn the_same_warning_is_said_once_with_its_count() {

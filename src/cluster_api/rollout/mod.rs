@@ -7,6 +7,7 @@ mod container;
 mod event;
 mod explanation;
 mod node_causes;
+mod on_node;
 mod pod_causes;
 mod pods;
 mod scene;

@@ -33,7 +33,7 @@ pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
         None => String::new(),
     };
     let place = format!("pod {namespace}/{name}{node}");
-    let events = warnings(&scene.events, "Pod", &name, scene.now);
+    let events = warnings(&of_this_pod(scene, pod), "Pod", &name, scene.now);
     let mut found = of_claims(scene, pod, &conditions);
     found.extend(of_phase(&place, pod, &conditions));
     found.extend(of_end(scene, &place, pod));
@@ -55,6 +55,17 @@ pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
         first.events = news;
     }
     found
+}
+
+/// The events without those of earlier pods of the same name, as those of a stateful set have.
+fn of_this_pod(scene: &Scene, pod: &Value) -> Vec<Value> {
+    let uid = pod["metadata"]["uid"].as_str();
+    let is_of_another = |event: &Value| {
+        let of = event["involvedObject"]["uid"].as_str();
+        matches!((uid, of), (Some(uid), Some(of)) if uid != of)
+    };
+    let events = scene.events.iter().filter(|event| !is_of_another(event));
+    events.cloned().collect()
 }
 
 /// Whether an event says more than the causes already do.
@@ -145,5 +156,34 @@ fn scheduling_hint(message: &str) -> Option<&'static str> {
         Some("its volume claim is not bound: see the storage provisioner")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster_api::rollout::state::RolloutTarget;
+
+    #[test]
+    fn events_of_the_pod_before_are_not_those_of_this_one() {
+        let event = |uid: &str, message: &str| {
+            json!({"involvedObject": {"kind": "Pod", "name": "jenkins-0", "uid": uid}, "type": "Warning",
+                "reason": "Failed", "message": message})
+        };
+        let scene = Scene {
+            target: RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins"),
+            live: None,
+            pods: Vec::new(),
+            nodes: Vec::new(),
+            events: vec![event("old", "of the past"), event("new", "of today")],
+            now: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let pod = json!({"metadata": {"namespace": "ci", "name": "jenkins-0", "uid": "new"}, "status": {"phase": "Pending"}});
+        let causes = of_pod(&scene, &pod);
+        let told = causes.iter().flat_map(|cause| &cause.events);
+        let told: Vec<_> = told.cloned().collect();
+        assert!(told.len() == 1 && told[0].ends_with("of today"), "{told:?}");
     }
 }

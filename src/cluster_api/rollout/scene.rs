@@ -117,7 +117,7 @@ impl Api {
     }
 }
 
-fn pods_path(target: &RolloutTarget, live: Option<&Value>) -> Option<String> {
+pub(super) fn pods_path(target: &RolloutTarget, live: Option<&Value>) -> Option<String> {
     if target.kind == RolloutKind::Node {
         return Some(format!(
             "/api/v1/pods?fieldSelector=spec.nodeName%3D{}",

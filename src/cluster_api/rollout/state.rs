@@ -169,7 +169,7 @@ fn node(live: &Value) -> State {
     }
 }
 
-fn number(value: &Value) -> i64 {
+pub(super) fn number(value: &Value) -> i64 {
     value.as_i64().unwrap_or(0)
 }
 

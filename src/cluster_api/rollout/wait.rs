@@ -14,9 +14,9 @@ use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 
 /// How often causes are looked for while waiting.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// How long the API server may be away: it restarts while a control plane joins or is upgraded.
-const AWAY: Duration = Duration::from_secs(60);
+pub(super) const AWAY: Duration = Duration::from_secs(60);
 
 /// Why a wait ended without success.
 #[derive(Debug, thiserror::Error)]
@@ -164,10 +164,10 @@ impl Wait<'_> {
 
 /// When each place was first seen in a state that does not heal.
 #[derive(Default)]
-struct BadSince(HashMap<String, Instant>);
+pub(super) struct BadSince(HashMap<String, Instant>);
 
 impl BadSince {
-    fn hopeless(&mut self, causes: &[Cause]) -> bool {
+    pub(super) fn hopeless(&mut self, causes: &[Cause]) -> bool {
         let bad = |place: &String| causes.iter().any(|c| c.patience.is_some() && c.place == *place);
         self.0.retain(|place, _| bad(place));
         for cause in causes.iter().filter(|cause| cause.patience.is_some()) {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::loaded::{self, MARK, is_loaded, is_ready};
+use super::taken_out::taken_out;
 use super::{JenkinsPlace, NAME, mounted};
 use crate::cluster_api::{Api, Object, ObjectId};
 use crate::cluster_resource::manifest::{Texts, shown};
@@ -107,6 +108,19 @@ impl Configuration {
         Ok(None)
     }
 
+    /// Names the keys that are about to go: Jenkins keeps what it has for them, also after a restart.
+    async fn tell_what_stays(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+        for wanted in self.objects.iter().filter(|object| object["kind"] == "ConfigMap") {
+            let live = api.read(&ObjectId::of(wanted)?).await?.unwrap_or_default();
+            for key in taken_out(&live, wanted) {
+                say(format!(
+                    "{key} is no longer configured, and Jenkins keeps what it has: to change it, give it the value that it shall have"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes Jenkins take over what is in the cluster.
     async fn load(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
         let found = self.look(api).await?;
@@ -186,6 +200,7 @@ impl ClusterResource for Configuration {
 
     fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
+            self.tell_what_stays(api, say).await?;
             for difference in api.apply(&self.objects).await? {
                 say(difference.id.to_string());
             }

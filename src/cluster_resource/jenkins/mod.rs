@@ -16,6 +16,7 @@ mod loaded;
 mod mounted;
 mod plugins;
 mod ready;
+mod taken_out;
 
 pub(super) use configuration::Configuration;
 pub(super) use jobs::Jobs;
@@ -60,8 +61,13 @@ impl JenkinsPlace {
     /// Its REST API, with the administrator's login.
     pub async fn client(&self, api: &Api) -> Result<Jenkins, Error> {
         let http = async { Ok(api.service(&self.namespace, NAME, PORT).await?) };
-        let (http, password) = futures::try_join!(http, self.secret(api, "jenkins-admin", "password"))?;
+        let (http, password) = futures::try_join!(http, self.password(api))?;
         Ok(Jenkins::new(http, &self.username, &password))
+    }
+
+    /// The administrator's password, as the cluster keeps it.
+    pub async fn password(&self, api: &Api) -> Result<SecretString, Error> {
+        self.secret(api, "jenkins-admin", "password").await
     }
 
     /// Lets Jenkins load its files again.

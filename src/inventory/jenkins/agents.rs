@@ -14,11 +14,15 @@ pub struct Agents {
     /// namespace followed by `-agents`.
     #[schemars(example = &"kube-ops-agents")]
     pub namespace: Option<Spanned<String>>,
-    /// Namespace of pods that are close to being root on their node, and of those that build `images`; made only when there are such.
+    /// Namespace of pods of the kind `kaniko`, and of those that build `images`; made only when there are such.
     /// Without it: Jenkins' namespace followed by `-builders`.
     #[schemars(example = &"kube-ops-builders")]
+    pub builder_namespace: Option<Spanned<String>>,
+    /// Namespace of pods whose users can become root on a node; made only when there are such. Without it: Jenkins' namespace
+    /// followed by `-privileged`.
+    #[schemars(example = &"kube-ops-privileged")]
     pub privileged_namespace: Option<Spanned<String>>,
-    /// Most pods at a time in each of both namespaces.
+    /// Most pods at a time in each of these namespaces.
     pub cap: Spanned<u32>,
     /// Image of the agent itself, with its tag or digest. Its Java must be as new as the controller's.
     pub image: Spanned<String>,
@@ -33,6 +37,7 @@ impl Default for Agents {
     fn default() -> Self {
         Self {
             namespace: None,
+            builder_namespace: None,
             privileged_namespace: None,
             cap: 10.into(),
             image: "docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21".into(),

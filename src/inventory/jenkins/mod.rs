@@ -47,6 +47,10 @@ pub struct Jenkins {
     pub image_builder: Spanned<String>,
     /// Credentials that jobs use by their id. They are kept in a Secret and read from files.
     pub credentials: Vec<Spanned<Credential>>,
+    /// Files with the host keys of Git servers, as OpenSSH writes them: Jenkins and agents accept these keys and no others. Without
+    /// any, each new agent accepts whatever key it is shown.
+    #[schemars(example = &serde_json::json!(["git-known-hosts"]))]
+    pub known_hosts: Vec<Spanned<String>>,
     /// Pipelines whose Jenkinsfile lies in a repository.
     pub jobs: Vec<Job>,
     /// More configuration as code, merged into ours: your keys win, lists replace lists, and `null` takes a key out.
@@ -74,6 +78,7 @@ impl Default for Jenkins {
             images: Vec::new(),
             image_builder: "ghcr.io/osscontainertools/kaniko:v1.28.3-debug".into(),
             credentials: Vec::new(),
+            known_hosts: Vec::new(),
             jobs: Vec::new(),
             configuration: Spanned::default(),
             network_policy: true.into(),
@@ -97,6 +102,7 @@ impl Jenkins {
             .templates
             .iter()
             .filter_map(|template| template.file.as_ref())
+            .chain(&self.known_hosts)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::namespaces::{self, Namespaces, PodSecurity};
 use super::volume::{Cache, Mount, PodVolume};
 use super::{Resources, names, resources, volume};
 use crate::diagnostic::Diagnostic;
@@ -16,11 +17,10 @@ use crate::yaml::Spanned;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agents {
-    /// Namespace of those that need no privileges.
-    pub namespace: String,
-    /// Namespace of the others.
-    pub privileged_namespace: String,
-    /// Those of both that are needed.
+    /// Namespaces of their pods.
+    #[serde(flatten)]
+    pub places: Namespaces,
+    /// Those of them that are needed.
     pub namespaces: Vec<String>,
     /// Most pods at a time in each namespace.
     pub cap: u32,
@@ -68,8 +68,10 @@ pub struct AgentTemplate {
     pub idle: u64,
     /// Longest life of a pod, in seconds.
     pub deadline: Option<u64>,
-    /// Whether it belongs into the namespace for privileged pods.
-    pub privileged: bool,
+    /// What its pods may do.
+    pub level: PodSecurity,
+    /// Namespace of its pods.
+    pub namespace: String,
 }
 
 /// A taint that doesn't keep a pod away, as Kubernetes writes it.
@@ -90,15 +92,7 @@ pub struct Toleration {
 
 pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Option<Agents> {
     let written = &jenkins.agents;
-    let usual = |suffix: &str| Spanned::from(format!("{}-{suffix}", jenkins.namespace.value));
-    let agents = written.namespace.clone().unwrap_or_else(|| usual("agents"));
-    let builders = written
-        .privileged_namespace
-        .clone()
-        .unwrap_or_else(|| usual("builders"));
-    apart([&jenkins.namespace, &agents, &builders], check);
-    let mut namespace = |name: &Spanned<String>| check.parse(name, &code::BAD_NAME, "namespace", name::label);
-    let (agents, builders) = (namespace(&agents), namespace(&builders));
+    let places = namespaces::check(jenkins, check);
     let image = check.parse(&written.image, &code::BAD_IMAGE, "image", form::image);
     if written.cap.value == 0 || written.templates.is_empty() {
         let span = if written.cap.value == 0 {
@@ -120,16 +114,15 @@ pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Opti
     let templates: Vec<_> = written
         .templates
         .iter()
-        .map(|template| self::template(template, check))
+        .map(|one| template(one, places.as_ref(), check))
         .collect();
     let templates: Option<Vec<_>> = templates.into_iter().collect();
-    let (agents, builders, templates) = (agents?, builders?, templates?);
-    let builds = !jenkins.images.is_empty() || templates.iter().any(|template| template.privileged);
-    let namespaces = std::iter::once(&agents).chain(builds.then_some(&builders));
+    let (places, templates) = (places?, templates?);
+    let of_templates = templates.iter().map(|template| template.level);
+    let of_images = (!jenkins.images.is_empty()).then_some(PodSecurity::Baseline);
     Some(Agents {
-        namespaces: namespaces.cloned().collect(),
-        namespace: agents,
-        privileged_namespace: builders,
+        namespaces: places.needed(of_templates.chain(of_images)),
+        places,
         cap: written.cap.value,
         image: image?,
         websocket: written.websocket.value,
@@ -137,33 +130,14 @@ pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Opti
     })
 }
 
-/// Whoever may run pods in a namespace may read its Secrets: the three must not meet.
-fn apart(namespaces: [&Spanned<String>; 3], check: &mut Check<'_>) {
-    for (index, one) in namespaces.iter().enumerate() {
-        if let Some(other) = namespaces[..index].iter().find(|other| other.value == one.value) {
-            check.report(
-                Diagnostic::error(
-                    &code::SHARED_NAMESPACE,
-                    format!("the namespace `{}` would be shared", one.value),
-                )
-                .at(one.span, "")
-                .at(other.span, "")
-                .help("builds could read the administrator's password or use privileges: give the controller, agents and privileged agents a namespace each"),
-            );
-        }
-    }
-}
-
-fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option<AgentTemplate> {
+fn template(
+    written: &inventory::AgentTemplate,
+    places: Option<&Namespaces>,
+    check: &mut Check<'_>,
+) -> Option<AgentTemplate> {
     let name = check.parse(&written.name, &code::BAD_NAME, "name for agents", name::label);
     let (kind, text) = source(written, check)?;
-    let privileged = match kind {
-        Some(kind) => matches!(
-            kind,
-            AgentKind::Docker | AgentKind::Dind | AgentKind::Kaniko | AgentKind::Buildkit
-        ),
-        None => written.privileged.value,
-    };
+    let level = PodSecurity::of(kind, written.privileged.value);
     let labels = check.parse_all(&written.labels, &code::BAD_LABEL, "label", names::identifier);
     let image = check.parse_some(written.image.as_ref(), &code::BAD_IMAGE, "image", form::image);
     let account = written.service_account.as_ref();
@@ -191,7 +165,12 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
         claim: format!("agent-{name}-cache"),
         size,
     });
-    let (mounts, volumes) = volume::check(&written.volumes, cache.as_ref(), privileged, check)?;
+    let (mounts, volumes) = volume::check(
+        &written.volumes,
+        cache.as_ref(),
+        level == PodSecurity::Privileged,
+        check,
+    )?;
     Some(AgentTemplate {
         labels: Some(labels?)
             .filter(|labels| !labels.is_empty())
@@ -211,7 +190,8 @@ fn template(written: &inventory::AgentTemplate, check: &mut Check<'_>) -> Option
         connect_timeout: connect_timeout?.unwrap_or(600),
         idle: idle?.unwrap_or(0).div_ceil(60),
         deadline: deadline?,
-        privileged,
+        level,
+        namespace: places?.of(level).clone(),
     })
 }
 

@@ -1,9 +1,12 @@
 //! Jenkins as it shall be.
 
 mod agents;
+mod configuration;
 mod credentials;
 mod images;
+mod known_hosts;
 mod names;
+mod namespaces;
 mod plugins;
 mod resources;
 mod volume;
@@ -20,6 +23,7 @@ use crate::secret::SecretRef;
 pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
 pub use images::Image;
+pub use namespaces::{Namespaces, PodSecurity};
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
 pub use volume::{Cache, Mount, PodVolume, VolumeSource};
@@ -56,6 +60,8 @@ pub struct Jenkins {
     pub image_builder: String,
     /// Credentials for jobs.
     pub credentials: Vec<Credential>,
+    /// Host keys of Git servers, a line of `known_hosts` each; none accepts the first key that a server shows.
+    pub known_hosts: Vec<String>,
     /// Pipelines from repositories.
     pub jobs: Vec<Job>,
     /// What is merged into its configuration as code (RFC 7396).
@@ -136,7 +142,10 @@ pub(super) fn check(
     let images = images::check(&written.images, check);
     let builder = check.parse(&written.image_builder, &code::BAD_IMAGE, "image", form::image);
     let credentials = credentials::check(&written.credentials, plugins.as_ref(), check);
+    let known_hosts = known_hosts::check(&written.known_hosts, check);
     let jobs = credentials::jobs(written, check);
+    users(written, check);
+    configuration::check(&written.configuration, check);
     Some(Some(Jenkins {
         namespace: namespace?,
         image: image?,
@@ -152,10 +161,31 @@ pub(super) fn check(
         images: images?,
         image_builder: builder?,
         credentials: credentials?,
+        known_hosts: known_hosts?,
         jobs: jobs?,
         configuration: written.configuration.value.clone(),
         network_policy: written.network_policy.value,
     }))
+}
+
+/// Ours lets everybody who is logged in do everything, which suits one administrator and no directory of users.
+fn users(written: &inventory::Jenkins, check: &mut Check<'_>) {
+    let ours = written.configuration.get("jenkins");
+    let has = |key: &str| {
+        ours.and_then(|ours| ours.get(key))
+            .is_some_and(|value| !value.is_null())
+    };
+    if has("securityRealm") && !has("authorizationStrategy") {
+        let title = "every user of this `securityRealm` would be an administrator of Jenkins";
+        let problem = Diagnostic::warning(&code::EVERYBODY_ADMINISTERS, title);
+        check.report(
+            problem
+                .at(written.configuration.span, "no `authorizationStrategy`")
+                .help(
+                    "name who may do what by `jenkins.authorizationStrategy`; docs/jenkins.md has an example",
+                ),
+        );
+    }
 }
 
 fn node_port(written: &inventory::Jenkins, check: &mut Check<'_>) {

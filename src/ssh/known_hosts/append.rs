@@ -20,6 +20,11 @@ pub fn append(path: &Path, lines: &[String]) -> io::Result<usize> {
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
+    // It would be replaced by a file, as `/dev/null` would be.
+    if path.exists() && !path.is_file() {
+        let reason = format!("{} is no file in which keys can be recorded", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
     let old = match fs_err::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

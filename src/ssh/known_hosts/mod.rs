@@ -6,6 +6,7 @@
 mod append;
 mod entry;
 mod pattern;
+mod revoked;
 #[cfg(test)]
 mod tests;
 
@@ -52,14 +53,16 @@ pub enum Verdict {
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
     entries: Vec<Entry>,
+    /// Keys that are revoked whatever the host's name.
+    revoked_keys: Vec<(KeyData, Place)>,
 }
 
 impl KnownHosts {
-    /// Reads the files; one that does not exist is an empty one.
+    /// Reads the files; one that does not exist is an empty one. Those of `revoked_keys` (see `RevokedHostKeys` in `ssh_config(5)`) must exist.
     ///
     /// # Errors
-    /// When a file exists and can't be read: a revocation could stand there.
-    pub fn load(files: &[PathBuf]) -> io::Result<Self> {
+    /// When a file exists and can't be read, or one of revoked keys can't be understood: a revocation could stand there.
+    pub fn load(files: &[PathBuf], revoked_keys: &[PathBuf]) -> io::Result<Self> {
         let mut known = Self::default();
         for file in files {
             match fs_err::read(file) {
@@ -67,6 +70,9 @@ impl KnownHosts {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
+        }
+        for file in revoked_keys {
+            known.revoked_keys.extend(revoked::load(file)?);
         }
         Ok(known)
     }
@@ -119,9 +125,13 @@ impl KnownHosts {
     }
 
     fn revoked(&self, names: &Names, key: &KeyData) -> Option<Place> {
-        self.marked(Marker::Revoked)
-            .find(|entry| entry.key.key_data() == key && names.any(entry))
-            .map(|entry| entry.place.clone())
+        let everywhere = self.revoked_keys.iter().find(|(revoked, _)| revoked == key);
+        let everywhere = everywhere.map(|(_, place)| place.clone());
+        everywhere.or_else(|| {
+            self.marked(Marker::Revoked)
+                .find(|entry| entry.key.key_data() == key && names.any(entry))
+                .map(|entry| entry.place.clone())
+        })
     }
 
     fn hosts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Entry> {

@@ -9,7 +9,7 @@ use super::controller;
 use super::smoke_build::SmokeBuild;
 use crate::cluster_resource::JenkinsPlace;
 use crate::jenkins::{Jenkins, scripted};
-use crate::model::{self, Cluster};
+use crate::model::{self, Cluster, PodSecurity};
 use crate::verify::check::{Check, Problem};
 use crate::verify::{CLUSTER, Site};
 
@@ -39,10 +39,9 @@ impl Smoke {
         let template = agents
             .templates
             .iter()
-            .find(|template| !template.privileged)
+            .find(|template| template.level == PodSecurity::Restricted)
             .or(agents.templates.first());
         let name = template.map(|template| template.name.clone()).unwrap_or_default();
-        let privileged = template.is_some_and(|template| template.privileged);
         let cap = agents.cap as usize;
         let own = template
             .and_then(|template| template.cap)
@@ -50,12 +49,10 @@ impl Smoke {
         let workers = cluster.hosts.iter().filter(|host| host.roles.worker);
         Self {
             place: JenkinsPlace::of(jenkins),
-            namespace: if privileged {
-                &agents.privileged_namespace
-            } else {
-                &agents.namespace
-            }
-            .clone(),
+            namespace: template.map_or_else(
+                || agents.places.namespace.clone(),
+                |template| template.namespace.clone(),
+            ),
             label: template
                 .and_then(|template| template.labels.first().cloned())
                 .unwrap_or_else(|| name.clone()),

@@ -189,7 +189,8 @@ impl SmokeBuild<'_> {
         let said = self.api.log(&self.controller, SEARCHED).await?;
         let news = since(&said, &seen.last_word);
         let refusal = news.lines().rfind(|line| is_refusal(line));
-        let overdue = seen.began.elapsed() >= NO_POD && !seen.pods.came() && !self.is_full(all);
+        let full = is_full(all, self.agent, self.caps);
+        let overdue = seen.began.elapsed() >= NO_POD && !seen.pods.came() && !full;
         if refusal.is_none() && !late && !overdue {
             return Ok(());
         }
@@ -205,12 +206,6 @@ impl SmokeBuild<'_> {
         Err(Problem::failed("the build waits, and Jenkins makes no pod for it").with_output(&text.join("\n")))
     }
 
-    /// Whether there are as many pods already as Jenkins may make.
-    fn is_full(&self, all: &[Object]) -> bool {
-        let agents = |pod: &&Object| pod["metadata"]["labels"]["jenkins"] == "slave";
-        all.iter().filter(agents).count() >= self.caps.0 || self.ours(all).len() >= self.caps.1
-    }
-
     /// All pods of the agents' namespace.
     async fn pods(&self) -> Result<Vec<Object>, Problem> {
         Ok(self.api.pods(self.namespace).await?)
@@ -218,9 +213,7 @@ impl SmokeBuild<'_> {
 
     /// Those of agents of this name.
     fn ours(&self, all: &[Object]) -> Vec<Object> {
-        let prefix = format!("{}-", self.agent);
-        let ours = all.iter().filter(|pod| name(pod).starts_with(&prefix));
-        ours.cloned().collect()
+        of_agent(all, self.agent).cloned().collect()
     }
 
     /// Waits until the build's pod is gone, unless pods of its kind stay for later builds. Says what was seen.
@@ -256,6 +249,17 @@ impl SmokeBuild<'_> {
             ended.elapsed().as_secs()
         ))
     }
+}
+
+fn of_agent<'a>(all: &'a [Object], agent: &str) -> impl Iterator<Item = &'a Object> {
+    let prefix = format!("{agent}-");
+    all.iter().filter(move |pod| name(pod).starts_with(&prefix))
+}
+
+/// Whether there are as many pods already as Jenkins may make: of all agents, or of this one.
+fn is_full(all: &[Object], agent: &str, caps: (usize, usize)) -> bool {
+    let is_agent = |pod: &&Object| pod["metadata"]["labels"]["jenkins"] == "slave";
+    all.iter().filter(is_agent).count() >= caps.0 || of_agent(all, agent).count() >= caps.1
 }
 
 /// What was printed after the last word of an earlier look; everything where that is gone.
@@ -299,7 +303,18 @@ fn last_lines(log: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_build_may_wait_as_long_as_there_is_no_room() {
+        let pod = |name: &str| json!({"metadata": {"name": name, "labels": {"jenkins": "slave"}}});
+        let pods = [pod("jnlp-a"), pod("maven-a"), json!({"metadata": {"name": "x"}})];
+        assert!(!is_full(&pods, "jnlp", (3, 2)));
+        assert!(is_full(&pods, "jnlp", (2, 2)), "of all agents");
+        assert!(is_full(&pods, "jnlp", (10, 1)), "of this agent");
+    }
 
     #[test]
     fn only_the_news_of_the_controller_count() {

@@ -69,7 +69,13 @@ fn hosts(cluster: &Cluster) -> Result<Vec<host::Host>> {
             address: access.address.clone(),
             port: access.port.unwrap_or(22),
             user: access.user.clone().context("the inventory names no user")?,
-            known_hosts: access.known_hosts.first().context("no known hosts")?.clone(),
+            known_hosts: access
+                .known_hosts
+                .iter()
+                .flatten()
+                .next()
+                .context("no known hosts")?
+                .clone(),
             key: key(access, &mut keys)?,
             script: observe::script(&track.host_steps, &Separator::random()?),
         });

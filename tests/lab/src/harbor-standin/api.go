@@ -46,6 +46,9 @@ type robot struct {
 type harbor struct {
 	mutex    sync.Mutex
 	password string
+	// failed says when the administrator last gave a wrong password: for a while after it, the right one is refused too.
+	failed   time.Time
+	readOnly bool
 	prefix   string
 	projects []*project
 	robots   []*robot
@@ -63,14 +66,28 @@ func (h *harbor) login(r *http.Request) string {
 	if token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); found {
 		return h.tokens[token]
 	}
-	if ok && user == "admin" && h.password != "" && password == h.password {
-		return user
+	if ok && user == "admin" {
+		return h.administrator(password)
 	}
 	if robot := h.robot(user); ok && robot != nil && robot.secret == password && !robot.Disable &&
 		(robot.ExpiresAt == -1 || robot.ExpiresAt > time.Now().Unix()) {
 		return user
 	}
 	return ""
+}
+
+// locked is how long a user is refused after a failed login.
+const locked = 1500 * time.Millisecond
+
+func (h *harbor) administrator(password string) string {
+	if time.Since(h.failed) < locked {
+		return ""
+	}
+	if h.password == "" || password != h.password {
+		h.failed = time.Now()
+		return ""
+	}
+	return "admin"
 }
 
 func (h *harbor) robot(name string) *robot {
@@ -96,7 +113,18 @@ func (h *harbor) serveAPI(mux *http.ServeMux) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			h.mutex.Lock()
 			defer h.mutex.Unlock()
-			serve(w, r, h.login(r))
+			changes := r.Method != http.MethodGet
+			user := h.login(r)
+			switch {
+			case changes && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json"):
+				refuse(w, http.StatusUnprocessableEntity, "UNPROCESSABLE_ENTITY", `unsupported media type, only ["application/json"] are allowed`)
+			case tooLarge(r):
+				refuse(w, http.StatusUnprocessableEntity, "UNPROCESSABLE_ENTITY", "page_size in query should be less than or equal to 100")
+			case changes && h.readOnly && !strings.HasSuffix(r.URL.Path, "/configurations"):
+				refuse(w, http.StatusForbidden, "DENIED", "The system is in read only mode. Any modification is prohibited.")
+			default:
+				serve(w, r, user)
+			}
 		})
 	}
 	handle("GET /api/v2.0/projects", h.listProjects)
@@ -105,6 +133,27 @@ func (h *harbor) serveAPI(mux *http.ServeMux) {
 	handle("POST /api/v2.0/robots", h.createRobot)
 	handle("PUT /api/v2.0/robots/{id}", h.updateRobot)
 	handle("PATCH /api/v2.0/robots/{id}", h.refreshSecret)
+	handle("PUT /api/v2.0/configurations", h.configure)
+}
+
+func tooLarge(r *http.Request) bool {
+	size, err := strconv.Atoi(r.URL.Query().Get("page_size"))
+	return err == nil && size > 100
+}
+
+// configure is for tests, which play an administrator at Harbor's pages.
+func (h *harbor) configure(w http.ResponseWriter, r *http.Request, user string) {
+	if !allowed(w, user) {
+		return
+	}
+	var wanted struct {
+		ReadOnly *bool `json:"read_only"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || wanted.ReadOnly == nil {
+		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "only read_only can be set here")
+		return
+	}
+	h.readOnly = *wanted.ReadOnly
 }
 
 func refuse(w http.ResponseWriter, status int, code, message string) {
@@ -138,7 +187,7 @@ func page[T any](r *http.Request, all []T) []T {
 		number = n
 	}
 	if n, err := strconv.Atoi(r.URL.Query().Get("page_size")); err == nil {
-		size = min(n, 100)
+		size = n
 	}
 	from := min((number-1)*size, len(all))
 	return all[from:min(from+size, len(all))]
@@ -146,7 +195,7 @@ func page[T any](r *http.Request, all []T) []T {
 
 // listProjects shows nobody the public ones, which are none here.
 func (h *harbor) listProjects(w http.ResponseWriter, r *http.Request, user string) {
-	var found []*project
+	found := []*project{}
 	for _, project := range h.projects {
 		if user == "admin" && strings.Contains(project.Name, r.URL.Query().Get("name")) {
 			found = append(found, project)
@@ -194,17 +243,40 @@ func (h *harbor) listRobots(w http.ResponseWriter, r *http.Request, user string)
 			in = project
 		}
 	}
-	if in == nil {
+	if !slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, "ProjectID=") }) {
 		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "must with project ID when to query project robots")
 		return
 	}
 	found := []*robot{}
 	for _, robot := range h.robots {
-		if robot.Permissions[0].Namespace == in.Name {
+		if in != nil && robot.Permissions[0].Namespace == in.Name {
 			found = append(found, robot)
 		}
 	}
 	answer(w, http.StatusOK, page(r, found))
+}
+
+// known are the permissions of a project's robot account that are known here. Harbor has more, and refuses those that it hasn't.
+var known = map[string][]string{
+	"repository": {"delete", "list", "pull", "push", "read", "update"},
+	"artifact":   {"create", "delete", "list", "read"},
+	"tag":        {"create", "delete", "list"},
+}
+
+// fault says what Harbor dislikes about a robot account, or nothing.
+func (r *robot) fault() string {
+	if r.Duration != -1 && r.Duration <= 0 {
+		return "bad request error duration input"
+	}
+	if r.Level != "project" || len(r.Permissions) != 1 || r.Permissions[0].Kind != "project" || len(r.Permissions[0].Access) == 0 {
+		return "bad request permission"
+	}
+	for _, access := range r.Permissions[0].Access {
+		if !slices.Contains(known[access.Resource], access.Action) {
+			return fmt.Sprintf("bad request permission: %s:%s", access.Resource, access.Action)
+		}
+	}
+	return ""
 }
 
 func (h *harbor) createRobot(w http.ResponseWriter, r *http.Request, user string) {
@@ -212,14 +284,17 @@ func (h *harbor) createRobot(w http.ResponseWriter, r *http.Request, user string
 		return
 	}
 	var wanted robot
-	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !plainName.MatchString(wanted.Name) ||
-		wanted.Level != "project" || len(wanted.Permissions) != 1 || len(wanted.Permissions[0].Access) == 0 {
-		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "bad request permission")
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil || !plainName.MatchString(wanted.Name) {
+		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "bad robot name")
+		return
+	}
+	if fault := wanted.fault(); fault != "" {
+		refuse(w, http.StatusBadRequest, "BAD_REQUEST", fault)
 		return
 	}
 	in := wanted.Permissions[0].Namespace
 	if h.project(in) == nil {
-		refuse(w, http.StatusForbidden, "FORBIDDEN", "forbidden")
+		refuse(w, http.StatusNotFound, "NOT_FOUND", fmt.Sprintf("project %s not found", in))
 		return
 	}
 	wanted.Name = h.prefix + in + "+" + wanted.Name
@@ -254,9 +329,18 @@ func (h *harbor) updateRobot(w http.ResponseWriter, r *http.Request, user string
 	if robot == nil {
 		return
 	}
-	if err := json.NewDecoder(r.Body).Decode(robot); err != nil {
+	wanted := *robot
+	wanted.Name, wanted.Level, wanted.Duration, wanted.Permissions = "", "", 0, nil
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil {
 		refuse(w, http.StatusBadRequest, "BAD_REQUEST", err.Error())
+		return
 	}
+	// What is left out would be emptied, and is refused.
+	if fault := wanted.fault(); fault != "" || wanted.Name != robot.Name {
+		refuse(w, http.StatusBadRequest, "BAD_REQUEST", "cannot update the level or name of robot, or "+fault)
+		return
+	}
+	*robot = wanted
 }
 
 func isSecret(text string) bool {

@@ -1,0 +1,44 @@
+//! `ci-bootstrap jenkins password`: how to log in.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use secrecy::ExposeSecret as _;
+
+use crate::cli::run::{SECRET_LIMIT, block_on};
+use crate::cli::{Exit, Failure, OrExit, inventory_file, session};
+use crate::cluster_resource::JenkinsPlace;
+use crate::secret::Secrets;
+
+/// Print the password of Jenkins' administrator
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ci-bootstrap jenkins password inventory.yaml
+  curl -u \"admin:$(ci-bootstrap jenkins password)\" http://10.0.0.11:30080/api/json
+
+It is read from the cluster, and printed on standard output alone.")]
+pub(super) struct Args {
+    /// The inventory
+    #[arg(value_name = "FILE", default_value = "inventory.yaml")]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let cluster = inventory_file::load(&args.file)?.cluster;
+    let Some(jenkins) = &cluster.jenkins else {
+        let file = args.file.display();
+        return Err(anyhow!("{file} has no section `jenkins`")).or_exit(Exit::Usage);
+    };
+    let password = block_on(async {
+        let secrets = Secrets::new(SECRET_LIMIT);
+        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let access = session::access(&cluster, &fleet).await;
+        let access = access.map_err(anyhow::Error::msg).or_exit(Exit::Unreachable)?;
+        let password = JenkinsPlace::of(jenkins).password(&access.api).await;
+        password.or_exit(Exit::StepFailed)
+    })?;
+    writeln!(std::io::stdout(), "{}", password.expose_secret())?;
+    Ok(Exit::Done)
+}
