@@ -51,6 +51,12 @@ fn with_extra(extra: &str) -> String {
     text
 }
 
+fn unhardened() -> String {
+    let text = EXAMPLE.replacen("cluster:\n", "cluster:\n  hardening: none\n", 1);
+    assert_ne!(text, EXAMPLE);
+    text
+}
+
 #[test]
 fn the_example_is_what_kubeadm_takes() {
     let root = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
@@ -63,7 +69,7 @@ fn the_example_is_what_kubeadm_takes() {
     let serial = with_extra(
         "{ serializeImagePulls: true, imageMinimumGCAge: 5m, evictionHard: { memory.available: 1% } }",
     );
-    for inventory in [EXAMPLE.to_owned(), serial] {
+    for inventory in [EXAMPLE.to_owned(), serial, unhardened()] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubeadm.yaml");
         fs_err::write(&file, rendered(&inventory)).unwrap();
@@ -113,4 +119,64 @@ fn certificates_are_valid_as_long_as_the_inventory_says() {
     let text = EXAMPLE.replace("extraCertSANs:", "certificateValidity: 100h\n    extraCertSANs:");
     let cluster = document(&rendered(&text), "ClusterConfiguration");
     assert_eq!(cluster["certificateValidityPeriod"], json!("100h0m0s"));
+}
+
+#[test]
+fn hardening_is_on_unless_it_is_turned_off() {
+    let arguments = |rendered: &str, component: &str| {
+        let cluster = document(rendered, "ClusterConfiguration");
+        let arguments = cluster[component]["extraArgs"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let names = arguments
+            .iter()
+            .map(|argument| argument["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let (on, off) = (rendered(EXAMPLE), rendered(&unhardened()));
+    for component in ["apiServer", "controllerManager", "scheduler"] {
+        assert!(
+            arguments(&on, component).contains(&"profiling".to_owned()),
+            "{component}"
+        );
+        assert!(
+            !arguments(&off, component).contains(&"profiling".to_owned()),
+            "{component}"
+        );
+    }
+    let (hardened, plain) = (
+        document(&on, "KubeletConfiguration"),
+        document(&off, "KubeletConfiguration"),
+    );
+    assert_eq!(
+        (&hardened["seccompDefault"], &hardened["podPidsLimit"]),
+        (&json!(true), &json!(4096))
+    );
+    assert_eq!(
+        (plain.get("seccompDefault"), plain.get("podPidsLimit")),
+        (None, None)
+    );
+    let own = rendered(&with_extra("{ podPidsLimit: 10000 }"));
+    assert_eq!(
+        document(&own, "KubeletConfiguration")["podPidsLimit"],
+        json!(10000)
+    );
+}
+
+/// No level that writes down what a request or an answer holds: Secrets, tokens and what pods are told.
+#[test]
+fn the_audit_log_holds_no_bodies() {
+    let policy = yaml::manifests(include_str!("../templates/audit-policy.yaml.j2")).unwrap();
+    let rules = policy[0]["rules"].as_array().unwrap();
+    let levels: Vec<_> = rules.iter().map(|rule| rule["level"].as_str().unwrap()).collect();
+    assert!(
+        levels.iter().all(|level| ["None", "Metadata"].contains(level)),
+        "{levels:?}"
+    );
+    assert_eq!(
+        rules.last(),
+        Some(&json!({"level": "Metadata"})),
+        "everything else is told"
+    );
 }

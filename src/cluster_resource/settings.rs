@@ -19,6 +19,26 @@ kube-system edit configmap kubelet-config` and, on each node, `kubeadm upgrade n
 pub(super) struct Settings {
     cluster: Vec<Setting>,
     kubelet: Vec<Setting>,
+    hardened: bool,
+}
+
+/// The argument by which a cluster is known that was founded with `cluster.hardening: cis`.
+const AUDIT_POLICY: (&str, &str) = ("audit-policy-file", "/etc/kubernetes/audit-policy.yaml");
+
+/// How hardening differs. kubeadm writes the arguments of a control plane's components when it is made, and never again by itself.
+fn hardening(hardened: bool, live: &Value) -> Option<String> {
+    let arguments = live.pointer("/apiServer/extraArgs").and_then(Value::as_array);
+    let (name, value) = AUDIT_POLICY;
+    let mut arguments = arguments.into_iter().flatten();
+    let is_hardened = arguments.any(|argument| argument["name"] == name && argument["value"] == value);
+    let word = |hardened| if hardened { "cis" } else { "none" };
+    (live.is_object() && hardened != is_hardened).then(|| {
+        format!(
+            "cluster.hardening is {} in the inventory and {} in the cluster",
+            word(hardened),
+            word(is_hardened)
+        )
+    })
 }
 
 /// One value that is settled.
@@ -90,6 +110,7 @@ impl Settings {
                 ),
             ],
             kubelet: Vec::new(),
+            hardened: cluster.is_hardened(),
         };
         leaves("cluster.kubelet", "", &own, &mut settings.kubelet);
         let extra = kubelet.extra_config.clone().into();
@@ -124,10 +145,11 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Differences under what helps against them; nothing where there are none.
-fn told(settings: &[Setting], live: &Value, help: &str) -> Option<String> {
+fn told(settings: &[Setting], live: &Value, besides: Option<String>, help: &str) -> Option<String> {
     let conflicts: Vec<_> = settings
         .iter()
         .filter_map(|setting| setting.conflict(live))
+        .chain(besides)
         .collect();
     (!conflicts.is_empty()).then(|| format!("{}\n{help}", conflicts.join("\n")))
 }
@@ -139,9 +161,15 @@ impl ClusterResource for Settings {
                 api.configuration(Configuration::Cluster),
                 api.configuration(Configuration::Kubelet),
             )?;
+            let (cluster, kubelet) = (cluster.unwrap_or_default(), kubelet.unwrap_or_default());
             let refused = [
-                told(&self.cluster, &cluster.unwrap_or_default(), FOUNDED),
-                told(&self.kubelet, &kubelet.unwrap_or_default(), KUBELET),
+                told(
+                    &self.cluster,
+                    &cluster,
+                    hardening(self.hardened, &cluster),
+                    FOUNDED,
+                ),
+                told(&self.kubelet, &kubelet, None, KUBELET),
             ];
             let refused: Vec<_> = refused.into_iter().flatten().collect();
             if refused.is_empty() {
@@ -168,11 +196,11 @@ mod tests {
             Setting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
         ];
         let live = |pods| json!({"clusterName": "ci", "networking": {"podSubnet": pods}});
-        assert_eq!(told(&settings, &live("10.1.0.0/16"), "help"), None);
+        assert_eq!(told(&settings, &live("10.1.0.0/16"), None, "help"), None);
         let expected =
             "cluster.networks.pods is 10.1.0.0/16 in the inventory and 10.2.0.0/16 in the cluster\nhelp";
         assert_eq!(
-            told(&settings, &live("10.2.0.0/16"), "help").as_deref(),
+            told(&settings, &live("10.2.0.0/16"), None, "help").as_deref(),
             Some(expected)
         );
     }
@@ -185,7 +213,25 @@ mod tests {
         leaves("kubelet", "", &wanted, &mut settings);
         let live = json!({"maxPods": 110, "evictionHard": {"memory.available": "2%"}, "imageMinimumGCAge": "1m30s", "other": 1});
         let expected = "kubelet.evictionHard.memory.available is 1% in the inventory and 2% in the cluster\n";
-        assert_eq!(told(&settings, &live, "").as_deref(), Some(expected));
-        assert_eq!(told(&settings, &wanted, ""), None);
+        assert_eq!(told(&settings, &live, None, "").as_deref(), Some(expected));
+        assert_eq!(told(&settings, &wanted, None, ""), None);
+    }
+
+    #[test]
+    fn hardening_is_known_by_the_audit_log() {
+        let hardened = json!({"apiServer": {"extraArgs": [{"name": "audit-policy-file", "value": "/etc/kubernetes/audit-policy.yaml"}]}});
+        let own =
+            json!({"apiServer": {"extraArgs": [{"name": "audit-policy-file", "value": "/srv/policy.yaml"}]}});
+        assert_eq!(hardening(true, &hardened), None);
+        assert_eq!(hardening(false, &own), None);
+        assert_eq!(
+            hardening(true, &Value::Null),
+            None,
+            "a missing ConfigMap is another's business"
+        );
+        for (wanted, live) in [(true, &own), (true, &json!({})), (false, &hardened)] {
+            let told = hardening(wanted, live).unwrap_or_default();
+            assert!(told.starts_with("cluster.hardening is "), "{told}");
+        }
     }
 }

@@ -18,7 +18,8 @@ mod storage;
 
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
-    CgroupDriver, Cluster, Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet, Networks,
+    CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
+    Networks,
 };
 pub use files::Files;
 pub use folder::FolderFile;

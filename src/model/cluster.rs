@@ -7,7 +7,7 @@ use super::{
     Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
     Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
-use crate::inventory::{Firewall, Selinux};
+use crate::inventory::{Firewall, Hardening, Selinux};
 use crate::secret::SecretRef;
 
 /// The API server.
@@ -44,6 +44,8 @@ pub struct Cluster {
     pub kubelet: Kubelet,
     /// What kubeadm is told besides.
     pub kubeadm: Kubeadm,
+    /// How strictly it is set up.
+    pub hardening: Hardening,
     /// The container runtime.
     pub containerd: Containerd,
     /// The pod network.
@@ -73,6 +75,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Whether it is set up as the CIS Kubernetes Benchmark asks for.
+    pub fn is_hardened(&self) -> bool {
+        self.hardening == Hardening::Cis
+    }
+
     /// The secrets that playbooks and templates need. Those of logins are not among them.
     pub fn secrets(&self) -> Vec<&SecretRef> {
         let registries = self.registries.iter().flat_map(Registry::secrets);

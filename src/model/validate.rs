@@ -78,20 +78,20 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let (kubeadm, sans) = kubeadm?;
     let (kubernetes, images) = release?;
     let image_repository = repository?;
+    let sans = complete_sans(sans, &endpoint, &hosts);
     Some(with_egress(Cluster {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
         images: Images::new(&image_repository, kubernetes, images),
         image_repository,
-        api_server: ApiServer {
-            sans: complete_sans(sans, &endpoint, &hosts),
-        },
+        api_server: ApiServer { sans },
         endpoint,
         networks,
         kube_proxy,
         kubelet: kubelet?,
         kubeadm,
+        hardening: written.hardening,
         containerd: containerd?,
         calico: calico?,
         hosts,

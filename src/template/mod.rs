@@ -45,6 +45,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         include_str!("../../templates/agent-maven.yaml.j2"),
     ),
     (
+        "audit-policy.yaml.j2",
+        include_str!("../../templates/audit-policy.yaml.j2"),
+    ),
+    (
         "backup.service.j2",
         include_str!("../../templates/backup.service.j2"),
     ),

@@ -4,6 +4,7 @@
 use super::*;
 use crate::diagnostic::Source;
 use crate::playbook::{self, Origin};
+use crate::resource::{Known, Seen};
 
 /// One control plane, two workers, a prepared host.
 const INVENTORY: &str = "apiVersion: ci-bootstrap/v1
@@ -190,4 +191,26 @@ fn a_wrong_playbook_is_told_with_its_line() {
         error.starts_with("mine.yaml:7: step `x`: ") && error.contains("nmae"),
         "{error}"
     );
+}
+
+#[test]
+fn hosts_of_an_ipv6_cluster_forward_ipv6() {
+    let parameters = |inventory: &str| {
+        let plan = plan_for(&cluster_of(inventory), playbook::load(None).unwrap()).unwrap();
+        let steps = &plan.tracks[0].host_steps;
+        let scripts = steps
+            .iter()
+            .filter(|step| step.head.name.starts_with("kernel parameters"))
+            .map(|step| step.resource.action(&Seen::default(), &Known::default()).script);
+        scripts
+            .filter(|script| script.contains("net.ipv6.conf.all.forwarding"))
+            .count()
+    };
+    let ipv6 = INVENTORY
+        .replace(
+            "kubernetes: 1.36.4 }",
+            "kubernetes: 1.36.4, networks: { pods: \"fd00:1::/112\", services: \"fd00:2::/112\" } }",
+        )
+        .replace("10.0.0.", "fd00::");
+    assert_eq!((parameters(INVENTORY), parameters(&ipv6)), (0, 2));
 }
