@@ -54,6 +54,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("backup.timer.j2", include_str!("../../templates/backup.timer.j2")),
     (
+        "build-settings.yaml.j2",
+        include_str!("../../templates/build-settings.yaml.j2"),
+    ),
+    (
         "cloud-init.cfg.j2",
         include_str!("../../templates/cloud-init.cfg.j2"),
     ),
