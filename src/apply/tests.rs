@@ -332,10 +332,10 @@ async fn a_step_waits_for_its_facts() {
     // Without the wait, w1 would find no export.
     let export = stepping("export", &path, &format!("sleep 0.5; : > {path}"));
     let used = folder.path().join("used").display().to_string();
-    let user = stepping("use", &used, &format!("[ -e {path} ]\n: > {used}"));
+    let step = stepping("use", &used, &format!("[ -e {path} ]\n: > {used}"));
     let tracks = vec![
         ("nfs", vec![providing(export, Fact::Export)]),
-        ("w1", vec![needing(user, Fact::Export)]),
+        ("w1", vec![needing(step, Fact::Export)]),
     ];
     let ran = Bench::default().run(tracks).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());

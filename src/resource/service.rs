@@ -202,11 +202,11 @@ mod tests {
             .iter()
             .map(|(path, mtime)| format!("regular file|644|root:root|{mtime}|{path}\n"))
             .collect();
-        let seen = Seen::parse(&format!(
+        let seen = Seen::example(&format!(
             "\x1eunits\nId=a.service\nLoadState=loaded\nActiveState={active}\nUnitFileState=enabled\n\
              ExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\
              StateChangeTimestamp=Sat 2026-11-21 10:59:59.000000 UTC\n\x1epaths\n{files}\x1eend\n"
-        ))?;
+        ));
         service.compare(&seen).ok()
     }
 
