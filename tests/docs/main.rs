@@ -13,6 +13,7 @@ use serde_json::Value;
 mod diagnostics;
 mod examples;
 mod reference;
+mod security;
 
 #[path = "../support/expect.rs"]
 mod expect;
