@@ -757,6 +757,27 @@ fn jenkins_may_do_nothing_where_only_images_are_built() {
     assert_eq!(rules[0]["resources"][0], "pods");
 }
 
+/// The stand-in for Calico is ready only when it has read all of these, also where the lab's own manifest takes the place of the release's.
+#[test]
+fn the_labs_manifest_has_what_its_standin_watches() {
+    let watched = include_str!("lab/src/calico-standin/watched.go");
+    let objects = yaml::manifests(include_str!("lab/src/calico-standin/manifest.yaml")).unwrap();
+    let before = "Group: \"crd.projectcalico.org\", Version: \"v1\", Resource: \"";
+    let kinds: Vec<_> = watched
+        .split(before)
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(!kinds.is_empty(), "{watched}");
+    for kind in kinds {
+        let name = format!("{kind}.crd.projectcalico.org");
+        assert!(
+            objects.iter().any(|object| object["metadata"]["name"] == name),
+            "no {name}"
+        );
+    }
+}
+
 #[test]
 fn manifests_are_valid_for_the_oldest_and_the_newest_kubernetes() {
     if !Path::new(VALIDATOR).exists() {
