@@ -14,7 +14,7 @@ use crate::transport::TransportError;
 
 use super::run::{SECRET_LIMIT, block_on};
 use super::screen;
-use super::{Exit, Failure, OrExit, session};
+use super::{Exit, Failure, OrExit, inventory_file, session};
 
 /// Show the SSH keys of the hosts, and record them when you confirm
 #[derive(Debug, clap::Args)]
@@ -133,7 +133,7 @@ fn standing(shown: &Shown<'_>) -> Standing {
             "none of its keys is the one recorded at {place}: it was installed anew, or somebody is in between. \
              If you know why, remove the old key: ssh-keygen -R '{}' -f {}",
             key.recorded_as(),
-            place.file.display()
+            inventory_file::argument(&place.file)
         ))
     })
 }

@@ -79,7 +79,6 @@ impl Api {
         if covers(wanted, &live) && !leaves_behind(wanted, &live) {
             return Ok(None);
         }
-        tracing::debug!(%id, "in doubt: asking for a dry run");
         let call = Call::apply(
             format!("{path}?fieldManager={MANAGER}&force=true&fieldValidation=Strict&dryRun=All"),
             wanted,

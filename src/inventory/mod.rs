@@ -78,7 +78,7 @@ pub struct Inventory {
     /// Time synchronisation of the hosts.
     #[serde(default)]
     pub time: Time,
-    /// The HTTP proxy through which hosts reach the outside.
+    /// The HTTP proxy through which hosts and builds reach the outside.
     #[serde(default)]
     pub proxy: Proxy,
     /// Jenkins in the cluster, with its agents as pods. Without it there is none.

@@ -117,7 +117,7 @@ impl Default for Time {
     }
 }
 
-/// The HTTP proxy through which hosts reach the outside.
+/// The HTTP proxy through which hosts and builds reach the outside.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Proxy {

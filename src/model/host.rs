@@ -61,8 +61,8 @@ impl Host {
     }
 }
 
-/// Names that mean something else on every machine.
-const RESERVED: &[&str] = &["localhost", "kubernetes", "localdomain"];
+/// Names that mean something else on every machine, and those of places that aren't hosts in reports and for `--limit`.
+const RESERVED: &[&str] = &["localhost", "kubernetes", "localdomain", "cluster", "registries"];
 
 pub(super) fn check(
     written: &inventory::Host,

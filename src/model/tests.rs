@@ -32,6 +32,18 @@ fn cluster(text: &str) -> Result<Cluster, String> {
 /// An inventory that takes everything from one server of its own, as the lab does.
 const OFFLINE: &str = include_str!("offline.yaml");
 
+/// Reports and `--limit` have these names for places that aren't hosts.
+#[test]
+fn no_host_has_the_name_of_another_place() {
+    for name in ["cluster", "registries"] {
+        let told = cluster(&SMALL.replace("name: w1", &format!("name: {name}"))).unwrap_err();
+        assert!(
+            told.contains(&format!("a host can't be named `{name}`")),
+            "{told}"
+        );
+    }
+}
+
 #[test]
 fn a_folder_for_an_image_fits_into_the_cluster() {
     let directory = tempfile::tempdir().unwrap();

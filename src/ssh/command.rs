@@ -78,7 +78,6 @@ async fn attend(
     stopped: oneshot::Receiver<()>,
     report: oneshot::Sender<Result<Output, TransportError>>,
 ) {
-    let start = Instant::now();
     let (mut read, write) = channel.split();
     let mut progress = Progress::new(listener);
     let end = select! {
@@ -89,11 +88,6 @@ async fn attend(
     };
     let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
     let result = progress.conclude(connection, end, limit);
-    let (host, ended) = (
-        &connection.target.name,
-        result.as_ref().map(|output| &output.ended),
-    );
-    tracing::debug!(%host, took = ?start.elapsed(), ?ended, "command over");
     // The receiver may have gone.
     let _ = report.send(result);
     if !closed && !exited {

@@ -58,7 +58,6 @@ impl Connection {
             let booting = || notes.banner().is_some_and(|banner| banner.contains(BOOTING));
             match opened {
                 Err(TransportError::Login { .. }) if booting() && start.elapsed() < timeouts.boot => {
-                    tracing::debug!(host = %target.name, "still booting");
                     sleep(BOOT_PAUSE).await;
                 }
                 opened => return opened,
@@ -76,12 +75,10 @@ impl Connection {
             !known.authorities(name, port).is_empty(),
         );
         let policy = Policy::Strict(Box::new(target.clone()), known);
-        let start = Instant::now();
         let (mut session, jump) = handshake(target, timeouts, preferred, policy, &notes).await?;
         timeout(timeouts.connect, auth::authenticate(&mut session, target, &notes))
             .await
             .map_err(|_| target.login_failed(format!("no answer within {:?}", timeouts.connect)))??;
-        tracing::debug!(host = %target.name, user = target.user(), took = ?start.elapsed(), "logged in");
         Ok(Arc::new(Self {
             target: target.clone(),
             session,

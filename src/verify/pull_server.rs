@@ -59,15 +59,17 @@ impl<'a> Server<'a> {
         let (Some(login), Ok(host)) = (login(&file, &self.name), site.host(host).await) else {
             return false;
         };
-        let entry = site
-            .cluster
-            .registries
-            .iter()
-            .find(|entry| entry.name == self.name || entry.name == *self.registry);
+        let entry = self.entry(&site.cluster.registries);
         match entry.and_then(|entry| self.http(&host, entry)) {
             Some(http) => accepted(&http, &login).await,
             None => false,
         }
+    }
+
+    /// Where its CA stands: at its own entry, where it has one, as for the node.
+    fn entry<'b>(&self, registries: &'b [Registry]) -> Option<&'b Registry> {
+        let named = |name: &str| registries.iter().find(|entry| entry.name == name);
+        named(&self.name).or_else(|| named(self.registry))
     }
 
     fn http(&self, host: &Arc<dyn Transport>, entry: &Registry) -> Option<Http> {
@@ -179,6 +181,20 @@ mod tests {
         ] {
             assert_eq!(title(other), "docker.io", "{other}");
         }
+    }
+
+    #[test]
+    fn a_mirror_is_known_by_its_own_entry_wherever_that_stands() {
+        let harbor = Registry {
+            name: "harbor.example:8443".to_owned(),
+            mirrors: Vec::new(),
+            ..docker_io()
+        };
+        let registries = [docker_io(), harbor];
+        let mirror = Server::of("https://harbor.example:8443/v2/hub", &registries[0]);
+        let entry = |registries: &[Registry]| mirror.entry(registries).map(|entry| entry.name.clone());
+        assert_eq!(entry(&registries).as_deref(), Some("harbor.example:8443"));
+        assert_eq!(entry(&registries[..1]).as_deref(), Some("docker.io"));
     }
 
     #[test]

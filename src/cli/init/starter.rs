@@ -92,7 +92,7 @@ ssh:
 }
 
 const HOSTS_COMMENT: &str = "\
-# The first control plane is initialized, all others join. `roles: []` prepares a host that does not join.
+# The first control plane is initialised, all others join. `roles: []` prepares a host that does not join.
 ";
 
 /// Before the hosts, and after them.

@@ -16,7 +16,7 @@ use crate::secret::Secrets;
 #[command(after_help = "\
 Examples:
   ci-bootstrap jenkins password inventory.yaml
-  curl -u \"admin:$(ci-bootstrap jenkins password)\" http://10.0.0.11:30080/api/json
+  echo \"user = admin:$(ci-bootstrap jenkins password)\" | curl -K - http://10.0.0.11:30080/api/json
 
 It is read from the cluster, and printed on standard output alone.")]
 pub(super) struct Args {
@@ -39,6 +39,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let password = JenkinsPlace::of(jenkins).password(&access.api).await;
         password.or_exit(Exit::StepFailed)
     })?;
+    // It comes from the cluster, and a terminal obeys control characters.
+    if password.expose_secret().contains(char::is_control) {
+        let error = anyhow!("the password in the cluster has control characters, so it is not printed");
+        return Err(error).or_exit(Exit::StepFailed);
+    }
     writeln!(std::io::stdout(), "{}", password.expose_secret())?;
     Ok(Exit::Done)
 }

@@ -56,8 +56,8 @@ pub struct Jenkins {
     /// More configuration as code, merged into ours: your keys win, lists replace lists, and `null` takes a key out.
     #[schemars(example = &serde_json::json!({"jenkins": {"systemMessage": "hello"}}))]
     pub configuration: Spanned<serde_json::Map<String, serde_json::Value>>,
-    /// Let nothing connect to agents, only agents to the controller's port for them, and agents to neither hosts nor the
-    /// NFS server. Needs a pod network that obeys `NetworkPolicies`, as Calico does.
+    /// Let nothing connect to agents, let only agents connect to the controller's port for them, and let agents reach neither the
+    /// NFS server nor hosts, but for `NodePorts`, registries and proxies. Needs a pod network that obeys `NetworkPolicies`, as Calico does.
     pub network_policy: Spanned<bool>,
 }
 

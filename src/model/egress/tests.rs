@@ -107,6 +107,7 @@ fn a_registry_on_a_host_is_reached_at_its_port_alone() {
         "registries:
   - { name: \"10.0.0.12:5000\" }
   - { name: \"10.0.0.12:22\" }
+  - { name: \"10.0.0.12:2049\" }
   - { name: w1, insecure: true }
   - { name: \"10.9.9.9:5000\" }
   - { name: docker.io, mirrors: [\"http://harbor.example:8080/v2/hub\"] }

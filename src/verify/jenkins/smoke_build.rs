@@ -251,9 +251,15 @@ impl SmokeBuild<'_> {
     }
 }
 
+/// The pods of this template. Jenkins puts `-` and a word between them, which tells them from those of a template `AGENT-LARGE`.
 fn of_agent<'a>(all: &'a [Object], agent: &str) -> impl Iterator<Item = &'a Object> {
     let prefix = format!("{agent}-");
-    all.iter().filter(move |pod| name(pod).starts_with(&prefix))
+    let is_own = move |pod: &&Object| {
+        name(pod)
+            .strip_prefix(&prefix)
+            .is_some_and(|word| !word.contains('-'))
+    };
+    all.iter().filter(is_own)
 }
 
 /// Whether there are as many pods already as Jenkins may make: of all agents, or of this one.
@@ -314,6 +320,10 @@ mod tests {
         assert!(!is_full(&pods, "jnlp", (3, 2)));
         assert!(is_full(&pods, "jnlp", (2, 2)), "of all agents");
         assert!(is_full(&pods, "jnlp", (10, 1)), "of this agent");
+        assert!(
+            !is_full(&[pod("jnlp-large-a")], "jnlp", (10, 1)),
+            "of another agent"
+        );
     }
 
     #[test]
