@@ -7,7 +7,7 @@ COMMA := ,
 export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 ifneq ($(shell id -u),0)
 SUDO := sudo
-AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_ROOT
+AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL
 # Hosts need root; building does not.
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif

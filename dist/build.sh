@@ -5,6 +5,7 @@
 # Environment: DIST_KEY   an SSH private key that signs SHA256SUMS (ssh-keygen -Y); without it nothing is signed
 #              DIST_TOOLS (target/dist-tools)   where the build tools are installed
 set -euo pipefail
+umask 022   # whoever installs a package may read what is in it
 cd "$(dirname "$0")/.."
 # Older than that of every supported system: timers of backups copy the program to hosts that may be older than those.
 glibc=2.28
@@ -69,7 +70,10 @@ packages() { # target
 }
 
 # The section of this version, or what is not released yet.
-notes() { awk -v v="$version" '/^## /{on = ($2 == v || (!found && $2 == "Unreleased")); if (on) {found = 1; next}} on' CHANGELOG.md > "$out/RELEASE-NOTES.md"; }
+notes() {
+  local section=Unreleased; ! grep -qE "^## $version( |\$)" CHANGELOG.md || section=$version
+  awk -v section="$section" '/^## / { on = $2 == section; next } on' CHANGELOG.md > "$out/RELEASE-NOTES.md"
+}
 
 # CycloneDX, without the serial number and the time that would differ each time.
 sbom() {
@@ -79,8 +83,9 @@ sbom() {
   find . -path ./target -prune -o -name sbom.json -exec rm {} +
 }
 
+# Of what is published: the notes are the text of the release's page, and no file of it.
 sums() {
-  ( cd "$out" && find . -maxdepth 1 -type f ! -name 'SHA256SUMS*' -printf '%P\n' | sort | xargs sha256sum > SHA256SUMS )
+  ( cd "$out" && find . -maxdepth 1 -type f ! -name 'SHA256SUMS*' ! -name RELEASE-NOTES.md -printf '%P\n' | sort | xargs sha256sum > SHA256SUMS )
   if [ -n "${DIST_KEY:-}" ]; then
     rm -f "$out/SHA256SUMS.sig"; ssh-keygen -q -Y sign -n ci-bootstrap-release -f "$DIST_KEY" "$out/SHA256SUMS"
   else

@@ -39,6 +39,7 @@ try bookworm "$(ls "$out"/*_amd64.deb)" 'dpkg --path-include="/usr/share/*/ci-bo
 # The lab's packages have Debian's names; the dependency is looked at and not resolved.
 try rocky9 "$(ls "$out"/*.x86_64.rpm)" 'rpm -qp --requires /root/package | grep -q openssh-clients && rpm -i --nodeps /root/package' 'rpm -e ci-bootstrap'
 if [ -e "$out/SHA256SUMS.sig" ]; then
+  [ -n "${DIST_KEY:-}" ] || die "SHA256SUMS is signed: DIST_KEY names the key, whose public half is beside it"
   printf 'release %s\n' "$(cut -d' ' -f1,2 "$DIST_KEY.pub")" > "$work/signers"
   check "the signature fits" bash -c "ssh-keygen -Y verify -f '$work/signers' -I release -n ci-bootstrap-release -s '$out/SHA256SUMS.sig' < '$out/SHA256SUMS'"
 fi

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LAB_NAME=demo
-if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo --preserve-env=LAB_NAME,LAB_ARTIFACTS,LAB_ROOT); fi
+if [ "$(id -u)" = 0 ]; then as_root=(); else as_root=(sudo --preserve-env=LAB_NAME,LAB_ARTIFACTS,LAB_ROOT,LAB_VM_ACCEL); fi
 lab() { "${as_root[@]}" tests/lab/lab "$@"; }
 inventory=target/demo/inventory.yaml
 program() { lab run target/debug/ci-bootstrap "$@"; }

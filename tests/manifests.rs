@@ -516,7 +516,9 @@ fn what_a_jenkinsfile_brings_along_has_defaults_that_start() {
     assert!(options.iter().any(|option| option == image), "{options:?}");
     let configuration = configuration(&objects(INVENTORY));
     let clouds = clouds(&configuration);
-    for (cloud, user) in clouds.iter().zip([Value::from("1000"), Value::Null]) {
+    let users = [Value::from("1000"), Value::Null, Value::Null];
+    assert_eq!(clouds.len(), users.len());
+    for (cloud, user) in clouds.iter().zip(users) {
         let templates = cloud["templates"].as_array().unwrap();
         let is_base = |template: &&Value| template["name"] == cloud["defaultsProviderTemplate"];
         let base = templates.iter().find(is_base).unwrap();
@@ -542,13 +544,13 @@ fn pods_keep_the_user_that_they_name() {
         let templates = clouds[0]["templates"].as_array().unwrap();
         let mine = templates.iter().find(|template| template["name"] == "mine");
         assert_eq!(mine.unwrap()["runAsUser"], expected);
-        let declared = clouds[1]["templates"].as_array().unwrap().iter();
-        assert_eq!(
-            declared
-                .filter(|template| !template["runAsUser"].is_null())
-                .count(),
-            0
-        );
+        for cloud in &clouds[1..] {
+            let mut templates = cloud["templates"].as_array().unwrap().iter();
+            assert!(
+                templates.all(|template| template["runAsUser"].is_null()),
+                "{cloud}"
+            );
+        }
     }
 }
 
@@ -753,6 +755,27 @@ fn jenkins_may_do_nothing_where_only_images_are_built() {
     );
     let (_, rules) = access(&objects, "kube-ops-agents");
     assert_eq!(rules[0]["resources"][0], "pods");
+}
+
+/// The stand-in for Calico is ready only when it has read all of these, also where the lab's own manifest takes the place of the release's.
+#[test]
+fn the_labs_manifest_has_what_its_standin_watches() {
+    let watched = include_str!("lab/src/calico-standin/watched.go");
+    let objects = yaml::manifests(include_str!("lab/src/calico-standin/manifest.yaml")).unwrap();
+    let before = "Group: \"crd.projectcalico.org\", Version: \"v1\", Resource: \"";
+    let kinds: Vec<_> = watched
+        .split(before)
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(!kinds.is_empty(), "{watched}");
+    for kind in kinds {
+        let name = format!("{kind}.crd.projectcalico.org");
+        assert!(
+            objects.iter().any(|object| object["metadata"]["name"] == name),
+            "no {name}"
+        );
+    }
 }
 
 #[test]

@@ -206,6 +206,9 @@ fn reset(lab: &Lab) {
         !left.contains("kube-proxy") && !left.contains("/etc/sysctl.d"),
         "{left}"
     );
+    let has_line = |wanted: &str| left.lines().any(|line| line == wanted);
+    assert!(!has_line("/etc/kubernetes/kubelet.conf"), "{left}");
+    assert!(has_line("0"), "our block in /etc/hosts is still there: {left}");
     schedule::assert_gone(lab, "w2");
     assert!(lab.ssh("w2", "ls /srv/bundles").starts_with("lab-"));
     lab.ssh("w2", "nft delete table inet others");

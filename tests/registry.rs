@@ -386,6 +386,6 @@ fn forgotten_registry(lab: &Lab) {
     for host in HOSTS {
         lab.ssh(host, &format!("test ! -e {folder}"));
     }
-    lab.ssh("w1", &format!("test -e {theirs}/hosts.toml; rm -r {theirs}"));
+    lab.ssh("w1", &format!("test -e {theirs}/hosts.toml && rm -r {theirs}"));
     assert_eq!(apply(lab, &without, PASSWORD).ended(0).changes(), 0);
 }

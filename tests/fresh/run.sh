@@ -23,7 +23,7 @@ copy_settings() {
   local file machine; machine=$(. /etc/os-release; echo "$VERSION_CODENAME"); rm -f "$root/etc/apt/sources.list"
   for file in /etc/hosts /etc/resolv.conf /etc/pip.conf /root/.cargo/config.toml /root/.config/go/env /root/.config/pip/pip.conf \
     /etc/ssl/certs/ca-certificates.crt /etc/apt/auth.conf; do
-    [ ! -f "$file" ] || install -D -m644 "$file" "$root$file"
+    [ ! -f "$file" ] || install -D -m"$(stat -Lc %a "$file")" "$file" "$root$file"   # some hold logins
   done
   for file in /etc/apt/auth.conf.d /etc/apt/sources.list /etc/apt/sources.list.d /usr/local/share/ca-certificates \
     $(grep -lE 'Acquire::(https?|Check)' /etc/apt/apt.conf.d/* 2>/dev/null); do

@@ -47,7 +47,7 @@ lab_is_ours() {
   local owner running; owner=$(cat "$OWNER" 2>/dev/null || true)
   if [ "$owner" = "$LAB_ROOT" ] || [ "$owner" -ef "$LAB_ROOT" ] || { [ -z "$owner" ] && [ -d "$RUN" ]; }; then return; fi
   running=$(lab_processes | tr '\n' ' ')
-  if [ -z "$running" ] && [ ! -d "$owner/run/$LAB_NAME" ]; then return; fi
+  if [ -z "$running" ] && { [ -z "$owner" ] || [ ! -d "$owner/run/$LAB_NAME" ]; }; then return; fi
   [ -n "$owner" ] || die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT, and nothing says from which: end its processes ($running), or choose another LAB_NAME"
   die "a lab named '$LAB_NAME' runs from another LAB_ROOT than $LAB_ROOT: choose another LAB_NAME, or end it by: LAB_ROOT=$owner LAB_NAME=$LAB_NAME $LAB_HERE/lab down"
 }
