@@ -6,7 +6,8 @@ use super::Redact;
 
 /// The event with every text that came from a host or a template cleaned.
 pub(super) fn event(mut event: Event, redact: &Redact) -> Event {
-    let clean = |text: &mut String| *text = printable(&redact(text));
+    // Masked twice: what is not printable may belong to a secret, or stand in the midst of one.
+    let clean = |text: &mut String| *text = redact(&printable(&redact(text)));
     match &mut event {
         Event::Waiting { on, .. } => clean(on),
         Event::StepStarted { summary, detail, .. } => {
@@ -92,7 +93,7 @@ mod tests {
         let started = Event::StepStarted {
             place: "m".into(),
             step: "s".into(),
-            summary: "set hunter2".into(),
+            summary: "set hun\u{1b}[1mter2\u{0}".into(),
             detail: vec!["+hunter2".into()],
         };
         let shown = format!("{:?}", event(started, &redact));
