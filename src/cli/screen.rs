@@ -27,7 +27,8 @@ impl Screen {
     }
 }
 
-fn shown(text: &str) -> String {
+/// The text as it may be shown.
+pub(super) fn shown(text: &str) -> String {
     let redactor = Redactor::process();
     // Masked twice: what is not printable may belong to a secret, or stand in the midst of one.
     redactor.redact(&printable(&redactor.redact(text))).into_owned()
