@@ -104,7 +104,8 @@ fn parse(text: &str) -> Result<Kubeconfig, String> {
     let (cluster_name, cluster) = entry(root, "clusters", "cluster")?;
     let (user_name, user) = entry(root, "users", "user")?;
     let (context_name, context) = entry(root, "contexts", "context")?;
-    let context = fields(context, "context", &["cluster", "user"])?;
+    // `kubectl config set-context` leaves a namespace there, which is of no use here and does no harm.
+    let context = fields(context, "context", &["cluster", "user", "namespace"])?;
     if text_of(root, "current-context")? != context_name
         || text_of(context, "cluster")? != cluster_name
         || text_of(context, "user")? != user_name
@@ -336,6 +337,15 @@ mod tests {
                 assert!(!error.contains(part), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_namespace_in_the_context_is_left_out() {
+        let good = admin_conf("https://10.0.0.1:6443");
+        let text = good.replace("context:\n    ", "context:\n    namespace: kube-ops\n    ");
+        assert_ne!(text, good);
+        let written = Kubeconfig::parse(&text).unwrap().to_yaml("ci").unwrap();
+        assert!(!written.expose_secret().contains("namespace"));
     }
 
     #[test]
