@@ -21,6 +21,9 @@ pub mod recovery;
 pub mod report;
 pub mod resource;
 pub mod secret;
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
 pub mod ssh;
 pub mod template;
 pub mod transport;

@@ -59,7 +59,12 @@ impl Run {
             Verdict::Differs(change) => change,
         };
         if !self.may_change(place) {
-            self.give_up_step(place, step, &format!("{place} is not as planned"));
+            let reason = if self.options.mode == Mode::Plan {
+                format!("known after apply on {place}")
+            } else {
+                format!("{place} is not in --limit")
+            };
+            self.give_up_step(place, step, &reason);
             return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
         }
         self.bring(place, step, change).await?;

@@ -27,8 +27,11 @@ impl Screen {
     }
 }
 
-fn shown(text: &str) -> String {
-    printable(&Redactor::process().redact(text))
+/// The text as it may be shown.
+pub(super) fn shown(text: &str) -> String {
+    let redactor = Redactor::process();
+    // Masked twice: what is not printable may belong to a secret, or stand in the midst of one.
+    redactor.redact(&printable(&redactor.redact(text))).into_owned()
 }
 
 #[cfg(test)]
@@ -38,7 +41,7 @@ mod tests {
     #[test]
     fn nothing_printed_steers_a_terminal_or_tells_a_secret() {
         Redactor::process().learn(&"screen-secret".into());
-        let text = "w1: \u{1b}]0;PWNED\u{7}\u{1b}[2Jv1.36 \u{9b}31m screen-secret\u{202e}\n  next";
+        let text = "w1: \u{1b}]0;PWNED\u{7}\u{1b}[2Jv1.36 \u{9b}31m screen-\u{1b}[1msecret\u{202e}\n  next";
         assert_eq!(shown(text), "w1: v1.36  (secret)\n  next");
     }
 }

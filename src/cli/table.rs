@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::printable;
+use super::screen::shown;
 
 /// A table whose columns are as wide as their widest cell.
 pub(super) struct Table<const N: usize> {
@@ -28,7 +28,8 @@ const WIDEST: usize = 200;
 
 /// What fits into a cell.
 fn cell(text: &str) -> String {
-    let text = printable(text).replace('\n', " ");
+    // Before it is cut: half a secret is not recognised.
+    let text = shown(text).replace('\n', " ");
     match text.char_indices().nth(WIDEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
@@ -59,19 +60,23 @@ impl<const N: usize> fmt::Display for Table<N> {
 #[cfg(test)]
 mod tests {
     use super::Table;
+    use crate::secret::Redactor;
 
     #[test]
     fn a_cell_of_any_length_and_content_is_one_short_line() {
         let mut table = Table::new(["NODE", "VERSION"]);
         table.row(["w1", &"é".repeat(70_000)]);
         table.row(["w2\n\u{1b}[2J", "v1"]);
+        Redactor::process().learn(&"cell-secret".into());
+        table.row(["w3", &format!("{}cell-secret", " v".repeat(97))]);
         let text = table.to_string();
+        assert!(!text.contains("cell-"), "{text}");
         assert_eq!(
             text.lines().nth(1),
             Some(format!("w1    {}…", "é".repeat(200)).as_str())
         );
         assert_eq!(text.lines().nth(2), Some("w2    v1"));
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().count(), 4);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
+use crate::secret::Redactor;
 use crate::yaml;
 
 use super::error::ApiError;
@@ -103,7 +104,8 @@ fn parse(text: &str) -> Result<Kubeconfig, String> {
     let (cluster_name, cluster) = entry(root, "clusters", "cluster")?;
     let (user_name, user) = entry(root, "users", "user")?;
     let (context_name, context) = entry(root, "contexts", "context")?;
-    let context = fields(context, "context", &["cluster", "user"])?;
+    // `kubectl config set-context` leaves a namespace there, which is of no use here and does no harm.
+    let context = fields(context, "context", &["cluster", "user", "namespace"])?;
     if text_of(root, "current-context")? != context_name
         || text_of(context, "cluster")? != cluster_name
         || text_of(context, "user")? != user_name
@@ -193,10 +195,13 @@ fn certificates(pem: &[u8], key: &str) -> Result<Vec<CertificateDer<'static>>, S
     Ok(certificates)
 }
 
+/// The key, which is masked from now on.
 fn key(user: &Map<String, Value>) -> Result<SecretString, String> {
     let pem = decoded(user, "client-key-data")?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| "its client-key-data holds no private key".to_owned())?;
-    Ok(BASE64.encode(pem).into())
+    let key = SecretString::from(BASE64.encode(pem));
+    Redactor::process().learn_base64(&key);
+    Ok(key)
 }
 
 /// A URL of nothing but `https`, a host and a port.
@@ -331,6 +336,30 @@ mod tests {
                 let part = std::str::from_utf8(part).unwrap();
                 assert!(!error.contains(part), "{error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_namespace_in_the_context_is_left_out() {
+        let good = admin_conf("https://10.0.0.1:6443");
+        let text = good.replace("context:\n    ", "context:\n    namespace: kube-ops\n    ");
+        assert_ne!(text, good);
+        let written = Kubeconfig::parse(&text).unwrap().to_yaml("ci").unwrap();
+        assert!(!written.expose_secret().contains("namespace"));
+    }
+
+    #[test]
+    fn the_key_is_masked_however_it_is_quoted() {
+        let good = admin_conf("https://10.0.0.1:6443");
+        let known = good.split("client-key-data: ").nth(1).unwrap().trim();
+        // Of this test alone: the redactor is the process's.
+        let line = "bm9ib2R5IGtub3dzIGl0";
+        let key = BASE64.encode(format!(
+            "-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
+        ));
+        Kubeconfig::parse(&good.replace(known, &format!("'{key}'"))).unwrap();
+        for secret in [key.as_str(), line] {
+            assert_eq!(Redactor::process().redact(secret), "(secret)");
         }
     }
 

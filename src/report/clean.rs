@@ -6,7 +6,8 @@ use super::Redact;
 
 /// The event with every text that came from a host or a template cleaned.
 pub(super) fn event(mut event: Event, redact: &Redact) -> Event {
-    let clean = |text: &mut String| *text = printable(&redact(text));
+    // Masked twice: what is not printable may belong to a secret, or stand in the midst of one.
+    let clean = |text: &mut String| *text = redact(&printable(&redact(text)));
     match &mut event {
         Event::Waiting { on, .. } => clean(on),
         Event::StepStarted { summary, detail, .. } => {
@@ -64,7 +65,7 @@ pub fn printable(text: &str) -> String {
 
 /// Whether a character makes those after it appear in another order: a text would read differently from what it says.
 fn turns_text(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -80,7 +81,10 @@ mod tests {
         assert_eq!(printable("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}x"), "red x");
         assert_eq!(printable("10%\r50%\r100% done\r\nnext\u{8}"), "100% done\nnext");
         assert_eq!(printable("a\tb"), "a    b");
-        assert_eq!(printable("w1 \u{9b}2J\u{202e}kcal\u{2066}b\u{0}"), "w1 kcalb");
+        assert_eq!(
+            printable("w1 \u{9b}2J\u{202e}kcal\u{2066}\u{61c}b\u{0}"),
+            "w1 kcalb"
+        );
     }
 
     #[test]
@@ -89,7 +93,7 @@ mod tests {
         let started = Event::StepStarted {
             place: "m".into(),
             step: "s".into(),
-            summary: "set hunter2".into(),
+            summary: "set hun\u{1b}[1mter2\u{0}".into(),
             detail: vec!["+hunter2".into()],
         };
         let shown = format!("{:?}", event(started, &redact));

@@ -1,5 +1,5 @@
-//! Files of the site: edited on the host, where they are. What stands in them besides ours stays as it is, byte for byte, and never
-//! travels: so neither their size nor their encoding matters.
+//! Files of the site: edited on the host, where they are. What stands in them besides ours stays as it is, byte for byte, and does not
+//! travel: so neither their size nor their encoding matters. JSON, which is merged by the program, is the exception.
 
 use super::sh;
 

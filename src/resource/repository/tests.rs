@@ -1,7 +1,6 @@
 //! Signing keys, with the real gpg and curl.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "says what was skipped and why")]
 
 use fs_err as fs;
 
@@ -48,7 +47,7 @@ fn fetched(file: &[u8], fingerprint: &str) -> (bool, String, Option<String>) {
 fn has_tools(test: &str) -> bool {
     let found = run("command -v gpg && command -v curl").0;
     if !found {
-        eprintln!("skipped {test}: no gpg or no curl on this machine");
+        crate::skip::skipped(test, "no gpg or no curl on this machine");
     }
     found
 }

@@ -1,5 +1,4 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-#![expect(clippy::print_stderr, reason = "says what was skipped and why")]
 
 use std::process::Command;
 
@@ -219,8 +218,8 @@ fn lines_by_openssh(file: &Path, name: &str) -> Vec<usize> {
 #[test]
 fn lines_are_found_as_openssh_finds_them() {
     if Command::new("ssh-keygen").arg("-?").output().is_err() {
-        eprintln!("skipped lines_are_found_as_openssh_finds_them: no ssh-keygen on this machine");
-        return;
+        let test = "lines_are_found_as_openssh_finds_them";
+        return crate::skip::skipped(test, "no ssh-keygen on this machine");
     }
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("known_hosts");
