@@ -93,6 +93,10 @@ impl From<Color> for anstream::ColorChoice {
 
 /// Runs the command of the process's arguments.
 pub fn main() -> ExitCode {
+    // What the program stumbles over may be a text of a host: it passes the screen like all others.
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(screen::stderr(), "{panic}");
+    }));
     run(std::env::args_os()).into()
 }
 

@@ -33,7 +33,7 @@ pub(super) struct RunArgs {
     /// The inventory
     #[arg(value_name = "FILE", default_value = "inventory.yaml")]
     pub(super) file: PathBuf,
-    /// Change only this host; others are looked at for what it needs from them (may be repeated)
+    /// Change only this host, `registries` or `cluster`; others are looked at for what it needs from them (may be repeated)
     #[arg(long, value_name = "HOST")]
     limit: Vec<String>,
     #[command(flatten)]
