@@ -286,10 +286,15 @@ async fn a_failed_login_of_somebody_else_locks_the_administrator_for_a_moment_on
     let Some(standin) = Standin::start("robot$") else {
         return;
     };
-    // Nobody waits after the wrong password: the right one is refused at first.
-    assert!(standin.client("wrong").create_project("ci").await.is_err());
-    let refused = standin.client(ADMIN_PASSWORD).create_project("ci").await;
-    assert!(matches!(refused, Err(HarborError::Login { .. })), "{refused:?}");
+    // Nobody waits after the wrong password: the right one is refused at first. A busy machine may take longer between the two than
+    // that lasts, but not each time.
+    let mut refused = false;
+    for _ in 0..5 {
+        assert!(standin.client("wrong").create_project("ci").await.is_err());
+        let answer = standin.client(ADMIN_PASSWORD).create_project("other").await;
+        refused |= matches!(answer, Err(HarborError::Login { .. }));
+    }
+    assert!(refused, "the administrator was never refused");
     let missing = account().missing(&standin.client(ADMIN_PASSWORD)).await;
     assert_eq!(missing.unwrap(), [Missing::Project, Missing::Robot]);
 }

@@ -9,7 +9,7 @@ use crate::cluster_api::{Api, RolloutKind, RolloutTarget};
 use crate::model::Host;
 use crate::resource::{Change, Verdict};
 
-/// A changed Calico replaces its pods one by one.
+/// Time for one pod: its images and its start.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The node whose pod network is waited for.

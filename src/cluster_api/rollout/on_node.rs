@@ -28,7 +28,7 @@ impl Api {
         Ok((!state.done).then_some(state.text))
     }
 
-    /// Waits until the pod of a `DaemonSet` on a node is ready and up to date, at most `limit`.
+    /// Waits until the pod of a `DaemonSet` on a node is ready and up to date, at most `limit` after the last pod that was replaced.
     pub async fn wait_on(
         &self,
         daemon: &RolloutTarget,
@@ -36,15 +36,16 @@ impl Api {
         limit: Duration,
         mut progress: impl FnMut(&str) + Send,
     ) -> Result<(), RolloutError> {
-        let deadline = Instant::now() + limit;
+        let mut patience = Patience::new(limit, Instant::now());
         let (mut said, mut bad) = (String::new(), BadSince::default());
         let (mut answered, mut looked) = (Instant::now(), Instant::now());
         loop {
-            let late = Instant::now() >= deadline;
+            let late = patience.is_over(Instant::now());
             match self.round_on(daemon, node).await {
                 Ok((_, state)) if state.done => return Ok(()),
                 Ok((live, state)) => {
                     answered = Instant::now();
+                    patience.renew(live.as_ref().map_or(0, updated), answered);
                     if said != state.text {
                         progress(&state.text);
                         said = state.text;
@@ -132,6 +133,40 @@ impl Api {
     }
 }
 
+/// How long a pod is waited for. A changed `DaemonSet` replaces its pods one by one: each that was replaced renews the time of those
+/// whose turn is still to come.
+struct Patience {
+    limit: Duration,
+    deadline: Instant,
+    updated: i64,
+}
+
+impl Patience {
+    fn new(limit: Duration, now: Instant) -> Self {
+        Self {
+            limit,
+            deadline: now + limit,
+            updated: 0,
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        now >= self.deadline
+    }
+
+    fn renew(&mut self, updated: i64, now: Instant) {
+        if updated > self.updated {
+            self.deadline = now + self.limit;
+        }
+        self.updated = updated;
+    }
+}
+
+/// How many nodes have the pod of the current template.
+fn updated(daemon: &Object) -> i64 {
+    number(&daemon["status"]["updatedNumberScheduled"])
+}
+
 /// Leaves of a scene what is on one node.
 fn on_node(scene: &mut Scene, node: &str) {
     scene.pods.retain(|pod| pod["spec"]["nodeName"] == node);
@@ -216,6 +251,23 @@ mod tests {
     fn text(daemon: &Value, pods: &[Value]) -> Option<String> {
         let state = state_on(daemon, pods, "w1").state;
         (!state.done).then_some(state.text)
+    }
+
+    #[test]
+    fn each_pod_that_was_replaced_renews_the_patience() {
+        let (start, minute) = (Instant::now(), Duration::from_secs(60));
+        let mut patience = Patience::new(2 * minute, start);
+        for (updated, minutes) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+            let now = start + minutes * minute;
+            patience.renew(updated, now);
+            assert!(!patience.is_over(now), "{updated}");
+        }
+        patience.renew(4, start + 5 * minute);
+        assert!(!patience.is_over(start + 5 * minute));
+        assert!(
+            patience.is_over(start + 6 * minute),
+            "nothing was replaced for two minutes"
+        );
     }
 
     #[test]
