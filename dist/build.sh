@@ -1,7 +1,8 @@
 #!/bin/bash
 # dist/build.sh   A release in target/dist: a program that runs on every supported host, packages, SBOM, checksums.
 #
-# The same commit gives the same bytes. Sources and tools are fetched first; the builds themselves need no network.
+# Paths, times and serial numbers of the build are kept out of it, so that the same commit should give the same bytes (not compared yet).
+# Sources and tools are fetched first; the builds themselves need no network.
 # Environment: DIST_KEY   an SSH private key that signs SHA256SUMS (ssh-keygen -Y); without it nothing is signed
 #              DIST_TOOLS (target/dist-tools)   where the build tools are installed
 set -euo pipefail
