@@ -62,7 +62,7 @@ fn amounts(value: &Value) -> Result<(), String> {
         match amount {
             Value::Null => {}
             Value::String(text) => {
-                drop(form::quantity(text).map_err(|reason| format!("{resource}: {reason}"))?)
+                form::quantity(text).map_err(|reason| format!("{resource}: {reason}"))?;
             }
             _ => return Err(format!("{resource}: it is a text, such as \"1\"")),
         }
