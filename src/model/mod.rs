@@ -37,7 +37,7 @@ pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use egress::{Egress, HostService, IpBlock, Ports};
-pub use endpoint::Endpoint;
+pub use endpoint::{API_PORT, Endpoint};
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
