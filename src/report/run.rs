@@ -17,6 +17,8 @@ pub(super) struct Run {
     /// The debug log, or why there is none.
     pub(super) log: Option<PathBuf>,
     pub(super) log_error: Option<String>,
+    /// The page of the run's times, or why there is none.
+    pub(super) timings: Option<Result<PathBuf, String>>,
 }
 
 /// One place's part of the run.
