@@ -13,6 +13,8 @@ use crate::report::words;
 const STYLE: &str = include_str!("page.css");
 /// How many of the slowest steps are listed.
 const SLOWEST: usize = 10;
+/// What took less of the whole than one part of this many is not listed by itself.
+const SHOWN: u32 = 100;
 /// Marks on the time axis, at least half as many.
 const TICKS: u64 = 10;
 /// Lengths between two marks, in seconds.
@@ -62,13 +64,13 @@ fn section_html(section: &Section) -> String {
     html.push_str(LEGEND);
     html.push_str(&chart(rows, &path, total));
     html.push_str(&failures(rows));
-    html.push_str(&critical_path(rows, &path));
+    html.push_str(&critical_path(rows, &path, total));
     html.push_str(&slowest(rows));
     html
 }
 
 const LEGEND: &str = "<p class=\"legend\"><i class=\"connect\"></i> connect <i class=\"look\"></i> look again <i class=\"change\"></i> change \
-<i class=\"check\"></i> check <i class=\"wait\"></i> wait for another place <i class=\"failed\"></i> failed <i class=\"change critical\"></i> critical path</p>\n";
+<i class=\"check\"></i> check <i class=\"wait\"></i> wait <i class=\"failed\"></i> failed <i class=\"change critical\"></i> critical path</p>\n";
 
 /// Places as rows, their time as bars.
 fn chart(rows: &[Row], path: &[Stop], total: Duration) -> String {
@@ -142,7 +144,11 @@ fn failures(rows: &[Row]) -> String {
     format!("<h2>Failures</h2>\n<ul>\n{failed}</ul>\n")
 }
 
-fn critical_path(rows: &[Row], path: &[Stop]) -> String {
+fn critical_path(rows: &[Row], path: &[Stop], total: Duration) -> String {
+    let (shown, short): (Vec<Stop>, Vec<Stop>) = path
+        .iter()
+        .copied()
+        .partition(|stop| path::span(rows, *stop).took() >= total / SHOWN);
     let on_it: Duration = path.iter().map(|stop| path::span(rows, *stop).took()).sum();
     let mut html = format!(
         "<h2>Critical path: {}</h2>\n<p>Had one of these been shorter, the run would have ended earlier. \
@@ -150,8 +156,8 @@ fn critical_path(rows: &[Row], path: &[Stop]) -> String {
          <table><tr><th>place</th><th>step</th><th>from</th><th>took</th></tr>\n",
         words::took(on_it)
     );
-    for stop in path {
-        let span = path::span(rows, *stop);
+    for stop in shown {
+        let span = path::span(rows, stop);
         let _ = writeln!(
             html,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -159,6 +165,14 @@ fn critical_path(rows: &[Row], path: &[Stop]) -> String {
             escaped(&sentence(span)),
             words::clock(span.from),
             words::took(span.took())
+        );
+    }
+    if !short.is_empty() {
+        let took: Duration = short.iter().map(|stop| path::span(rows, *stop).took()).sum();
+        let (count, took) = (short.len(), words::took(took));
+        let _ = writeln!(
+            html,
+            "<tr><td></td><td>and {count} shorter ones</td><td></td><td>{took}</td></tr>"
         );
     }
     html.push_str("</table>\n");

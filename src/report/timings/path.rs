@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::span::{Activity, Row, Span};
 
-/// A wait ends a moment after what it waited for.
-const SLACK: Duration = Duration::from_millis(500);
+/// A wait ends within this time of what it waited for. Otherwise it was for something that no place of the run did.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A stretch on the path: the index of its row, and of its span there.
 pub(super) type Stop = (usize, usize);
@@ -34,10 +34,8 @@ pub(super) fn critical(rows: &[Row]) -> Vec<Stop> {
 
 /// Whether this may be what a wait was for.
 fn releases(other: &Span, wait: &Span) -> bool {
-    other.activity != Activity::Wait
-        && other.to > wait.from
-        && other.to <= wait.to + SLACK
-        && other.from < wait.to
+    let is_near = other.to + SLACK >= wait.to && other.to <= wait.to + SLACK;
+    other.activity != Activity::Wait && is_near && other.from < wait.to
 }
 
 /// The one of these spans that ended last.

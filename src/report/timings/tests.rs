@@ -126,9 +126,11 @@ fn the_critical_path_follows_a_wait_to_what_ended_it() {
 #[test]
 fn a_wait_that_nothing_ended_stays_on_the_path() {
     let rows = recorded(&[
-        (0, started("apply", &["w1"])),
+        (0, started("apply", &["w1", "w2"])),
         (0, step("w1", "packages")),
+        (4, step("w2", "packages")),
         (5, waits("w1", "node ready", "work that an earlier run began")),
+        (9, ends("w2")),
         (20, ends("w1")),
     ]);
     let names: Vec<_> = critical(&rows)
