@@ -122,6 +122,17 @@ $(addprefix lab-test-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-test-%: deps
 docs: ## write the documents that are made from the code: inventory, schema, diagnostics, CLI
 	UPDATE_EXPECTED=1 cargo test --test docs --test diagnostics --test cli
 
+.PHONY: site
+site: target/site-tools/bin/mdbook ## the documents as a site in target/site, its links checked
+	rm -rf target/site target/site-pages && mkdir -p target/site-pages
+	git ls-files -z -- '*.md' docs tests/bench inventory.example.yaml LICENSE | xargs -0 cp --parents -t target/site-pages
+	cp docs/site/book.toml docs/site/SUMMARY.md target/site-pages/
+	target/site-tools/bin/mdbook build target/site-pages --dest-dir $(CURDIR)/target/site
+	python3 docs/site/check.py target/site
+
+target/site-tools/bin/mdbook:
+	cargo install --locked --root target/site-tools --no-default-features --features search mdbook@0.5.4
+
 .PHONY: deny
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny and the network)
 	cargo deny check

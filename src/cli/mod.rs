@@ -9,6 +9,8 @@ mod apply;
 mod backup;
 mod check;
 mod completions;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod export;
 mod init;
