@@ -53,6 +53,7 @@ impl Run {
             steps,
             done,
             under_lock: false,
+            asks_admission: false,
         }
         .run()
         .await
@@ -69,6 +70,8 @@ pub(super) struct HostTrack<'a> {
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
     under_lock: bool,
+    /// Whether it has yet to be asked if the host may be changed.
+    pub(super) asks_admission: bool,
 }
 
 impl HostTrack<'_> {
@@ -81,8 +84,9 @@ impl HostTrack<'_> {
             self.tell(from, &found, &seen);
             if std::mem::take(&mut first_look) {
                 self.report(&found);
+                self.asks_admission = self.is_newcomer(&seen);
                 if !self.run.may_change(self.name) {
-                    return self.end_without_writing(found);
+                    return self.end_as_planned(found).await;
                 }
             }
             let Some(offset) = found
@@ -215,7 +219,7 @@ impl HostTrack<'_> {
     }
 
     /// The end of a track that may not write: its changes are told, and the facts that they would make will not come.
-    fn end_without_writing(&self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+    pub(super) fn end_without_writing(&self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
         observe::foresee(self.steps, &mut found);
         let plan = self.run.options.mode == Mode::Plan;
         let mut tally = Tally {
@@ -279,6 +283,7 @@ impl HostTrack<'_> {
                 .unwrap_or_default();
             return Err(self.fail(next, failure::did_not_converge(head, &detail)));
         }
+        self.ask_admission().await?;
         if !self.under_lock {
             self.run
                 .lock
