@@ -66,6 +66,7 @@ impl Run {
             gates,
             done,
             under_lock: false,
+            asks_admission: false,
         }
         .run()
         .await
@@ -85,6 +86,8 @@ pub(super) struct HostTrack<'a> {
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
     under_lock: bool,
+    /// Whether it has yet to be asked if the host may be changed.
+    pub(super) asks_admission: bool,
 }
 
 impl HostTrack<'_> {
@@ -97,8 +100,9 @@ impl HostTrack<'_> {
             self.tell(from, &found, &seen);
             if std::mem::take(&mut first_look) {
                 self.report(&found);
+                self.asks_admission = self.is_newcomer(&seen);
                 if !self.run.may_change(self.name) {
-                    return self.end_without_writing(found).await;
+                    return self.end_as_planned(found).await;
                 }
             }
             let offset = found.iter().position(|found| !found.is_settled());
@@ -233,7 +237,7 @@ impl HostTrack<'_> {
 
     /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
-    async fn end_without_writing(mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
         observe::foresee(&self.steps, &mut found);
         self.give_up_unsettled(&found);
         let mut tally = Tally::default();
@@ -313,6 +317,7 @@ impl HostTrack<'_> {
                 .unwrap_or_default();
             return Err(self.fail(next, failure::did_not_converge(head, &detail)));
         }
+        self.ask_admission().await?;
         if !self.under_lock {
             self.run
                 .lock

@@ -21,6 +21,7 @@ use crate::plan::{Fact, Place, Plan, Track};
 mod access;
 #[cfg(test)]
 mod account_tests;
+mod admission;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -43,6 +44,8 @@ use election::Election;
 use tickets::Tickets;
 
 pub use lock::{Lock, NoLock};
+
+pub use admission::Admission;
 
 pub use access::{Access, AccessError, read_kubeconfig};
 
@@ -75,6 +78,8 @@ pub struct Options {
     pub restore: Option<Arc<Payload>>,
     /// Changes that the same command has made before this run, and that count as its own.
     pub changes_before: usize,
+    /// Who is asked before a host that isn't a node is changed.
+    pub admission: Option<Arc<dyn Admission>>,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.

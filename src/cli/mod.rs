@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod admission;
 mod apply;
 mod backup;
 mod check;
@@ -20,6 +21,7 @@ mod kubeconfig;
 mod man;
 mod output;
 mod plan;
+mod preflight;
 mod renew;
 mod reset;
 mod restore;
@@ -61,6 +63,7 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Trust(trust::Args),
+    Preflight(preflight::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Verify(verify::Args),
@@ -136,6 +139,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Reset(args) => reset::run(&args),
         Command::Trust(args) => trust::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
+        Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Verify(args) => verify::run(&args),

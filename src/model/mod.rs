@@ -33,7 +33,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use crate::inventory::{Dataplane, Encapsulation, Provisioner};
+pub use crate::inventory::{Dataplane, Encapsulation, Preflight, PreflightCheck, Provisioner};
 pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
