@@ -26,6 +26,7 @@ mod board;
 mod cluster_steps;
 mod election;
 mod failure;
+mod gates;
 mod host_track;
 mod knowledge;
 mod listener;
@@ -226,14 +227,12 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that are done by requests.
+    /// All steps of a track, in their order.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
-        let mut tally = host_track::Tally::default();
-        if let Place::Host(name) = &track.place {
-            tally = self.host_track(name, &track.host_steps).await?;
-        }
-        self.cluster_steps(&track.place, &track.cluster_steps, &mut tally)
-            .await?;
+        let tally = match &track.place {
+            Place::Host(name) => self.host_track(name, &track.steps).await?,
+            Place::Cluster | Place::Registries => self.cluster_steps(&track).await?,
+        };
         self.changes.fetch_add(tally.changed, Ordering::Relaxed);
         let place = track.place.to_string();
         self.events.send(Event::PlaceDone {

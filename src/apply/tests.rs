@@ -15,11 +15,13 @@ use tokio::sync::oneshot;
 use super::{Mode, Options, Outcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
-use crate::plan::{Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::plan::{Fact, HostStep, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
 use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
+
+mod order;
 
 /// A file that has to exist. Its action is a script of the test's own.
 #[derive(Debug, Clone)]
@@ -222,14 +224,13 @@ impl Bench {
     }
 
     /// Runs these tracks to their end. One that hangs is a failed test: everything else ends much sooner.
-    async fn run(self, tracks: Vec<(&str, Vec<HostStep>)>) -> Ran {
+    async fn run(self, tracks: Vec<(&str, Vec<impl Into<Step>>)>) -> Ran {
         let names: Vec<_> = tracks.iter().map(|(name, _)| (*name).to_owned()).collect();
         let tracks = tracks
             .into_iter()
-            .map(|(name, host_steps)| Track {
+            .map(|(name, steps)| Track {
                 place: Place::Host(name.to_owned()),
-                host_steps,
-                cluster_steps: Vec::new(),
+                steps: steps.into_iter().map(Into::into).collect(),
             })
             .collect();
         let plan = Plan {

@@ -26,7 +26,7 @@ pub use folder::FolderFile;
 pub use host::{Host, Role};
 pub use jenkins::{
     Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Image, Ingress,
-    Jenkins, Job, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
+    Jenkins, Job, Keep, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
 };
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
 pub use read::{Document, ReadError, parse, read};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::Check;
-use super::{Version, code, duration, endpoint, form};
+use super::{Version, code, duration, endpoint, form, reserved};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::yaml::Spanned;
@@ -134,6 +134,7 @@ pub(super) fn kubelet(written: &inventory::Kubelet, check: &mut Check<'_>) -> Op
             });
         }
     }
+    reserved::check(written, check);
     let max_pods = &written.max_pods;
     if !(10..=500).contains(&max_pods.value) {
         let title = format!("{} pods on a node", max_pods.value);

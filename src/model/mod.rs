@@ -23,6 +23,7 @@ mod name;
 mod network;
 mod packages;
 mod release;
+mod reserved;
 mod site;
 mod ssh;
 mod storage;
@@ -41,7 +42,7 @@ pub use endpoint::{API_PORT, Endpoint};
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Mount, Namespaces,
+    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Keep, Mount, Namespaces,
     Plugin, Plugins, PodSecurity, PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
 };
 pub use manifest::{Manifest, ManifestSource};

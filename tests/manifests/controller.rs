@@ -174,4 +174,43 @@ fn the_controller_comes_before_builds() {
     let class = of_kind("PriorityClass");
     assert_eq!(pod["priorityClassName"], class["metadata"]["name"]);
     assert!(class["value"].as_i64().unwrap() > 0);
+    let requests = &pod["containers"][0]["resources"]["requests"];
+    assert_eq!(
+        requests["ephemeral-storage"], "2Gi",
+        "else a full disk ends it first"
+    );
+    let limited = INVENTORY.replacen(
+        "jenkins:\n",
+        "jenkins:\n  resources: { limits: { ephemeral-storage: 1Gi } }\n",
+        1,
+    );
+    let objects = self::objects(&limited);
+    let controller = objects
+        .iter()
+        .find(|object| object["kind"] == "StatefulSet")
+        .unwrap();
+    let resources = &controller["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert!(
+        resources["requests"].get("ephemeral-storage").is_none(),
+        "{resources}"
+    );
+}
+
+/// Without a word of the inventory nothing is deleted.
+#[test]
+fn builds_are_kept_as_the_inventory_says() {
+    assert!(
+        configuration(&objects(INVENTORY))["unclassified"]
+            .get("buildDiscarders")
+            .is_none()
+    );
+    let kept = INVENTORY.replacen("jenkins:\n", "jenkins:\n  keep: { builds: 50, days: 30 }\n", 1);
+    let discarders = &configuration(&objects(&kept))["unclassified"]["buildDiscarders"];
+    assert_eq!(
+        discarders["configuredBuildDiscarders"],
+        serde_json::json!([
+            "jobBuildDiscarder",
+            {"simpleBuildDiscarder": {"discarder": {"logRotator": {"numToKeepStr": "50", "daysToKeepStr": "30"}}}}
+        ])
+    );
 }

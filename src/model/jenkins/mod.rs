@@ -4,6 +4,7 @@ mod agents;
 mod configuration;
 mod credentials;
 mod images;
+mod keep;
 mod known_hosts;
 mod names;
 mod namespaces;
@@ -23,6 +24,7 @@ use crate::secret::SecretRef;
 pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
 pub use images::Image;
+pub use keep::Keep;
 pub use namespaces::{Namespaces, PodSecurity};
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
@@ -44,6 +46,8 @@ pub struct Jenkins {
     pub ingress: Option<Ingress>,
     /// The volume of its home.
     pub storage: HomeVolume,
+    /// How long builds are kept; none is for ever.
+    pub keep: Option<Keep>,
     /// What the controller's container asks for and may use.
     pub resources: Resources,
     /// Options of its Java machine.
@@ -135,6 +139,7 @@ pub(super) fn check(
         None => Some(usual_url(written, hosts)),
     };
     let storage = storage(&written.storage, check);
+    let keep = keep::check(written.keep.as_ref(), check);
     let resources = resources::check(&written.resources, check);
     let admin = administrator(&written.admin, check);
     let plugins = plugins::check(&written.plugins, check);
@@ -153,6 +158,7 @@ pub(super) fn check(
         node_port: written.node_port.value,
         ingress: ingress?,
         storage: storage?,
+        keep: keep?,
         resources: resources?,
         java_options: java?,
         admin: admin?,
