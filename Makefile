@@ -7,7 +7,7 @@ COMMA := ,
 export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 ifneq ($(shell id -u),0)
 SUDO := sudo
-AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL
+AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL,LAB_IMAGES
 # Hosts need root; building does not.
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
@@ -21,6 +21,8 @@ NO_LOGS := rm -rf $(LOGS); mkdir -p $(LOGS); : > $(SKIPPED)
 TALLY := tests/tally.sh "$$failed" | tee $(LOGS)/tally
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
 REHEARSALS := losses jenkins_home share_outlives high_availability storage harbor
+# Where real images can take the place of stand-ins.
+REAL := ci jenkins jenkins_home registry storage harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -34,6 +36,7 @@ demo-down: ## take the demo away
 	tests/demo.sh down
 
 .PHONY: test
+test: export LAB_IMAGES := stand-in
 test: deps fmt try-schemas ## everything that CI checks; the last line counts what passed, failed and was skipped
 	@$(NO_LOGS)
 	$(MAKE) --no-print-directory -j2 lab-if-it-can lint
@@ -103,6 +106,16 @@ rehearsals: lab ## the long lab tests, before a release: losses of all kinds, ag
 	if $(AS_ROOT) $(LAB) vm doctor; then $(AS_ROOT) $(LAB) vm prepare; fi
 	@$(NO_LOGS)
 	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || failed=yes; $(TALLY)
+
+.PHONY: real real-images
+real: export REHEARSE := yes
+real: real-images lab ## the tests of Jenkins, storage and registries with real images: LAB_IMAGES=FOLDER (tests/lab/README.md)
+	$(AS_ROOT) $(LAB) prepare kaniko
+	@$(NO_LOGS)
+	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) LAB_IMAGES="$(realpath $(LAB_IMAGES))" $(addprefix lab-run-,$(REAL)) || failed=yes; $(TALLY)
+
+real-images:
+	@[ -d "$(LAB_IMAGES)" ] || { echo "make real: LAB_IMAGES must name a folder of images: see tests/lab/README.md"; exit 2; }
 
 .PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
 $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
