@@ -7,12 +7,12 @@ COMMA := ,
 export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 ifneq ($(shell id -u),0)
 SUDO := sudo
-AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL
+AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL,LAB_IMAGES
 # Hosts need root; building does not.
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
+LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry preflight vm
 LAB_JOBS := 2
 # What tests say, and which of them were skipped: counted at the end, where the reason of a failure is told once more.
 LOGS := target/tests
@@ -21,6 +21,8 @@ NO_LOGS := rm -rf $(LOGS); mkdir -p $(LOGS); : > $(SKIPPED)
 TALLY := tests/tally.sh "$$failed" | tee $(LOGS)/tally
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
 REHEARSALS := losses jenkins_home share_outlives high_availability storage harbor
+# Where real images can take the place of stand-ins.
+REAL := ci jenkins jenkins_home registry storage harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -34,6 +36,7 @@ demo-down: ## take the demo away
 	tests/demo.sh down
 
 .PHONY: test
+test: export LAB_IMAGES := stand-in
 test: deps fmt try-schemas ## everything that CI checks; the last line counts what passed, failed and was skipped
 	@$(NO_LOGS)
 	$(MAKE) --no-print-directory -j2 lab-if-it-can lint
@@ -104,6 +107,16 @@ rehearsals: lab ## the long lab tests, before a release: losses of all kinds, ag
 	@$(NO_LOGS)
 	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || failed=yes; $(TALLY)
 
+.PHONY: real real-images
+real: export REHEARSE := yes
+real: real-images lab ## the tests of Jenkins, storage and registries with real images: LAB_IMAGES=FOLDER (tests/lab/README.md)
+	$(AS_ROOT) $(LAB) prepare kaniko
+	@$(NO_LOGS)
+	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) LAB_IMAGES="$(realpath $(LAB_IMAGES))" $(addprefix lab-run-,$(REAL)) || failed=yes; $(TALLY)
+
+real-images:
+	@[ -d "$(LAB_IMAGES)" ] || { echo "make real: LAB_IMAGES must name a folder of images: see tests/lab/README.md"; exit 2; }
+
 .PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
 $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
 	@mkdir -p $(LOGS)
@@ -121,6 +134,17 @@ $(addprefix lab-test-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-test-%: deps
 .PHONY: docs
 docs: ## write the documents that are made from the code: inventory, schema, diagnostics, CLI
 	UPDATE_EXPECTED=1 cargo test --test docs --test diagnostics --test cli
+
+.PHONY: site
+site: target/site-tools/bin/mdbook ## the documents as a site in target/site, its links checked
+	rm -rf target/site target/site-pages && mkdir -p target/site-pages
+	git ls-files -z -- '*.md' docs tests/bench inventory.example.yaml LICENSE | xargs -0 cp --parents -t target/site-pages
+	cp docs/site/book.toml docs/site/SUMMARY.md target/site-pages/
+	target/site-tools/bin/mdbook build target/site-pages --dest-dir $(CURDIR)/target/site
+	python3 docs/site/check.py target/site
+
+target/site-tools/bin/mdbook:
+	cargo install --locked --root target/site-tools --no-default-features --features search mdbook@0.5.4
 
 .PHONY: deny
 deny: ## licences, sources and advisories of dependencies (needs cargo-deny and the network)

@@ -41,6 +41,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("observe", &["plan", "playbook", "resource"]),
     ("ssh", &["transport"]),
     ("fleet", &["transport"]),
+    (
+        "preflight",
+        &["event", "fleet", "inventory", "model", "resource", "transport"],
+    ),
     ("recovery", &["bundle", "resource", "transport"]),
     (
         "apply",

@@ -83,16 +83,15 @@ fn plan(file: &Path, refuses: bool) -> Plan {
         head: head("account", &[], &[Fact::Accounts]),
         resource: Desired::Registry(Box::new(registry)),
     };
-    let track = |place, host_steps, cluster_steps| Track {
+    let track = |place, step| Track {
         place,
-        host_steps,
-        cluster_steps,
+        steps: vec![step],
     };
     Plan {
         cluster: "ci".to_owned(),
         tracks: vec![
-            track(Place::Host("w1".to_owned()), vec![host], Vec::new()),
-            track(Place::Registries, Vec::new(), vec![account]),
+            track(Place::Host("w1".to_owned()), host.into()),
+            track(Place::Registries, account.into()),
         ],
     }
 }
@@ -129,6 +128,7 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         endpoint: String::new(),
         restore: None,
         changes_before: 0,
+        admission: None,
         holder: "a test".to_owned(),
         stop: Arc::default(),
     };

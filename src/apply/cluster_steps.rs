@@ -6,54 +6,61 @@ use std::time::Instant;
 use crate::cluster_api::Api;
 use crate::cluster_resource::Desired;
 use crate::event::{Event, Failure};
-use crate::plan::{ClusterStep, Place};
+use crate::plan::{ClusterStep, Track};
 use crate::resource::{Change, Verdict};
 use crate::transport::Transport;
 
-use super::host_track::Tally;
+use super::host_track::{Stopped, Tally};
 use super::{Mode, Run, failure};
-
-type Stopped = (Option<String>, Failure);
 
 /// How often something is waited for that comes and goes.
 const WAITS: u32 = 5;
 
+/// What became of a step that is in sync by now, or whose difference a plan has told.
+pub(super) struct Passed {
+    /// Whether it changed something (or, in a plan, would).
+    pub(super) changed: bool,
+    /// Whether time has passed in which the host may have become another.
+    pub(super) took_time: bool,
+}
+
 impl Run {
     /// Brings steps into sync by requests, or says what differs.
-    pub(super) async fn cluster_steps(
-        &self,
-        place: &Place,
-        steps: &[ClusterStep],
-        tally: &mut Tally,
-    ) -> Result<(), Stopped> {
-        let place = place.to_string();
-        for step in steps {
-            let done = self
-                .cluster_step(&place, step)
-                .await
-                .map_err(|failure| (Some(step.head.name.clone()), failure))?;
-            if done {
-                tally.changed += 1;
-            } else {
-                tally.unchanged += 1;
-            }
+    pub(super) async fn cluster_steps(&self, track: &Track) -> Result<Tally, Stopped> {
+        let place = track.place.to_string();
+        let mut tally = Tally::default();
+        for step in track.cluster_steps() {
+            tally.add(self.cluster_step(&place, step).await?.changed);
         }
-        Ok(())
+        Ok(tally)
     }
 
-    /// One step; says whether it changed something (or, in a plan, would).
-    async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<bool, Failure> {
-        if let Err(blocked) = self.wait_for(place, &step.head.name, &step.head.needs).await {
-            if self.options.mode == Mode::Plan {
+    /// One step, whose turn has come.
+    pub(super) async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<Passed, Stopped> {
+        let passed = self.pass(place, step).await;
+        passed.map_err(|failure| (Some(step.head.name.clone()), failure))
+    }
+
+    async fn pass(&self, place: &str, step: &ClusterStep) -> Result<Passed, Failure> {
+        let waited = match self.wait_for(place, &step.head.name, &step.head.needs).await {
+            Ok(waited) => waited,
+            Err(blocked) if self.options.mode == Mode::Plan => {
                 self.give_up_step(place, step, &blocked.reason);
-                return Ok(self.planned(place, step, &Change::new(format!("({})", blocked.reason))));
+                let change = Change::new(format!("({})", blocked.reason));
+                return Ok(Passed {
+                    changed: self.planned(place, step, &change),
+                    took_time: true,
+                });
             }
-            return Err(failure::blocked(&blocked));
-        }
+            Err(blocked) => return Err(failure::blocked(&blocked)),
+        };
         let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);
-                return Ok(false);
+                return Ok(Passed {
+                    changed: false,
+                    took_time: waited,
+                });
             }
             Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
             Verdict::Differs(change) => change,
@@ -65,11 +72,17 @@ impl Run {
                 format!("{place} is not in --limit")
             };
             self.give_up_step(place, step, &reason);
-            return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
+            return Ok(Passed {
+                changed: self.options.mode == Mode::Plan && self.planned(place, step, &change),
+                took_time: waited,
+            });
         }
         self.bring(place, step, change).await?;
         self.provide(place, &step.head.provides);
-        Ok(!step.resource.only_waits())
+        Ok(Passed {
+            changed: !step.resource.only_waits(),
+            took_time: true,
+        })
     }
 
     async fn server(&self) -> Result<&Api, Failure> {

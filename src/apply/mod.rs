@@ -21,11 +21,13 @@ use crate::plan::{Fact, Place, Plan, Track};
 mod access;
 #[cfg(test)]
 mod account_tests;
+mod admission;
 mod batch;
 mod board;
 mod cluster_steps;
 mod election;
 mod failure;
+mod gates;
 mod host_track;
 mod knowledge;
 mod listener;
@@ -42,6 +44,8 @@ use election::Election;
 use tickets::Tickets;
 
 pub use lock::{Lock, NoLock};
+
+pub use admission::Admission;
 
 pub use access::{Access, AccessError, read_kubeconfig};
 
@@ -74,6 +78,8 @@ pub struct Options {
     pub restore: Option<Arc<Payload>>,
     /// Changes that the same command has made before this run, and that count as its own.
     pub changes_before: usize,
+    /// Who is asked before a host that isn't a node is changed.
+    pub admission: Option<Arc<dyn Admission>>,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.
@@ -226,14 +232,12 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that are done by requests.
+    /// All steps of a track, in their order.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
-        let mut tally = host_track::Tally::default();
-        if let Place::Host(name) = &track.place {
-            tally = self.host_track(name, &track.host_steps).await?;
-        }
-        self.cluster_steps(&track.place, &track.cluster_steps, &mut tally)
-            .await?;
+        let tally = match &track.place {
+            Place::Host(name) => self.host_track(name, &track.steps).await?,
+            Place::Cluster | Place::Registries => self.cluster_steps(&track).await?,
+        };
         self.changes.fetch_add(tally.changed, Ordering::Relaxed);
         let place = track.place.to_string();
         self.events.send(Event::PlaceDone {

@@ -11,7 +11,7 @@ use super::board::Board;
 /// From `first` on, the steps that differ, up to the first that has to wait, wants to know something, or whose observation
 /// is stale by then. `found` begins with `first`. An exclusive step stands alone: others must not have to wait for what
 /// comes with it, and it must not come along without its turn.
-pub(super) fn batch(steps: &[HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
+pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
     let mut batch = vec![first];
     if steps[first].exclusive.is_some() {
         return batch;

@@ -1,12 +1,16 @@
 //! `ci-bootstrap apply`: make it so.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
 
 use crate::apply::Mode;
+use crate::report::Timings;
 
 use super::restore::RestoreArgs;
 use super::run::{Prepared, RunArgs, block_on};
-use super::{Exit, Failure};
+use super::{Exit, Failure, OrExit as _};
 
 /// Bring hosts and cluster to what the inventory says; what is so already stays untouched
 #[derive(Debug, clap::Args)]
@@ -15,6 +19,7 @@ Examples:
   ci-bootstrap apply inventory.yaml
   ci-bootstrap apply inventory.yaml --limit w3 --limit w4
   ci-bootstrap apply inventory.yaml --yes --json > run.jsonl
+  ci-bootstrap apply inventory.yaml --timings report.html
   ci-bootstrap apply inventory.yaml --restore /srv/backups/ci-20261121T143000Z.tar.gz
 
 On a terminal the changes are shown first and made when you agree. A run that was interrupted,
@@ -28,10 +33,17 @@ pub(super) struct Args {
     /// Do not ask before the first change
     #[arg(long, short)]
     yes: bool,
+    /// Write a page that shows where the time went: hosts as rows, steps and waits as bars, the critical path
+    #[arg(long, value_name = "FILE")]
+    timings: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let prepared = Prepared::new(&args.run, Some(&args.restore))?;
+    let mut prepared = Prepared::new(&args.run, Some(&args.restore))?;
+    if let Some(file) = &args.timings {
+        let page = Timings::new(file.clone()).with_context(|| file.display().to_string());
+        prepared.timings = Some(page.or_exit(Exit::Usage)?);
+    }
     block_on(async {
         if asks(args) {
             let plan = prepared.run(Mode::Plan).await?;

@@ -5,10 +5,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod admission;
 mod apply;
 mod backup;
 mod check;
 mod completions;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod export;
 mod init;
@@ -19,6 +22,7 @@ mod man;
 mod output;
 mod plan;
 mod plugins;
+mod preflight;
 mod renew;
 mod reset;
 mod restore;
@@ -60,6 +64,7 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Trust(trust::Args),
+    Preflight(preflight::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Verify(verify::Args),
@@ -137,6 +142,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Reset(args) => reset::run(&args),
         Command::Trust(args) => trust::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
+        Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -37,6 +37,7 @@ impl OutputArgs {
             verbosity: self.verbose,
             redact: Arc::new(move |text| redactor.redact(text).into_owned()),
             log: self.log_file.clone().map_or(LogFile::State, LogFile::Path),
+            timings: None,
         }
     }
 }

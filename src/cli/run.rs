@@ -10,11 +10,13 @@ use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::plan::Plan;
-use crate::report::{self, Report};
+use crate::report::{self, Report, Timings};
 use crate::secret::Secrets;
 use crate::verify::Site;
 
+use super::admission::Admission;
 use super::output::OutputArgs;
+use super::preflight::IgnoreArgs;
 use super::restore::{Restore, RestoreArgs};
 use super::restore_home::Home;
 use super::screen;
@@ -37,6 +39,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "HOST")]
     limit: Vec<String>,
     #[command(flatten)]
+    ignore: IgnoreArgs,
+    #[command(flatten)]
     catalog: CatalogArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
@@ -49,6 +53,8 @@ pub(super) struct Prepared<'a> {
     secrets: Secrets,
     restore: Option<Restore>,
     home: Option<Home>,
+    /// Where the times of its applies and of their verification are shown.
+    pub(super) timings: Option<Timings>,
 }
 
 impl<'a> Prepared<'a> {
@@ -62,6 +68,7 @@ impl<'a> Prepared<'a> {
             args,
             restore,
             home: home.flatten(),
+            timings: None,
             cluster,
             secrets: Secrets::new(SECRET_LIMIT),
         })
@@ -82,8 +89,12 @@ impl<'a> Prepared<'a> {
         options.changes_before = changes;
         options.restore = self.restore.as_ref().map(|restore| restore.payload.clone());
         let (events, receiver) = Events::channel();
+        let admission = Admission::new(&self.cluster, &fleet, &events, &self.args.ignore.ignore, mode);
+        options.admission = Some(Arc::new(admission));
         let stop = options.stop.clone();
-        let shown = report::start(receiver, self.args.output.report(&self.secrets));
+        let mut shown = self.args.output.report(&self.secrets);
+        shown.timings = self.timings.clone().filter(|_| mode == Mode::Apply);
+        let shown = report::start(receiver, shown);
         let teller = events.clone();
         let interrupt = async move {
             interrupted().await;
@@ -141,14 +152,9 @@ impl<'a> Prepared<'a> {
         // New connections: the run may have restarted what the old ones went through.
         let fleet = session::fleet(&self.cluster, &self.secrets).await;
         let fleet = fleet.or_exit(Exit::Usage)?;
-        verify(
-            &self.cluster,
-            fleet,
-            &self.args.output,
-            &self.secrets,
-            &self.args.limit,
-        )
-        .await
+        let mut shown = self.args.output.report(&self.secrets);
+        shown.timings.clone_from(&self.timings);
+        verify(&self.cluster, fleet, shown, &self.args.limit).await
     }
 
     /// Tells a person what there is now. A program reads the inventory.
@@ -174,12 +180,11 @@ impl<'a> Prepared<'a> {
 pub(super) async fn verify(
     cluster: &Cluster,
     fleet: Arc<Fleet>,
-    output: &OutputArgs,
-    secrets: &Secrets,
+    shown: report::Options,
     limit: &[String],
 ) -> Result<Report, Failure> {
     let (events, receiver) = Events::channel();
-    let shown = report::start(receiver, output.report(secrets));
+    let shown = report::start(receiver, shown);
     let site = Arc::new(Site::new(Arc::new(cluster.clone()), fleet));
     tokio::select! {
         () = crate::verify::run(site, events, limit) => Ok(shown.await?),
@@ -191,7 +196,7 @@ pub(super) async fn verify(
 }
 
 /// Returns when a person interrupts the program.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     // Without a handler there is no way to interrupt: then there is nothing to wait for.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

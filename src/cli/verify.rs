@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     block_on(async {
         let secrets = Secrets::new(super::run::SECRET_LIMIT);
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        Ok(verify(&cluster, fleet, &args.output, &secrets, &[])
+        Ok(verify(&cluster, fleet, args.output.report(&secrets), &[])
             .await?
             .exit_code())
     })

@@ -38,6 +38,15 @@ impl Kubeconfig {
         parse(text).map_err(ApiError::Kubeconfig)
     }
 
+    /// The same way in, by another server: `host:port`, an IPv6 address in brackets.
+    ///
+    /// # Errors
+    /// When that is no host and port.
+    pub fn at_endpoint(self, endpoint: &str) -> Result<Self, ApiError> {
+        let server = server(&format!("https://{endpoint}")).map_err(ApiError::Kubeconfig)?;
+        Ok(Self { server, ..self })
+    }
+
     /// The CA certificates that it trusts. More than one while a CA is being replaced.
     pub(super) fn authority(&self) -> &[CertificateDer<'static>] {
         &self.authority
@@ -245,6 +254,20 @@ mod tests {
         assert_eq!(again.authority_pem, CA.as_bytes());
         assert_eq!(again.certificate_pem, read.certificate_pem);
         assert_eq!(again.key.expose_secret(), read.key.expose_secret());
+    }
+
+    #[test]
+    fn only_the_server_differs_at_another_endpoint() {
+        let written = |kubeconfig: &Kubeconfig| {
+            let text = kubeconfig.to_yaml("ci").unwrap();
+            yaml::manifests(text.expose_secret()).unwrap().remove(0)
+        };
+        let read = || Kubeconfig::parse(&admin_conf("https://api.ci.example:6443")).unwrap();
+        let mut expected = written(&read());
+        expected["clusters"][0]["cluster"]["server"] = "https://[fd00::11]:6443".into();
+        assert_eq!(written(&read().at_endpoint("[fd00::11]:6443").unwrap()), expected);
+        let error = read().at_endpoint("10.0.0.1:6443/path").unwrap_err().to_string();
+        assert!(error.contains("https://HOST:PORT"), "{error}");
     }
 
     #[test]

@@ -82,7 +82,10 @@ impl Settings {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let networks = &cluster.networks;
         let kubelet = &cluster.kubelet;
-        let own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
+        let mut own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
+        if let Some(file) = &kubelet.resolv_conf {
+            own["resolvConf"] = json!(file);
+        }
         let mut settings = Self {
             cluster: vec![
                 Setting::new("cluster.name", "/clusterName", &cluster.name),

@@ -160,6 +160,10 @@ pub struct Kubelet {
     pub fail_cgroup_v1: Spanned<bool>,
     /// Who manages cgroups; the same for kubelet and containerd.
     pub cgroup_driver: Spanned<CgroupDriver>,
+    /// The file with the DNS servers of pods that ask no cluster DNS, such as CoreDNS itself. Without it: as kubeadm finds it, the
+    /// file of systemd-resolved where that runs, else `/etc/resolv.conf`. It must name no loop-back address.
+    #[schemars(example = &"/etc/resolv-pods.conf")]
+    pub resolv_conf: Option<Spanned<String>>,
     /// Further fields of `KubeletConfiguration`, as in the Kubernetes reference. Fields that this program sets itself
     /// can't be set here.
     #[schemars(example = &serde_json::json!({"maxParallelImagePulls": 4}))]
@@ -172,6 +176,7 @@ impl Default for Kubelet {
             max_pods: 110.into(),
             fail_cgroup_v1: true.into(),
             cgroup_driver: Spanned::default(),
+            resolv_conf: None,
             extra_config: Spanned::default(),
         }
     }

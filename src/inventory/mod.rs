@@ -10,6 +10,7 @@ mod folder;
 mod host;
 mod jenkins;
 mod packages;
+mod preflight;
 mod read;
 mod schema;
 mod site;
@@ -29,6 +30,7 @@ pub use jenkins::{
     Jenkins, Job, Keep, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
 };
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use preflight::{Preflight, PreflightCheck};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
 pub use site::{Ca, Firewall, Harbor, Login, Proxy, Registry, Selinux, Time};
@@ -81,6 +83,9 @@ pub struct Inventory {
     /// The HTTP proxy through which hosts and builds reach the outside.
     #[serde(default)]
     pub proxy: Proxy,
+    /// What is checked before the first change.
+    #[serde(default)]
+    pub preflight: Preflight,
     /// Jenkins in the cluster, with its agents as pods. Without it there is none.
     pub jenkins: Option<Jenkins>,
 }

@@ -7,7 +7,7 @@ use super::{
     Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
     Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
-use crate::inventory::{Firewall, Hardening, Selinux};
+use crate::inventory::{Firewall, Hardening, Preflight, Selinux};
 use crate::secret::SecretRef;
 
 /// The API server.
@@ -68,6 +68,8 @@ pub struct Cluster {
     pub time: Time,
     /// The HTTP proxy of the hosts.
     pub proxy: Proxy,
+    /// What is checked before the first change.
+    pub preflight: Preflight,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
     /// What pods of builds may reach.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::{Cluster, Endpoint, Registry};
+use super::{API_PORT, Cluster, Endpoint, Registry};
 
 /// `NodePorts`, as kube-apiserver gives them out.
 const NODE_PORTS: (u16, u16) = (30000, 32767);
@@ -18,7 +18,7 @@ const HOST_PORTS: [(u16, u16); 6] = [
     (179, 179),
     (2379, 2381),
     (5473, 5473),
-    (6443, 6443),
+    (API_PORT, API_PORT),
     (10248, 10259),
 ];
 /// Addresses that lead to the machine itself or to its cloud's metadata.
@@ -125,7 +125,7 @@ impl Egress {
 
 /// The port of each API server, and that of the endpoint before them.
 fn api_ports(cluster: &Cluster) -> Vec<Ports> {
-    let ports = BTreeSet::from([6443, cluster.endpoint.port]);
+    let ports = BTreeSet::from([API_PORT, cluster.endpoint.port]);
     ports
         .into_iter()
         .map(|port| Ports::range("TCP", (port, port)))

@@ -8,6 +8,9 @@ use serde::{Serialize, Serializer};
 
 use super::name;
 
+/// The TCP port on which kubeadm lets an API server listen.
+pub const API_PORT: u16 = 6443;
+
 /// A host, by name or address, and a TCP port. Serializes with `host`, `port` and `address` (`host:port`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::check::Check;
-use super::endpoint::Endpoint;
+use super::endpoint::{API_PORT, Endpoint};
 use super::{Host, code, host};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Role};
@@ -159,7 +159,7 @@ pub(super) fn endpoint(
             .or(hosts.first())
             .map(|(_, host)| Endpoint {
                 host: host.address.to_string(),
-                port: 6443,
+                port: API_PORT,
             }),
     }
 }

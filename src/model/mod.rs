@@ -33,12 +33,12 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use crate::inventory::{Dataplane, Encapsulation, Provisioner};
+pub use crate::inventory::{Dataplane, Encapsulation, Preflight, PreflightCheck, Provisioner};
 pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use egress::{Egress, HostService, IpBlock, Ports};
-pub use endpoint::Endpoint;
+pub use endpoint::{API_PORT, Endpoint};
 pub use harbor::Harbor;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{

@@ -103,6 +103,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         selinux: inventory.selinux,
         time: time?,
         proxy,
+        preflight: inventory.preflight.clone(),
         jenkins: jenkins?,
         egress: Egress::default(),
     }))

@@ -12,7 +12,7 @@ use crate::template::{TemplateError, Templates, Values};
 
 use super::order;
 use super::values::{fill, is_true, text};
-use super::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+use super::{ClusterStep, Fact, HostStep, Place, Plan, Step, StepHead, Track};
 
 /// Playbooks and templates: everything a plan is made of besides the cluster.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     }
     let requests = |place| request_track(place, cluster, catalog, &shared);
     let registries = requests(Place::Registries)?;
-    if !registries.cluster_steps.is_empty() {
+    if !registries.steps.is_empty() {
         tracks.push(registries);
     }
     if cluster.first_control_plane().is_some() {
@@ -122,8 +122,7 @@ impl HostTrack<'_> {
     fn build(mut self, playbooks: &[Playbook]) -> Result<Track, PlanError> {
         let mut track = Track {
             place: Place::Host(self.host.name.to_string()),
-            host_steps: Vec::new(),
-            cluster_steps: Vec::new(),
+            steps: Vec::new(),
         };
         for playbook in playbooks {
             for (key, value) in &playbook.values {
@@ -151,16 +150,17 @@ impl HostTrack<'_> {
         {
             if crate::cluster_resource::is_kind(&text.kind) {
                 let resource = cluster_resource(text, fields, self.cluster, Some(self.host))?;
-                track.cluster_steps.push(ClusterStep { head, resource });
+                track.steps.push(ClusterStep { head, resource }.into());
             } else {
                 let resource =
                     Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
-                track.host_steps.push(HostStep {
+                let exclusive = text.exclusive.clone();
+                track.steps.push(Step::Host(HostStep {
                     head,
                     guard,
-                    exclusive: text.exclusive.clone(),
+                    exclusive,
                     resource,
-                });
+                }));
             }
         }
         Ok(())
@@ -180,8 +180,7 @@ fn request_track(
     };
     let mut track = Track {
         place,
-        host_steps: Vec::new(),
-        cluster_steps: Vec::new(),
+        steps: Vec::new(),
     };
     let playbooks = catalog
         .playbooks
@@ -194,18 +193,18 @@ fn request_track(
             } else {
                 cluster_resource(step, fields, cluster, None)?
             };
-            track.cluster_steps.push(ClusterStep { head, resource });
+            track.steps.push(ClusterStep { head, resource }.into());
         }
     }
-    provide_last(&mut track.cluster_steps);
+    provide_last(&mut track.steps);
     Ok(track)
 }
 
 /// A fact that several steps make together holds after the last of them.
-fn provide_last(steps: &mut [ClusterStep]) {
+fn provide_last(steps: &mut [Step]) {
     let mut later = BTreeSet::new();
     for step in steps.iter_mut().rev() {
-        step.head.provides.retain(|fact| later.insert(fact.clone()));
+        step.head_mut().provides.retain(|fact| later.insert(fact.clone()));
     }
 }
 

@@ -10,4 +10,4 @@ mod values;
 
 pub use build::{Catalog, PlanError, build};
 pub use fact::Fact;
-pub use step::{ClusterStep, HostStep, Place, Plan, StepHead, Track};
+pub use step::{ClusterStep, HostStep, Place, Plan, Step, StepHead, Track};

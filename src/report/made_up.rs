@@ -58,6 +58,7 @@ pub(super) fn reporter(view: Box<dyn View>) -> Reporter {
         run,
         views: vec![view],
         redact: options.redact,
+        timings: None,
     }
 }
 

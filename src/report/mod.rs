@@ -17,6 +17,7 @@ mod said;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod timings;
 mod tty;
 mod words;
 
@@ -33,6 +34,7 @@ use crate::event::Event;
 
 pub use clean::printable;
 pub use exit::Exit;
+pub use timings::Timings;
 
 use debug_log::DebugLog;
 use output::Output;
@@ -80,6 +82,8 @@ pub struct Options {
     pub redact: Redact,
     /// The debug log.
     pub log: LogFile,
+    /// The page on which the run's times are shown.
+    pub timings: Option<Timings>,
 }
 
 impl Default for Options {
@@ -89,6 +93,7 @@ impl Default for Options {
             verbosity: 0,
             redact: Arc::new(str::to_owned),
             log: LogFile::default(),
+            timings: None,
         }
     }
 }
@@ -169,6 +174,7 @@ struct Reporter {
     run: Run,
     views: Vec<Box<dyn View>>,
     redact: Redact,
+    timings: Option<(Timings, timings::Recorder)>,
 }
 
 impl Reporter {
@@ -188,12 +194,16 @@ impl Reporter {
             run,
             views,
             redact: options.redact,
+            timings: options.timings.map(|page| (page, timings::Recorder::default())),
         }
     }
 
     fn event(&mut self, event: Event, at: Moment) {
         let event = clean::event(event, &self.redact);
         self.run.take(&event, at.elapsed);
+        if let Some((_, recorder)) = &mut self.timings {
+            recorder.take(&event, at.elapsed);
+        }
         for view in &mut self.views {
             view.event(&event, &self.run, at);
         }
@@ -206,6 +216,10 @@ impl Reporter {
     }
 
     fn end(mut self, at: Moment) -> Report {
+        if let Some((page, recorder)) = self.timings.take() {
+            let written = page.write(recorder, &self.run, at);
+            self.run.timings = Some(written.map_err(|error| error.to_string()));
+        }
         for view in &mut self.views {
             view.end(&self.run, at);
         }

@@ -17,6 +17,8 @@ pub(super) struct Run {
     /// The debug log, or why there is none.
     pub(super) log: Option<PathBuf>,
     pub(super) log_error: Option<String>,
+    /// The page of the run's times, or why there is none.
+    pub(super) timings: Option<Result<PathBuf, String>>,
 }
 
 /// One place's part of the run.
@@ -122,7 +124,12 @@ impl Run {
 
     /// Whether it looks at what works, and changes nothing.
     pub(super) fn is_verification(&self) -> bool {
-        self.command == "verify"
+        self.command == "verify" || self.is_preflight()
+    }
+
+    /// Whether it looks at hosts before anything is set up.
+    pub(super) fn is_preflight(&self) -> bool {
+        self.command == "preflight"
     }
 
     /// `apply ci`: what a person called the run.

@@ -40,6 +40,7 @@ pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<Stri
     lines.extend(failures(run, palette));
     lines.push(closing(run, palette, run.took.unwrap_or(elapsed)));
     lines.extend(next(run));
+    lines.extend(timings(run));
     lines.extend(debug_log(run));
     lines
 }
@@ -188,6 +189,14 @@ fn next(run: &Run) -> Option<String> {
     let is_complete = run.is_finished() && run.failures().next().is_none();
     (!run.is_plan() && !run.is_verification() && !is_complete)
         .then(|| "What is done stays done: run it again to continue.".to_owned())
+}
+
+/// Where the page of the run's times is, when it was asked for.
+fn timings(run: &Run) -> Option<String> {
+    Some(match run.timings.as_ref()? {
+        Ok(path) => format!("Timings: {}", path.display()),
+        Err(error) => format!("The page of timings could not be written: {error}"),
+    })
 }
 
 /// Where to read on, for those who have a reason to.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 mod diagnostics;
 mod examples;
+mod links;
 mod reference;
 mod security;
 

@@ -180,7 +180,8 @@ fn join(path: &str, key: &str) -> String {
 pub(crate) fn anchor(heading: &str) -> String {
     heading
         .chars()
-        .filter(|letter| letter.is_alphanumeric() || *letter == '-')
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .filter(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_'))
         .collect::<String>()
         .to_lowercase()
 }

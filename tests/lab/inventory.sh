@@ -81,5 +81,7 @@ $(mirror docker.io)}${storage:+
 $(storage_section)}
 firewall: off
 time: { manage: false }
+# All hosts write to the machine's one disk at a time.
+preflight: { ignore: [disk-latency] }
 Y
 [ -z "$jenkins" ] || jenkins_section

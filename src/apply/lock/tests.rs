@@ -147,6 +147,7 @@ impl Site {
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
             changes_before: 0,
+            admission: None,
             holder: holder.to_owned(),
             stop: Arc::default(),
         }
@@ -331,8 +332,7 @@ async fn apply(cut_in_batch: bool) -> (Outcome, [bool; 2]) {
         cluster: "ci".to_owned(),
         tracks: vec![Track {
             place: Place::Host("cp1".to_owned()),
-            host_steps: paths.iter().map(|path| step(path)).collect(),
-            cluster_steps: Vec::new(),
+            steps: paths.iter().map(|path| step(path).into()).collect(),
         }],
     };
     let (events, _receiver) = Events::channel();
@@ -364,8 +364,7 @@ async fn a_run_without_control_planes_ends_when_a_host_is_lost() {
         cluster: "ci".to_owned(),
         tracks: vec![Track {
             place: Place::Host("cp1".to_owned()),
-            host_steps: Vec::new(),
-            cluster_steps: Vec::new(),
+            steps: Vec::new(),
         }],
     };
     let (events, _receiver) = Events::channel();

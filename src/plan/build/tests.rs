@@ -131,7 +131,7 @@ fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();
     for track in plan.tracks {
         let script =
-            crate::observe::script(&track.host_steps, &crate::resource::Separator::random().unwrap());
+            crate::observe::script(track.host_steps(), &crate::resource::Separator::random().unwrap());
         assert!(crate::resource::sh::is_valid(&script), "{script}");
     }
 }
@@ -197,9 +197,8 @@ fn a_wrong_playbook_is_told_with_its_line() {
 fn hosts_of_an_ipv6_cluster_forward_ipv6() {
     let parameters = |inventory: &str| {
         let plan = plan_for(&cluster_of(inventory), playbook::load(None).unwrap()).unwrap();
-        let steps = &plan.tracks[0].host_steps;
-        let scripts = steps
-            .iter()
+        let scripts = plan.tracks[0]
+            .host_steps()
             .filter(|step| step.head.name.starts_with("kernel parameters"))
             .map(|step| step.resource.action(&Seen::default(), &Known::default()).script);
         scripts
