@@ -94,6 +94,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("indicatif", "report"),
     ("kube", "cluster_api"),
     ("minijinja", "template"),
+    ("regex", "jenkins"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
     ("rustls", "transport"),

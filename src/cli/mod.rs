@@ -21,6 +21,7 @@ mod kubeconfig;
 mod man;
 mod output;
 mod plan;
+mod plugins;
 mod preflight;
 mod renew;
 mod reset;
@@ -69,6 +70,7 @@ enum Command {
     Verify(verify::Args),
     Status(status::Args),
     Jenkins(jenkins::Args),
+    Plugins(plugins::Args),
     Backup(backup::Args),
     Renew(renew::Args),
     Reset(reset::Args),
@@ -134,6 +136,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Jenkins(args) => jenkins::run(&args),
+        Command::Plugins(args) => plugins::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Renew(args) => renew::run(&args),
         Command::Reset(args) => reset::run(&args),

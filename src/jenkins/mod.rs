@@ -16,6 +16,7 @@ mod page;
 mod pipeline;
 mod plugins;
 mod refusal;
+mod update_site;
 
 pub use boot::boot_failure;
 pub use build::{Build, QueueItem};
@@ -27,3 +28,4 @@ pub use overview::{Overview, QueuedBuild};
 pub use pipeline::{GitPipeline, MARK, scripted};
 pub use plugins::{Plugin, broken_plugins, other_versions};
 pub use refusal::is_refusal;
+pub use update_site::{LockedPlugin, MetadataError, SecurityWarning, UpdateSiteMetadata, resolve};

@@ -56,6 +56,7 @@ crate::diagnostic::codes! { "inventory";
     MIRROR_PATH "mirror-path" "a mirror is the address of a registry's API: in Harbor `/v2/PROJECT`"
     LOGIN_WITHOUT_TLS "login-without-tls" "the login of a registry needs TLS, or everybody on the way can read it"
     BAD_IMAGE "bad-image" "images must be named in full, with their registry and a tag or digest"
+    PLUGIN_LOCK "plugin-lock" "the file of locked plugins has those that are listed, for the Jenkins of `jenkins.image`"
     BAD_QUANTITY "bad-quantity" "amounts must be written as Kubernetes writes them"
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"
     IMAGE_FOLDER "image-folder" "the folder of an image has a Dockerfile, and fits into a `ConfigMap` when it is packed"

@@ -44,6 +44,7 @@ pub use host::{Host, Roles, Taint};
 pub use jenkins::{
     AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Keep, Mount, Namespaces,
     Plugin, Plugins, PodSecurity, PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
+    version_of_image,
 };
 pub use manifest::{Manifest, ManifestSource};
 pub use name::HostName;

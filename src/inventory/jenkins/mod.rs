@@ -106,6 +106,7 @@ impl Jenkins {
             .iter()
             .filter_map(|template| template.file.as_ref())
             .chain(&self.known_hosts)
+            .chain(&self.plugins.lock)
     }
 }
 
