@@ -15,7 +15,7 @@ use crate::cluster_resource::{Desired, Error, RegistryResource, Say};
 use crate::event::{Class, Events};
 use crate::fleet::Fleet;
 use crate::harbor::HarborError;
-use crate::plan::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::plan::{ClusterStep, Fact, HostStep, Limits, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Change, Kind, Verdict};
 use crate::transport::memory::{MemoryHost, run_here};
@@ -57,6 +57,7 @@ fn head(name: &str, needs: &[Fact], provides: &[Fact]) -> StepHead {
         name: name.to_owned(),
         needs: needs.to_vec(),
         provides: provides.to_vec(),
+        limit: None,
         origin: Origin {
             file: "test.yaml".to_owned(),
             line: 1,
@@ -76,7 +77,6 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     let host = HostStep {
         head: head("registry", &[Fact::Accounts], &[]),
         guard: Guard::default(),
-        exclusive: None,
         resource: login.unwrap(),
     };
     let account = ClusterStep {
@@ -89,6 +89,7 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     };
     Plan {
         cluster: "ci".to_owned(),
+        limits: Limits::default(),
         tracks: vec![
             track(Place::Host("w1".to_owned()), host.into()),
             track(Place::Registries, account.into()),

@@ -24,43 +24,56 @@ pub(super) struct Passed {
     pub(super) took_time: bool,
 }
 
+impl Passed {
+    fn new(changed: bool, took_time: bool) -> Self {
+        Self { changed, took_time }
+    }
+}
+
+/// What a look at a step has come to.
+pub(super) enum Observed {
+    /// There is nothing to do for it, or nothing that may be done.
+    Passed(Passed),
+    /// It is to be changed.
+    Differs(Change),
+}
+
 impl Run {
     /// Brings steps into sync by requests, or says what differs.
     pub(super) async fn cluster_steps(&self, track: &Track) -> Result<Tally, Stopped> {
         let place = track.place.to_string();
         let mut tally = Tally::default();
         for step in track.cluster_steps() {
-            tally.add(self.cluster_step(&place, step).await?.changed);
+            let passed = self.cluster_step(&place, step).await;
+            let passed = passed.map_err(|failure| (Some(step.head.name.clone()), failure))?;
+            tally.add(passed.changed);
         }
         Ok(tally)
     }
 
-    /// One step, whose turn has come.
-    pub(super) async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<Passed, Stopped> {
-        let passed = self.pass(place, step).await;
-        passed.map_err(|failure| (Some(step.head.name.clone()), failure))
+    async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<Passed, Failure> {
+        match self.observe(place, step).await? {
+            Observed::Passed(passed) => Ok(passed),
+            Observed::Differs(change) => self.bring(place, step, change).await,
+        }
     }
 
-    async fn pass(&self, place: &str, step: &ClusterStep) -> Result<Passed, Failure> {
+    /// Looks at one step when its facts are known. A difference that may not be changed is told, and passed.
+    pub(super) async fn observe(&self, place: &str, step: &ClusterStep) -> Result<Observed, Failure> {
         let waited = match self.wait_for(place, &step.head.name, &step.head.needs).await {
             Ok(waited) => waited,
             Err(blocked) if self.options.mode == Mode::Plan => {
                 self.give_up_step(place, step, &blocked.reason);
                 let change = Change::new(format!("({})", blocked.reason));
-                return Ok(Passed {
-                    changed: self.planned(place, step, &change),
-                    took_time: true,
-                });
+                let changed = self.planned(place, step, &change);
+                return Ok(Observed::Passed(Passed::new(changed, true)));
             }
             Err(blocked) => return Err(failure::blocked(&blocked)),
         };
         let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);
-                return Ok(Passed {
-                    changed: false,
-                    took_time: waited,
-                });
+                return Ok(Observed::Passed(Passed::new(false, waited)));
             }
             Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
             Verdict::Differs(change) => change,
@@ -72,17 +85,10 @@ impl Run {
                 format!("{place} is not in --limit")
             };
             self.give_up_step(place, step, &reason);
-            return Ok(Passed {
-                changed: self.options.mode == Mode::Plan && self.planned(place, step, &change),
-                took_time: waited,
-            });
+            let changed = self.options.mode == Mode::Plan && self.planned(place, step, &change);
+            return Ok(Observed::Passed(Passed::new(changed, waited)));
         }
-        self.bring(place, step, change).await?;
-        self.provide(place, &step.head.provides);
-        Ok(Passed {
-            changed: !step.resource.only_waits(),
-            took_time: true,
-        })
+        Ok(Observed::Differs(change))
     }
 
     async fn server(&self) -> Result<&Api, Failure> {
@@ -111,13 +117,21 @@ impl Run {
 
     /// Makes a change and looks whether it is so now. What was waited for may be gone again, as pods are while their nodes come back:
     /// that is waited for once more.
-    async fn bring(&self, place: &str, step: &ClusterStep, mut change: Change) -> Result<(), Failure> {
+    pub(super) async fn bring(
+        &self,
+        place: &str,
+        step: &ClusterStep,
+        mut change: Change,
+    ) -> Result<Passed, Failure> {
         let mut rounds = if step.resource.only_waits() { WAITS } else { 1 };
         loop {
             self.make(place, step, &change).await?;
             rounds -= 1;
             match self.observed(step).await? {
-                Verdict::InSync => return Ok(()),
+                Verdict::InSync => {
+                    self.provide(place, &step.head.provides);
+                    return Ok(Passed::new(!step.resource.only_waits(), true));
+                }
                 Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
                 Verdict::Differs(again) if rounds > 0 => change = again,
                 Verdict::Differs(change) => {

@@ -12,8 +12,10 @@ use crate::resource::{Action, Change, Seen, Separator};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line};
+use super::gates::Gates;
 use super::listener::Listener;
-use super::{Mode, Run, failure, gates::Gates, selection};
+use super::turns::Turns;
+use super::{Mode, Run, failure, selection};
 
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
@@ -56,6 +58,7 @@ impl Run {
             .host(name)
             .await
             .map_err(|error| (None, failure::transport(&error)))?;
+        let turns = Turns::new(name, steps);
         let (steps, gates) = Gates::split(steps);
         let done = vec![0; steps.len()];
         HostTrack {
@@ -64,6 +67,7 @@ impl Run {
             host,
             steps,
             gates,
+            turns,
             done,
             under_lock: false,
             asks_admission: false,
@@ -82,6 +86,7 @@ pub(super) struct HostTrack<'a> {
     pub(super) steps: Vec<&'a HostStep>,
     /// The steps between them.
     gates: Gates<'a>,
+    turns: Turns,
     /// How often each step was done.
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
@@ -107,10 +112,11 @@ impl HostTrack<'_> {
             }
             let offset = found.iter().position(|found| !found.is_settled());
             let next = from + offset.unwrap_or(found.len());
-            if self.gates.pass(self.run, self.name, next).await? && next < self.steps.len() {
+            if self.pass(next).await? && next < self.steps.len() {
                 seen = self.look(from).await?;
                 continue;
             }
+            self.turns.leave(self.gates.position(next));
             let Some(offset) = offset else { break };
             if let Some(fresh) = self.prepare(next, &found[offset], from).await? {
                 seen = fresh;
@@ -121,6 +127,11 @@ impl HostTrack<'_> {
             from = next;
         }
         Ok(self.tally())
+    }
+
+    /// Passes the steps by requests that stand before the step at `next`; says whether time has passed.
+    async fn pass(&mut self, next: usize) -> Result<bool, Stopped> {
+        self.gates.pass(self.run, self.name, &mut self.turns, next).await
     }
 
     fn tally(&self) -> Tally {
@@ -263,7 +274,7 @@ impl HostTrack<'_> {
     /// Passes the steps by requests that stand before the step at `index`, unless the track has stopped.
     async fn pass_unless(&mut self, stopped: &mut Option<Stopped>, index: usize) {
         if stopped.is_none() {
-            *stopped = self.gates.pass(self.run, self.name, index).await.err();
+            *stopped = self.pass(index).await.err();
         }
     }
 
@@ -349,10 +360,9 @@ impl HostTrack<'_> {
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
         let known = self.known(first, seen).await?;
-        let _turn = match &self.steps[first].exclusive {
-            Some(group) => Some(self.run.turn(group).await),
-            None => None,
-        };
+        let (head, position) = (&self.steps[first].head, self.gates.position(first));
+        let entered = self.turns.enter(self.run, head, position).await;
+        entered.map_err(|failure| self.fail(first, failure))?;
         self.check_lock(first)?;
         let batch = selection::batch(&self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch

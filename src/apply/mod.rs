@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
+use tokio::sync::OnceCell;
 
 use crate::bundle::Payload;
 use crate::cluster_api::Api;
@@ -38,10 +38,12 @@ mod stale;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod turns;
 
 use board::{Blocked, Board};
 use election::Election;
 use tickets::Tickets;
+use turns::Groups;
 
 pub use lock::{Lock, NoLock};
 
@@ -106,8 +108,7 @@ struct Run {
     election: Election,
     lock: Lock,
     tickets: Tickets,
-    /// Steps that one host at a time may do, by the name of their group.
-    exclusive: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    groups: Groups,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -194,7 +195,7 @@ impl Run {
             options,
             board: Board::new(),
             tickets: Tickets::default(),
-            exclusive: std::sync::Mutex::default(),
+            groups: Groups::new(&plan.limits),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
@@ -269,18 +270,6 @@ impl Run {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         providers.contains_key(fact)
-    }
-
-    /// Waits until no other host does a step of this group. The turn ends with the value.
-    async fn turn(&self, group: &str) -> OwnedMutexGuard<()> {
-        let mutex = {
-            let mut groups = self
-                .exclusive
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            groups.entry(group.to_owned()).or_default().clone()
-        };
-        mutex.lock_owned().await
     }
 
     /// Makes facts known. The first control plane to provide the API server is the way to it.

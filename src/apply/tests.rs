@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{Admission, Mode, Options, Outcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
-use crate::plan::{Fact, HostStep, Place, Plan, Step, StepHead, Track};
+use crate::plan::{At, Fact, HostStep, Limit, Limits, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
@@ -23,6 +23,7 @@ use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportEr
 
 mod admission;
 mod order;
+mod turns;
 
 /// A file that has to exist. Its action is a script of the test's own.
 #[derive(Debug, Clone)]
@@ -86,13 +87,13 @@ fn with(name: &str, resource: Wanted) -> HostStep {
             name: name.to_owned(),
             needs: Vec::new(),
             provides: Vec::new(),
+            limit: None,
             origin: Origin {
                 file: "test.yaml".to_owned(),
                 line: 1,
             },
         },
         guard: Guard::default(),
-        exclusive: None,
         resource: Box::new(resource),
     }
 }
@@ -108,7 +109,11 @@ fn providing(mut step: HostStep, fact: Fact) -> HostStep {
 }
 
 fn exclusive(mut step: HostStep, group: &str) -> HostStep {
-    step.exclusive = Some(group.to_owned());
+    step.head.limit = Some(Limit {
+        group: group.to_owned(),
+        at: At::Count(1),
+        breaker: false,
+    });
     step
 }
 
@@ -235,9 +240,10 @@ impl Bench {
                 place: Place::Host(name.to_owned()),
                 steps: steps.into_iter().map(Into::into).collect(),
             })
-            .collect();
+            .collect::<Vec<_>>();
         let plan = Plan {
             cluster: "ci".to_owned(),
+            limits: Limits::of(&tracks).unwrap(),
             tracks,
         };
         let scripts = Arc::new(Mutex::new(Vec::new()));

@@ -10,6 +10,7 @@ use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
 use crate::template::{TemplateError, Templates, Values};
 
+use super::limit::{self, At, Limit, Limits};
 use super::order;
 use super::values::{fill, is_true, text};
 use super::{ClusterStep, Fact, HostStep, Place, Plan, Step, StepHead, Track};
@@ -68,6 +69,16 @@ pub enum PlanError {
         /// The fact.
         fact: Fact,
     },
+    /// A limit that can't be kept.
+    #[error("{origin}: step `{step}`: {reason}")]
+    Limit {
+        /// Playbook and line.
+        origin: String,
+        /// The step.
+        step: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Steps that wait for each other.
     #[error("these steps wait for each other and would never start: {0}")]
     Cycle(String),
@@ -104,6 +115,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     }
     let plan = Plan {
         cluster: cluster.name.clone(),
+        limits: Limits::of(&tracks)?,
         tracks,
     };
     order::check(&plan)?;
@@ -141,6 +153,7 @@ impl HostTrack<'_> {
                 }
             }
         }
+        limit::hold_through(&mut track)?;
         Ok(track)
     }
 
@@ -154,11 +167,9 @@ impl HostTrack<'_> {
             } else {
                 let resource =
                     Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
-                let exclusive = text.exclusive.clone();
                 track.steps.push(Step::Host(HostStep {
                     head,
                     guard,
-                    exclusive,
                     resource,
                 }));
             }
@@ -248,6 +259,7 @@ fn expand(
                 host,
             )?,
             provides: facts(step, &step.provides, host)?,
+            limit: limit(step, templates, &place, &values)?,
             origin: step.origin.clone(),
         };
         steps.push((
@@ -270,6 +282,23 @@ fn words(
     let mut words: Vec<_> = rendered.map(|word| word.map(text)).collect::<Result<_, _>>()?;
     words.retain(|word| !word.is_empty());
     Ok(words)
+}
+
+fn limit(
+    step: &StepText,
+    templates: &Templates,
+    place: &str,
+    values: &Values,
+) -> Result<Option<Limit>, PlanError> {
+    let Some(text) = &step.limit else { return Ok(None) };
+    let at = fill(templates, place, &text.at, values);
+    let at = at.map_err(|reason| template_error(&step.name, place, reason))?;
+    let at = At::parse(&at).map_err(|reason| kind_error(step, &reason))?;
+    Ok(Some(Limit {
+        group: text.group.clone(),
+        at,
+        breaker: text.breaker,
+    }))
 }
 
 fn facts(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Fact>, PlanError> {

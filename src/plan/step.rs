@@ -6,7 +6,7 @@ use crate::cluster_resource::Desired;
 use crate::playbook::{Guard, Origin};
 use crate::resource::Resource;
 
-use super::Fact;
+use super::{Fact, Limit, Limits};
 
 /// Where something is done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,8 +38,17 @@ pub struct StepHead {
     pub needs: Vec<Fact>,
     /// Facts it makes.
     pub provides: Vec<Fact>,
+    /// How many hosts at a time may be at steps of its group.
+    pub limit: Option<Limit>,
     /// The playbook line it comes from.
     pub origin: Origin,
+}
+
+impl StepHead {
+    /// The group in which hosts take turns at this step.
+    pub fn group(&self) -> Option<&str> {
+        self.limit.as_ref().map(|limit| limit.group.as_str())
+    }
 }
 
 /// A step on a host.
@@ -49,8 +58,6 @@ pub struct HostStep {
     pub head: StepHead,
     /// Condition that the host answers.
     pub guard: Guard,
-    /// The group of steps of which only one host at a time may do one.
-    pub exclusive: Option<String>,
     /// What is wanted.
     pub resource: Box<dyn Resource>,
 }
@@ -141,4 +148,6 @@ pub struct Plan {
     pub cluster: String,
     /// Tracks: the hosts in the inventory's order, the registries where there is something to do, the cluster.
     pub tracks: Vec<Track>,
+    /// How many hosts at a time may be at steps of each group.
+    pub limits: Limits,
 }

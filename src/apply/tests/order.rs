@@ -36,7 +36,7 @@ impl RegistryResource for Request {
     }
 }
 
-fn requested(path: &Path, refused: bool) -> ClusterStep {
+pub(super) fn requested(path: &Path, refused: bool) -> ClusterStep {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let path = path.to_owned();
     ClusterStep {
@@ -54,7 +54,7 @@ fn track(folder: &tempfile::TempDir, words: &str) -> Vec<Step> {
     words.split_whitespace().map(one).collect()
 }
 
-fn batches(ran: &Ran) -> Vec<String> {
+pub(super) fn batches(ran: &Ran) -> Vec<String> {
     let names = |script: &String| {
         let lines = script.lines().filter_map(|line| line.strip_prefix("echo doing "));
         lines.collect::<Vec<_>>().join(" ")

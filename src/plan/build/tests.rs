@@ -173,7 +173,7 @@ fn a_wrong_playbook_is_told_with_its_line() {
         guard: Guard::default(),
         needs: vec![],
         provides: vec![],
-        exclusive: None,
+        limit: None,
         kind: "file".into(),
         fields: json!({"path": "/etc/x", "content": "{{ host.nmae }}"}),
         origin: Origin {
