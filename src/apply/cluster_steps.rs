@@ -50,6 +50,7 @@ impl Run {
             }
             return Err(failure::blocked(&blocked));
         }
+        let _in_use = self.api_in_use.read().await;
         let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);

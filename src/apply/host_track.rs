@@ -309,10 +309,18 @@ impl HostTrack<'_> {
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
-        let known = self.known(first, seen).await?;
+        let known = {
+            let _in_use = self.run.api_in_use.read().await;
+            self.known(first, seen).await?
+        };
         let _turn = match &self.steps[first].exclusive {
             Some(group) => Some(self.run.turn(group).await),
             None => None,
+        };
+        let _alone = if self.steps[first].resource.interrupts_api() {
+            Some(self.run.api_in_use.write().await)
+        } else {
+            None
         };
         self.check_lock(first)?;
         let batch = selection::batch(self.steps, first, found, &self.run.board);

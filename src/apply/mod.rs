@@ -102,6 +102,8 @@ struct Run {
     tickets: Tickets,
     /// Steps that one host at a time may do, by the name of their group.
     exclusive: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    /// Held by whoever needs the API server; by one alone that restarts it.
+    api_in_use: tokio::sync::RwLock<()>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -189,6 +191,7 @@ impl Run {
             board: Board::new(),
             tickets: Tickets::default(),
             exclusive: std::sync::Mutex::default(),
+            api_in_use: tokio::sync::RwLock::default(),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
