@@ -359,10 +359,18 @@ impl HostTrack<'_> {
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
-        let known = self.known(first, seen).await?;
+        let known = {
+            let _in_use = self.run.api_in_use.read().await;
+            self.known(first, seen).await?
+        };
         let (head, position) = (&self.steps[first].head, self.gates.position(first));
         let entered = self.turns.enter(self.run, head, position).await;
         entered.map_err(|failure| self.fail(first, failure))?;
+        let _alone = if self.steps[first].resource.interrupts_api() {
+            Some(self.run.api_in_use.write().await)
+        } else {
+            None
+        };
         self.check_lock(first)?;
         let batch = selection::batch(&self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch

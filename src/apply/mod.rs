@@ -109,6 +109,8 @@ struct Run {
     lock: Lock,
     tickets: Tickets,
     groups: Groups,
+    /// Held by whoever needs the API server; by one alone that restarts it.
+    api_in_use: tokio::sync::RwLock<()>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -196,6 +198,7 @@ impl Run {
             board: Board::new(),
             tickets: Tickets::default(),
             groups: Groups::new(&plan.limits),
+            api_in_use: tokio::sync::RwLock::default(),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),

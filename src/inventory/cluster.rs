@@ -37,8 +37,8 @@ pub struct Cluster {
     /// What kubeadm is told besides.
     #[serde(default)]
     pub kubeadm: Kubeadm,
-    /// How strictly the cluster is set up. This is settled when the cluster is founded: for one that was founded without it,
-    /// say `none`.
+    /// How strictly the cluster is set up. It can be switched on a running cluster: `apply` then restarts the components of one control
+    /// plane after the other, and kubelet; pods go on.
     #[serde(default)]
     pub hardening: Hardening,
     /// The container runtime.

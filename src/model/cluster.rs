@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
-    Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
+    Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
+    KubeProxy, Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Hardening, Preflight, Selinux};
 use crate::secret::SecretRef;
@@ -46,6 +46,8 @@ pub struct Cluster {
     pub kubeadm: Kubeadm,
     /// How strictly it is set up.
     pub hardening: Hardening,
+    /// What that is in the configuration of its components.
+    pub hardening_fields: HardeningFields,
     /// The container runtime.
     pub containerd: Containerd,
     /// The pod network.

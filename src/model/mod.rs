@@ -14,6 +14,7 @@ mod egress;
 mod endpoint;
 mod form;
 mod harbor;
+mod hardening;
 mod host;
 mod hosts;
 mod jenkins;
@@ -40,6 +41,7 @@ pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, K
 pub use egress::{Egress, HostService, IpBlock, Ports};
 pub use endpoint::{API_PORT, Endpoint};
 pub use harbor::Harbor;
+pub use hardening::HardeningFields;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
     AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Keep, Mount, Namespaces,

@@ -3,8 +3,8 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Egress, Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form,
-    hosts, jenkins, name, network, packages, release, site, storage,
+    Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, calico, capacity, code,
+    components, form, hosts, jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -89,9 +89,10 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         endpoint,
         networks,
         kube_proxy,
+        hardening: written.hardening,
+        hardening_fields: HardeningFields::beside(&kubelet.as_ref()?.extra_config),
         kubelet: kubelet?,
         kubeadm,
-        hardening: written.hardening,
         containerd: containerd?,
         calico: calico?,
         hosts,

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Fact {
     /// The cluster's API server answers, and we may talk to it.
     ApiServer,
+    /// kubeadm's configuration in the cluster says what the inventory says.
+    Configuration,
     /// The pod network's objects are in the cluster.
     Network,
     /// The API server knows the host as a node.
@@ -24,6 +26,7 @@ impl Fact {
     pub fn parse(word: &str, host: Option<&str>) -> Option<Self> {
         match (word, host) {
             ("api-server", _) => Some(Self::ApiServer),
+            ("configuration", _) => Some(Self::Configuration),
             ("network", _) => Some(Self::Network),
             ("export", _) => Some(Self::Export),
             ("share", _) => Some(Self::Share),
@@ -38,6 +41,7 @@ impl fmt::Display for Fact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ApiServer => f.write_str("the API server"),
+            Self::Configuration => f.write_str("the configuration that kubeadm keeps in the cluster"),
             Self::Network => f.write_str("the pod network"),
             Self::Export => f.write_str("the NFS export"),
             Self::Share => f.write_str("a node that can use the NFS share"),

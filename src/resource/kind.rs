@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Resource;
 use super::block::Block;
+use super::component_arguments::ComponentArguments;
 use super::control_plane::ControlPlane;
 use super::directory::Directory;
 use super::file::File;
@@ -14,6 +15,8 @@ use super::hostname::Hostname;
 use super::images::Images;
 use super::json::Json;
 use super::kernel_modules::KernelModules;
+use super::kubelet_files::KubeletFiles;
+use super::kubelet_settings::KubeletSettings;
 use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
 use super::old_registries::OldRegistries;
@@ -58,10 +61,14 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 22] = [
+const KINDS: [Kind; 25] = [
     Kind {
         name: "block",
         make: make::<Block>,
+    },
+    Kind {
+        name: "componentArguments",
+        make: make::<ComponentArguments>,
     },
     Kind {
         name: "controlPlane",
@@ -94,6 +101,14 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "kernelModules",
         make: make::<KernelModules>,
+    },
+    Kind {
+        name: "kubeletFiles",
+        make: make::<KubeletFiles>,
+    },
+    Kind {
+        name: "kubeletSettings",
+        make: make::<KubeletSettings>,
     },
     Kind {
         name: "nfsExport",
