@@ -18,6 +18,7 @@ mod inventory_file;
 mod jenkins;
 mod kubeconfig;
 mod man;
+mod origin;
 mod output;
 mod plan;
 mod renew;

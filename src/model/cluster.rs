@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
-    Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
+    Backup, Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy,
+    Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Hardening, Selinux};
 use crate::secret::SecretRef;
@@ -70,6 +70,8 @@ pub struct Cluster {
     pub proxy: Proxy,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
+    /// What is known of its backups.
+    pub backup: Backup,
     /// What pods of builds may reach.
     pub egress: Egress,
 }
