@@ -99,6 +99,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("russh", "ssh"),
     ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
+    ("ssh_key", "bundle"),
 ];
 
 /// A file with more lines is about more than one thing.

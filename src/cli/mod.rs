@@ -19,6 +19,7 @@ mod inventory_file;
 mod jenkins;
 mod kubeconfig;
 mod man;
+mod origin;
 mod output;
 mod plan;
 mod plugins;

@@ -3,6 +3,7 @@
 //! Nothing here knows whether the values make sense together; that is `model`. The doc comments of these types are
 //! the descriptions in `docs/inventory.schema.json` and `docs/inventory.md`.
 
+mod backup;
 mod calico;
 mod cluster;
 mod files;
@@ -17,6 +18,7 @@ mod site;
 mod ssh;
 mod storage;
 
+pub use backup::Backup;
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
     CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
@@ -88,4 +90,7 @@ pub struct Inventory {
     pub preflight: Preflight,
     /// Jenkins in the cluster, with its agents as pods. Without it there is none.
     pub jenkins: Option<Jenkins>,
+    /// What is known of the cluster's backups.
+    #[serde(default)]
+    pub backup: Backup,
 }

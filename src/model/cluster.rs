@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
+    Backup, Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
     KubeProxy, Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, Hardening, Preflight, Selinux};
@@ -74,6 +74,8 @@ pub struct Cluster {
     pub preflight: Preflight,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
+    /// What is known of its backups.
+    pub backup: Backup,
     /// What pods of builds may reach.
     pub egress: Egress,
 }

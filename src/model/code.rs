@@ -72,4 +72,5 @@ crate::diagnostic::codes! { "inventory";
     BAD_HOST_KEY "bad-host-key" "files with host keys must hold lines as in OpenSSH's `known_hosts`"
     EVERYBODY_ADMINISTERS "everybody-administers" "a `securityRealm` of your own needs an `authorizationStrategy`, or all its users administer Jenkins"
     UNKNOWN_CREDENTIAL "unknown-credential" "a job can only use credentials that the inventory has"
+    BAD_SIGNER "bad-signer" "the key that bundles are signed with is an Ed25519 public key in OpenSSH's form"
 }

@@ -3,6 +3,7 @@
 //! [`validate`] is the only way to a [`Cluster`] and tells every problem at once. A `Cluster` serializes in the names of
 //! the inventory, with all defaults filled in and without secrets: it is what templates see.
 
+mod backup;
 mod calico;
 mod capacity;
 mod check;
@@ -35,6 +36,7 @@ mod version;
 mod tests;
 
 pub use crate::inventory::{Dataplane, Encapsulation, Preflight, PreflightCheck, Provisioner};
+pub use backup::Backup;
 pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};

@@ -3,7 +3,7 @@
 use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images};
 use super::{
-    Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, calico, capacity, code,
+    Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, backup, calico, capacity, code,
     components, form, hosts, jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
@@ -48,12 +48,7 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
 fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
     let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
-    let repository = check.parse(
-        &written.image_repository,
-        &code::BAD_ADDRESS,
-        "image repository",
-        form::image_repository,
-    );
+    let repository = image_repository(written, check);
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
     let networks = network::check(&written.networks, check);
@@ -69,6 +64,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let registries = site::registries(&inventory.registries, check);
     let storage = storage::check(inventory, &hosts, check);
     let time = site::time(&inventory.time, check);
+    let backup = backup::check(&inventory.backup, check);
     let proxy = site::proxy(&inventory.proxy, check);
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
@@ -106,8 +102,18 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         proxy,
         preflight: inventory.preflight.clone(),
         jenkins: jenkins?,
+        backup: backup?,
         egress: Egress::default(),
     }))
+}
+
+fn image_repository(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<String> {
+    check.parse(
+        &written.image_repository,
+        &code::BAD_ADDRESS,
+        "image repository",
+        form::image_repository,
+    )
 }
 
 /// What builds may reach follows from all the rest.
