@@ -19,7 +19,7 @@ mod storage;
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
     CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
-    Networks,
+    Networks, Upgrade,
 };
 pub use files::Files;
 pub use folder::FolderFile;

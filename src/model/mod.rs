@@ -26,6 +26,7 @@ mod release;
 mod site;
 mod ssh;
 mod storage;
+mod support;
 mod validate;
 mod version;
 
@@ -34,7 +35,7 @@ mod tests;
 
 pub use crate::inventory::{Dataplane, Encapsulation, Provisioner};
 pub use calico::Calico;
-pub use cluster::{ApiServer, Cluster};
+pub use cluster::{ApiServer, Cluster, Upgrade};
 pub use components::{Conntrack, Containerd, KubeProxy, KubeProxyMode, Kubeadm, Kubelet};
 pub use egress::{Egress, HostService, IpBlock, Ports};
 pub use endpoint::{API_PORT, Endpoint};
@@ -52,5 +53,6 @@ pub use release::ImageVersions;
 pub use site::{ImageServer, Login, Proxy, Registry, Time};
 pub use ssh::{SshAccess, Sudo};
 pub use storage::{Export, Nfs, Storage, StorageClass};
+pub use support::support_warnings;
 pub use validate::{Validated, validate};
 pub use version::Version;

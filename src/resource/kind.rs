@@ -25,6 +25,10 @@ use super::service::Service;
 use super::swap::Swap;
 use super::sysctl::Sysctl;
 use super::time_sync::TimeSync;
+use super::upgrade::{
+    AddonsUpgrade, ControlPlaneUpgrade, KubeletUpgrade, StaticPods, UpgradeDownloads, UpgradePath,
+    UpgradeSnapshot,
+};
 use super::worker::Worker;
 
 /// A kind of resource.
@@ -58,7 +62,11 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 22] = [
+const KINDS: [Kind; 29] = [
+    Kind {
+        name: "addonsUpgrade",
+        make: make::<AddonsUpgrade>,
+    },
     Kind {
         name: "block",
         make: make::<Block>,
@@ -66,6 +74,10 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "controlPlane",
         make: make::<ControlPlane>,
+    },
+    Kind {
+        name: "controlPlaneUpgrade",
+        make: make::<ControlPlaneUpgrade>,
     },
     Kind {
         name: "directory",
@@ -94,6 +106,10 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "kernelModules",
         make: make::<KernelModules>,
+    },
+    Kind {
+        name: "kubeletUpgrade",
+        make: make::<KubeletUpgrade>,
     },
     Kind {
         name: "nfsExport",
@@ -128,6 +144,10 @@ const KINDS: [Kind; 22] = [
         make: make::<Service>,
     },
     Kind {
+        name: "staticPods",
+        make: make::<StaticPods>,
+    },
+    Kind {
         name: "swap",
         make: make::<Swap>,
     },
@@ -142,6 +162,18 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "ufw",
         make: make::<Ufw>,
+    },
+    Kind {
+        name: "upgradeDownloads",
+        make: make::<UpgradeDownloads>,
+    },
+    Kind {
+        name: "upgradePath",
+        make: make::<UpgradePath>,
+    },
+    Kind {
+        name: "upgradeSnapshot",
+        make: make::<UpgradeSnapshot>,
     },
     Kind {
         name: "worker",
