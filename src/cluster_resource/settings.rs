@@ -85,11 +85,6 @@ impl Settings {
                     &networks.domain,
                 ),
                 Setting::new(
-                    "cluster.kubernetes",
-                    "/kubernetesVersion",
-                    &format!("v{}", cluster.kubernetes),
-                ),
-                Setting::new(
                     "cluster.kubeadm.certificateValidity",
                     "/certificateValidityPeriod",
                     &cluster.kubeadm.certificate_validity,

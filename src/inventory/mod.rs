@@ -22,7 +22,7 @@ pub use backup::Backup;
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
     CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
-    Networks,
+    Networks, Upgrade,
 };
 pub use files::Files;
 pub use folder::FolderFile;

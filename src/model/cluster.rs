@@ -18,6 +18,14 @@ pub struct ApiServer {
     pub sans: Vec<String>,
 }
 
+/// How a running cluster is upgraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upgrade {
+    /// How many workers are upgraded side by side; at least one.
+    pub workers_at_once: u32,
+}
+
 /// The cluster as it shall be. Made by [`super::validate`] only; serializes in the names of the inventory.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,6 +36,10 @@ pub struct Cluster {
     pub kubernetes: Version,
     /// `major.minor` of it.
     pub kubernetes_minor: String,
+    /// The newest known patch release of each supported minor release, ascending: the path of upgrades.
+    pub kubernetes_releases: Vec<Version>,
+    /// How a running cluster is upgraded.
+    pub upgrade: Upgrade,
     /// Where the API server is reached.
     pub endpoint: Endpoint,
     /// Registry of the Kubernetes images.

@@ -15,6 +15,7 @@ crate::diagnostic::codes! { "inventory";
     OUT_OF_RANGE "out-of-range" "numbers must lie in the range that makes sense for them"
     UNSUPPORTED_KUBERNETES "unsupported-kubernetes" "the minor release of Kubernetes must be a supported one"
     UNTESTED_KUBERNETES "untested-kubernetes" "patch releases newer than this program are used with the image versions of the newest known one"
+    SUPPORT_ENDS "support-ends" "releases of Kubernetes and containerd should have the support of their makers"
     UNSUPPORTED_CONTAINERD "unsupported-containerd" "containerd must be of a line that Kubernetes still supports"
     CALICO_SKEW "calico-skew" "the release of Calico must support the release of Kubernetes"
     UNKNOWN_CHECKSUM "unknown-checksum" "a Calico manifest whose checksum this program does not know needs `sha256`"

@@ -19,11 +19,21 @@ pub enum Fact {
     Share,
     /// The registries accept the logins of the accounts that are made in them.
     Accounts,
+    /// The host has downloaded what an upgrade needs, or needs none.
+    Downloads(String),
+    /// The control plane's static pods are at the wanted release.
+    ControlPlaneRelease(String),
+    /// The node's kubelet is at the wanted release.
+    NodeRelease(String),
 }
 
 impl Fact {
-    /// Reads a playbook's word for it; `host` is the host whose track it stands in.
+    /// Reads a playbook's word for it; `host` is the host whose track it stands in. `WORD NAME` is the fact of another host.
     pub fn parse(word: &str, host: Option<&str>) -> Option<Self> {
+        let (word, host) = match word.split_once(' ') {
+            Some((word, other)) => (word, Some(other)),
+            None => (word, host),
+        };
         match (word, host) {
             ("api-server", _) => Some(Self::ApiServer),
             ("configuration", _) => Some(Self::Configuration),
@@ -32,6 +42,9 @@ impl Fact {
             ("share", _) => Some(Self::Share),
             ("accounts", _) => Some(Self::Accounts),
             ("node", Some(host)) => Some(Self::Node(host.to_owned())),
+            ("downloads", Some(host)) => Some(Self::Downloads(host.to_owned())),
+            ("control-plane-release", Some(host)) => Some(Self::ControlPlaneRelease(host.to_owned())),
+            ("node-release", Some(host)) => Some(Self::NodeRelease(host.to_owned())),
             _ => None,
         }
     }
@@ -47,6 +60,9 @@ impl fmt::Display for Fact {
             Self::Share => f.write_str("a node that can use the NFS share"),
             Self::Accounts => f.write_str("the accounts in the registries"),
             Self::Node(host) => write!(f, "node {host}"),
+            Self::Downloads(host) => write!(f, "the downloads of {host}"),
+            Self::ControlPlaneRelease(host) => write!(f, "the upgrade of the control plane {host}"),
+            Self::NodeRelease(host) => write!(f, "the upgrade of node {host}"),
         }
     }
 }

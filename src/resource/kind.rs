@@ -28,6 +28,10 @@ use super::service::Service;
 use super::swap::Swap;
 use super::sysctl::Sysctl;
 use super::time_sync::TimeSync;
+use super::upgrade::{
+    AddonsUpgrade, ControlPlaneUpgrade, KubeletUpgrade, StaticPods, UpgradeDownloads, UpgradePath,
+    UpgradeSnapshot,
+};
 use super::worker::Worker;
 
 /// A kind of resource.
@@ -61,7 +65,11 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 25] = [
+const KINDS: [Kind; 32] = [
+    Kind {
+        name: "addonsUpgrade",
+        make: make::<AddonsUpgrade>,
+    },
     Kind {
         name: "block",
         make: make::<Block>,
@@ -73,6 +81,10 @@ const KINDS: [Kind; 25] = [
     Kind {
         name: "controlPlane",
         make: make::<ControlPlane>,
+    },
+    Kind {
+        name: "controlPlaneUpgrade",
+        make: make::<ControlPlaneUpgrade>,
     },
     Kind {
         name: "directory",
@@ -111,6 +123,10 @@ const KINDS: [Kind; 25] = [
         make: make::<KubeletSettings>,
     },
     Kind {
+        name: "kubeletUpgrade",
+        make: make::<KubeletUpgrade>,
+    },
+    Kind {
         name: "nfsExport",
         make: make::<NfsExport>,
     },
@@ -143,6 +159,10 @@ const KINDS: [Kind; 25] = [
         make: make::<Service>,
     },
     Kind {
+        name: "staticPods",
+        make: make::<StaticPods>,
+    },
+    Kind {
         name: "swap",
         make: make::<Swap>,
     },
@@ -157,6 +177,18 @@ const KINDS: [Kind; 25] = [
     Kind {
         name: "ufw",
         make: make::<Ufw>,
+    },
+    Kind {
+        name: "upgradeDownloads",
+        make: make::<UpgradeDownloads>,
+    },
+    Kind {
+        name: "upgradePath",
+        make: make::<UpgradePath>,
+    },
+    Kind {
+        name: "upgradeSnapshot",
+        make: make::<UpgradeSnapshot>,
     },
     Kind {
         name: "worker",

@@ -41,6 +41,7 @@ mod swap;
 mod sysctl;
 mod text_diff;
 mod time_sync;
+mod upgrade;
 mod worker;
 
 pub use control_plane::upload_certificates;
