@@ -54,8 +54,11 @@ fresh: ## demo and tests on a minimal Debian 12 of their own, as on a machine th
 fmt: ## is the code formatted?
 	cargo fmt --all --check
 
-lint: ## does clippy agree, with every warning an error?
+lint: ## do clippy and shellcheck agree, with every warning an error?
 	cargo clippy --workspace --all-targets -- -D warnings
+	@mkdir -p $(LOGS)
+	@if ! command -v shellcheck >/dev/null; then printf 'lint\tlint: shellcheck on the scripts for hosts\tno shellcheck on this machine\n' >> $(SKIPPED); \
+	else shellcheck -s sh -S warning scripts/*.sh src/resource/*.sh; fi
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
 	@mkdir -p $(LOGS)
