@@ -125,6 +125,12 @@ $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
 	@mkdir -p $(LOGS)
 	RUST_BACKTRACE=0 $(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /' | tee $(LOGS)/$*.log
 
+.PHONY: cgroup2
+cgroup2: lab ## does a lab come up on a machine with cgroup v2 alone? in a virtual machine with Debian 13's kernel
+	cargo build
+	$(AS_ROOT) env LAB_VM_KIND=bookworm-lab $(LAB) vm prepare
+	$(AS_ROOT) tests/lab/vm/cgroup2.sh
+
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose
 	$(AS_ROOT) env PATH="$$PATH" tests/cluster-api.sh
