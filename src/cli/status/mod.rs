@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::apply::{self, Mode};
-use crate::cluster_api::{ClusterStatus, FreeSpace, NodeSpace};
+use crate::cluster_api::{ClusterStatus, FreeSpace, NodeSpace, SharedDirectory};
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
@@ -84,6 +84,8 @@ struct NodeLine {
 struct Answers {
     status: Result<ClusterStatus, String>,
     space: BTreeMap<String, NodeSpace>,
+    /// Directories of the share that several claims have.
+    shared: Vec<SharedDirectory>,
     jenkins: Option<JenkinsStatus>,
 }
 
@@ -144,6 +146,7 @@ async fn ask(fleet: &Fleet, cluster: &Cluster) -> Answers {
             return Answers {
                 status: Err(reason),
                 space: BTreeMap::new(),
+                shared: Vec::new(),
                 jenkins: None,
             };
         }
@@ -155,10 +158,16 @@ async fn ask(fleet: &Fleet, cluster: &Cluster) -> Answers {
         let space = space::of_nodes(api, nodes).await;
         (status, space)
     };
-    let ((status, space), jenkins) = futures::join!(of_cluster, JenkinsStatus::ask(cluster, api));
+    let ((status, space), jenkins, shared) = futures::join!(
+        of_cluster,
+        JenkinsStatus::ask(cluster, api),
+        api.shared_directories()
+    );
     Answers {
-        status,
+        // Where the API server does not answer, all that is asked of it says so.
+        status: shared.as_ref().map_err(ToString::to_string).and(status),
         space,
+        shared: shared.unwrap_or_default(),
         jenkins,
     }
 }
@@ -186,6 +195,8 @@ impl Status {
             Ok(api) => status.take(api, answers.space),
             Err(reason) => status.problems.push(reason),
         }
+        let shared = answers.shared.iter().map(space::shared_directory_problem);
+        status.problems.extend(shared);
         let full = status.share.as_ref().and_then(ShareSpace::problem);
         status.problems.extend(full);
         let asked = status

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cluster_api::{Api, Condition, FreeSpace, Node, NodeSpace};
+use crate::cluster_api::{Api, Condition, FreeSpace, Node, NodeSpace, SharedDirectory};
 use crate::model::Cluster;
 
 /// A share with less than this free, in percent, is told as a problem: builds and backups fail when it is full. Nodes have
@@ -33,6 +33,15 @@ pub(super) fn pressures(node: &str, conditions: &[Condition]) -> Vec<String> {
     pressed
         .map(|condition| format!("node {node}: {}: {}", condition.kind, condition.message))
         .collect()
+}
+
+/// What is told of claims that meet in one directory.
+pub(super) fn shared_directory_problem(shared: &SharedDirectory) -> String {
+    format!(
+        "the claims {} have the same directory {}: give one of them another name",
+        shared.claims.join(" and "),
+        shared.directory
+    )
 }
 
 /// The room of the share, or of the volume of Jenkins' home where that is none of ours.
