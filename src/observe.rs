@@ -20,6 +20,11 @@ pub enum Found {
 }
 
 impl Found {
+    /// Whether there is nothing to do for it.
+    pub fn is_settled(&self) -> bool {
+        matches!(self, Self::InSync | Self::NotHere)
+    }
+
     /// The change, if there is one to make.
     pub fn change(&self) -> Option<&Change> {
         match self {
@@ -30,7 +35,7 @@ impl Found {
 }
 
 /// The script that looks at everything these steps ask about; `separator` parts its output.
-pub fn script(steps: &[HostStep], separator: &Separator) -> String {
+pub fn script<'a>(steps: impl IntoIterator<Item = &'a HostStep>, separator: &Separator) -> String {
     let mut probe = Probe::default();
     for step in steps {
         if let Some(path) = &step.guard.exists {
@@ -48,8 +53,8 @@ pub fn script(steps: &[HostStep], separator: &Separator) -> String {
 ///
 /// # Errors
 /// When a part of the answer can't be read; the index is the step's.
-pub fn compare(steps: &[HostStep], seen: &Seen) -> Result<Vec<Found>, (usize, Unreadable)> {
-    let compare = |(index, step): (usize, &HostStep)| {
+pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<Found>, (usize, Unreadable)> {
+    let compare = |(index, step): (usize, &&HostStep)| {
         if !applies(&step.guard, seen).map_err(|unreadable| (index, unreadable))? {
             return Ok(Found::NotHere);
         }
@@ -85,7 +90,7 @@ fn applies(guard: &Guard, seen: &Seen) -> Result<bool, Unreadable> {
 }
 
 /// Adds what earlier changes will bring along: a service whose file changes is in sync now and restarted then.
-pub fn foresee(steps: &[HostStep], found: &mut [Found]) {
+pub fn foresee(steps: &[&HostStep], found: &mut [Found]) {
     let mut touched: HashSet<Topic> = HashSet::new();
     for (step, found) in steps.iter().zip(found) {
         if *found == Found::InSync {

@@ -15,7 +15,7 @@ use crate::cluster_resource::{Desired, Error, RegistryResource, Say};
 use crate::event::{Class, Events};
 use crate::fleet::Fleet;
 use crate::harbor::HarborError;
-use crate::plan::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::plan::{ClusterStep, Fact, HostStep, Limits, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Change, Kind, Verdict};
 use crate::transport::memory::{MemoryHost, run_here};
@@ -57,6 +57,7 @@ fn head(name: &str, needs: &[Fact], provides: &[Fact]) -> StepHead {
         name: name.to_owned(),
         needs: needs.to_vec(),
         provides: provides.to_vec(),
+        limit: None,
         origin: Origin {
             file: "test.yaml".to_owned(),
             line: 1,
@@ -76,23 +77,22 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     let host = HostStep {
         head: head("registry", &[Fact::Accounts], &[]),
         guard: Guard::default(),
-        exclusive: None,
         resource: login.unwrap(),
     };
     let account = ClusterStep {
         head: head("account", &[], &[Fact::Accounts]),
         resource: Desired::Registry(Box::new(registry)),
     };
-    let track = |place, host_steps, cluster_steps| Track {
+    let track = |place, step| Track {
         place,
-        host_steps,
-        cluster_steps,
+        steps: vec![step],
     };
     Plan {
         cluster: "ci".to_owned(),
+        limits: Limits::default(),
         tracks: vec![
-            track(Place::Host("w1".to_owned()), vec![host], Vec::new()),
-            track(Place::Registries, Vec::new(), vec![account]),
+            track(Place::Host("w1".to_owned()), host.into()),
+            track(Place::Registries, account.into()),
         ],
     }
 }
@@ -129,6 +129,7 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         endpoint: String::new(),
         restore: None,
         changes_before: 0,
+        admission: None,
         holder: "a test".to_owned(),
         stop: Arc::default(),
     };

@@ -6,54 +6,75 @@ use std::time::Instant;
 use crate::cluster_api::Api;
 use crate::cluster_resource::Desired;
 use crate::event::{Event, Failure};
-use crate::plan::{ClusterStep, Place};
+use crate::plan::{ClusterStep, Track};
 use crate::resource::{Change, Verdict};
 use crate::transport::Transport;
 
-use super::host_track::Tally;
+use super::host_track::{Stopped, Tally};
 use super::{Mode, Run, failure};
-
-type Stopped = (Option<String>, Failure);
 
 /// How often something is waited for that comes and goes.
 const WAITS: u32 = 5;
 
+/// What became of a step that is in sync by now, or whose difference a plan has told.
+pub(super) struct Passed {
+    /// Whether it changed something (or, in a plan, would).
+    pub(super) changed: bool,
+    /// Whether time has passed in which the host may have become another.
+    pub(super) took_time: bool,
+}
+
+impl Passed {
+    fn new(changed: bool, took_time: bool) -> Self {
+        Self { changed, took_time }
+    }
+}
+
+/// What a look at a step has come to.
+pub(super) enum Observed {
+    /// There is nothing to do for it, or nothing that may be done.
+    Passed(Passed),
+    /// It is to be changed.
+    Differs(Change),
+}
+
 impl Run {
     /// Brings steps into sync by requests, or says what differs.
-    pub(super) async fn cluster_steps(
-        &self,
-        place: &Place,
-        steps: &[ClusterStep],
-        tally: &mut Tally,
-    ) -> Result<(), Stopped> {
-        let place = place.to_string();
-        for step in steps {
-            let done = self
-                .cluster_step(&place, step)
-                .await
-                .map_err(|failure| (Some(step.head.name.clone()), failure))?;
-            if done {
-                tally.changed += 1;
-            } else {
-                tally.unchanged += 1;
-            }
+    pub(super) async fn cluster_steps(&self, track: &Track) -> Result<Tally, Stopped> {
+        let place = track.place.to_string();
+        let mut tally = Tally::default();
+        for step in track.cluster_steps() {
+            let passed = self.cluster_step(&place, step).await;
+            let passed = passed.map_err(|failure| (Some(step.head.name.clone()), failure))?;
+            tally.add(passed.changed);
         }
-        Ok(())
+        Ok(tally)
     }
 
-    /// One step; says whether it changed something (or, in a plan, would).
-    async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<bool, Failure> {
-        if let Err(blocked) = self.wait_for(place, &step.head.name, &step.head.needs).await {
-            if self.options.mode == Mode::Plan {
-                self.give_up_step(place, step, &blocked.reason);
-                return Ok(self.planned(place, step, &Change::new(format!("({})", blocked.reason))));
-            }
-            return Err(failure::blocked(&blocked));
+    async fn cluster_step(&self, place: &str, step: &ClusterStep) -> Result<Passed, Failure> {
+        match self.observe(place, step).await? {
+            Observed::Passed(passed) => Ok(passed),
+            Observed::Differs(change) => self.bring(place, step, change).await,
         }
+    }
+
+    /// Looks at one step when its facts are known. A difference that may not be changed is told, and passed.
+    pub(super) async fn observe(&self, place: &str, step: &ClusterStep) -> Result<Observed, Failure> {
+        let waited = match self.wait_for(place, &step.head.name, &step.head.needs).await {
+            Ok(waited) => waited,
+            Err(blocked) if self.options.mode == Mode::Plan => {
+                self.give_up_step(place, step, &blocked.reason);
+                let change = Change::new(format!("({})", blocked.reason));
+                let changed = self.planned(place, step, &change);
+                return Ok(Observed::Passed(Passed::new(changed, true)));
+            }
+            Err(blocked) => return Err(failure::blocked(&blocked)),
+        };
+        let _in_use = self.api_in_use.read().await;
         let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);
-                return Ok(false);
+                return Ok(Observed::Passed(Passed::new(false, waited)));
             }
             Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
             Verdict::Differs(change) => change,
@@ -65,11 +86,10 @@ impl Run {
                 format!("{place} is not in --limit")
             };
             self.give_up_step(place, step, &reason);
-            return Ok(self.options.mode == Mode::Plan && self.planned(place, step, &change));
+            let changed = self.options.mode == Mode::Plan && self.planned(place, step, &change);
+            return Ok(Observed::Passed(Passed::new(changed, waited)));
         }
-        self.bring(place, step, change).await?;
-        self.provide(place, &step.head.provides);
-        Ok(!step.resource.only_waits())
+        Ok(Observed::Differs(change))
     }
 
     async fn server(&self) -> Result<&Api, Failure> {
@@ -98,13 +118,22 @@ impl Run {
 
     /// Makes a change and looks whether it is so now. What was waited for may be gone again, as pods are while their nodes come back:
     /// that is waited for once more.
-    async fn bring(&self, place: &str, step: &ClusterStep, mut change: Change) -> Result<(), Failure> {
+    pub(super) async fn bring(
+        &self,
+        place: &str,
+        step: &ClusterStep,
+        mut change: Change,
+    ) -> Result<Passed, Failure> {
+        let _in_use = self.api_in_use.read().await;
         let mut rounds = if step.resource.only_waits() { WAITS } else { 1 };
         loop {
             self.make(place, step, &change).await?;
             rounds -= 1;
             match self.observed(step).await? {
-                Verdict::InSync => return Ok(()),
+                Verdict::InSync => {
+                    self.provide(place, &step.head.provides);
+                    return Ok(Passed::new(!step.resource.only_waits(), true));
+                }
                 Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
                 Verdict::Differs(again) if rounds > 0 => change = again,
                 Verdict::Differs(change) => {

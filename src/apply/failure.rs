@@ -9,6 +9,7 @@ use crate::transport::TransportError;
 use super::access::AccessError;
 use super::board::Blocked;
 use super::lock::NoLock;
+use super::turns::GroupStopped;
 
 /// Most lines of output that go with a failure.
 pub(super) const SHOWN: usize = 30;
@@ -43,6 +44,16 @@ pub(super) fn blocked(blocked: &Blocked) -> Failure {
         Class::Blocked,
         format!("waits for {}, but {}", blocked.fact, blocked.reason),
         None,
+    )
+}
+
+/// A host that does not begin where another has failed.
+pub(super) fn group_stopped(stopped: &GroupStopped) -> Failure {
+    let GroupStopped { group, failed } = stopped;
+    plain(
+        Class::Blocked,
+        format!("not begun: {failed} failed in group `{group}`, and no other host begins there"),
+        Some("mend what failed, and run the same command again"),
     )
 }
 

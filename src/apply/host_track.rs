@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 
 use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
-use crate::plan::{Fact, HostStep};
-use crate::resource::{Action, Seen, Separator};
+use crate::plan::{Fact, HostStep, Step};
+use crate::resource::{Action, Change, Seen, Separator};
 use crate::transport::{Exec, Output, Transport};
 
 use super::batch::{self, Line};
+use super::gates::Gates;
 use super::listener::Listener;
+use super::turns::Turns;
 use super::{Mode, Run, failure, selection};
 
 /// A probe takes this long at the most.
@@ -31,12 +33,23 @@ pub(super) struct Tally {
     pub(super) unchanged: usize,
 }
 
+impl Tally {
+    /// Counts one step.
+    pub(super) fn add(&mut self, changed: bool) {
+        if changed {
+            self.changed += 1;
+        } else {
+            self.unchanged += 1;
+        }
+    }
+}
+
 /// A failure with the step it belongs to.
 pub(super) type Stopped = (Option<String>, Failure);
 
 impl Run {
     /// Brings a host's steps into sync, or says what differs.
-    pub(super) async fn host_track(&self, name: &str, steps: &[HostStep]) -> Result<Tally, Stopped> {
+    pub(super) async fn host_track(&self, name: &str, steps: &[Step]) -> Result<Tally, Stopped> {
         self.events.send(Event::Connecting {
             place: name.to_owned(),
         });
@@ -45,14 +58,19 @@ impl Run {
             .host(name)
             .await
             .map_err(|error| (None, failure::transport(&error)))?;
+        let turns = Turns::new(name, steps);
+        let (steps, gates) = Gates::split(steps);
         let done = vec![0; steps.len()];
         HostTrack {
             run: self,
             name,
             host,
             steps,
+            gates,
+            turns,
             done,
             under_lock: false,
+            asks_admission: false,
         }
         .run()
         .await
@@ -64,11 +82,17 @@ pub(super) struct HostTrack<'a> {
     pub(super) run: &'a Run,
     pub(super) name: &'a str,
     pub(super) host: Arc<dyn Transport>,
-    pub(super) steps: &'a [HostStep],
+    /// The steps on the host.
+    pub(super) steps: Vec<&'a HostStep>,
+    /// The steps between them.
+    gates: Gates<'a>,
+    turns: Turns,
     /// How often each step was done.
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
     under_lock: bool,
+    /// Whether it has yet to be asked if the host may be changed.
+    pub(super) asks_admission: bool,
 }
 
 impl HostTrack<'_> {
@@ -81,33 +105,41 @@ impl HostTrack<'_> {
             self.tell(from, &found, &seen);
             if std::mem::take(&mut first_look) {
                 self.report(&found);
+                self.asks_admission = self.is_newcomer(&seen);
                 if !self.run.may_change(self.name) {
-                    return self.end_without_writing(found);
+                    return self.end_as_planned(found).await;
                 }
             }
-            let Some(offset) = found
-                .iter()
-                .position(|found| !matches!(found, Found::InSync | Found::NotHere))
-            else {
-                break;
-            };
-            let next = from + offset;
+            let offset = found.iter().position(|found| !found.is_settled());
+            let next = from + offset.unwrap_or(found.len());
+            if self.pass(next).await? && next < self.steps.len() {
+                seen = self.look(from).await?;
+                continue;
+            }
+            self.turns.leave(self.gates.position(next));
+            let Some(offset) = offset else { break };
             if let Some(fresh) = self.prepare(next, &found[offset], from).await? {
                 seen = fresh;
                 continue;
             }
-            seen = self.change(next, &found[offset..], &seen).await?;
+            let end = self.gates.next().unwrap_or(self.steps.len());
+            seen = self.change(next, &found[offset..end - from], &seen).await?;
             from = next;
         }
         Ok(self.tally())
     }
 
+    /// Passes the steps by requests that stand before the step at `next`; says whether time has passed.
+    async fn pass(&mut self, next: usize) -> Result<bool, Stopped> {
+        self.gates.pass(self.run, self.name, &mut self.turns, next).await
+    }
+
     fn tally(&self) -> Tally {
         let changed = self.done.iter().filter(|times| **times > 0).count();
-        Tally {
-            changed,
-            unchanged: self.steps.len() - changed,
-        }
+        let mut tally = self.gates.tally();
+        tally.changed += changed;
+        tally.unchanged += self.steps.len() - changed;
+        tally
     }
 
     pub(super) fn fail(&self, index: usize, failure: Failure) -> Stopped {
@@ -118,7 +150,7 @@ impl HostTrack<'_> {
     async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
         self.under_lock = self.run.lock.is_held();
         let separator = separator()?;
-        let probe = observe::script(&self.steps[from..], &separator);
+        let probe = observe::script(self.steps[from..].iter().copied(), &separator);
         // Later looks ask a part of the same, and would only fill the log.
         if from == 0 {
             self.tell_script(&probe);
@@ -214,53 +246,70 @@ impl HostTrack<'_> {
         });
     }
 
-    /// The end of a track that may not write: its changes are told, and the facts that they would make will not come.
-    fn end_without_writing(&self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
-        observe::foresee(self.steps, &mut found);
-        let plan = self.run.options.mode == Mode::Plan;
-        let mut tally = Tally {
-            changed: 0,
-            unchanged: 0,
-        };
-        for (step, found) in self.steps.iter().zip(&found) {
-            match found.change() {
-                Some(change) if plan => {
-                    tally.changed += 1;
-                    let (place, step) = (self.name.to_owned(), step.head.name.clone());
-                    let (summary, detail) = (change.summary.clone(), change.detail.clone());
-                    self.run.events.send(Event::StepStarted {
-                        place,
-                        step,
-                        summary,
-                        detail,
-                    });
-                }
-                _ => tally.unchanged += 1,
+    /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
+    /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
+    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+        observe::foresee(&self.steps, &mut found);
+        self.give_up_unsettled(&found);
+        let mut tally = Tally::default();
+        let mut stopped = self.first_refusal(&found);
+        for (index, found) in found.iter().enumerate() {
+            self.pass_unless(&mut stopped, index).await;
+            let planned = found.change().filter(|_| self.run.options.mode == Mode::Plan);
+            if let Some(change) = planned {
+                self.tell_change(index, change);
             }
+            tally.add(planned.is_some());
         }
-        if let Some(index) = found.iter().position(|found| matches!(found, Found::Refused(_)))
-            && let Found::Refused(why) = &found[index]
-            && plan
-        {
-            return Err(self.fail(index, failure::refused(&self.steps[index].head, why)));
+        self.pass_unless(&mut stopped, self.steps.len()).await;
+        if let Some(stopped) = stopped {
+            return Err(stopped);
         }
-        let reason = if plan {
+        let passed = self.gates.tally();
+        tally.changed += passed.changed;
+        tally.unchanged += passed.unchanged;
+        Ok(tally)
+    }
+
+    /// Passes the steps by requests that stand before the step at `index`, unless the track has stopped.
+    async fn pass_unless(&mut self, stopped: &mut Option<Stopped>, index: usize) {
+        if stopped.is_none() {
+            *stopped = self.pass(index).await.err();
+        }
+    }
+
+    fn tell_change(&self, index: usize, change: &Change) {
+        self.run.events.send(Event::StepStarted {
+            place: self.name.to_owned(),
+            step: self.steps[index].head.name.clone(),
+            summary: change.summary.clone(),
+            detail: change.detail.clone(),
+        });
+    }
+
+    /// The failure of a plan whose step the program may not change.
+    fn first_refusal(&self, found: &[Found]) -> Option<Stopped> {
+        if self.run.options.mode != Mode::Plan {
+            return None;
+        }
+        found.iter().enumerate().find_map(|(index, found)| match found {
+            Found::Refused(why) => Some(self.fail(index, failure::refused(&self.steps[index].head, why))),
+            _ => None,
+        })
+    }
+
+    fn give_up_unsettled(&self, found: &[Found]) {
+        let reason = if self.run.options.mode == Mode::Plan {
             format!("known after apply on {}", self.name)
         } else {
             format!("{} is not in --limit", self.name)
         };
-        for (step, _) in self
-            .steps
-            .iter()
-            .zip(&found)
-            .filter(|(_, found)| !matches!(found, Found::InSync))
-        {
-            step.head
-                .provides
-                .iter()
-                .for_each(|fact| self.run.give_up(self.name, fact, &reason));
+        let steps = self.steps.iter().zip(found);
+        for (step, _) in steps.filter(|(_, found)| **found != Found::InSync) {
+            for fact in &step.head.provides {
+                self.run.give_up(self.name, fact, &reason);
+            }
         }
-        Ok(tally)
     }
 
     /// What must be so before the step at `next` may be changed. A new look is returned where time has passed meanwhile.
@@ -279,6 +328,7 @@ impl HostTrack<'_> {
                 .unwrap_or_default();
             return Err(self.fail(next, failure::did_not_converge(head, &detail)));
         }
+        self.ask_admission().await?;
         if !self.under_lock {
             self.run
                 .lock
@@ -309,13 +359,20 @@ impl HostTrack<'_> {
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
-        let known = self.known(first, seen).await?;
-        let _turn = match &self.steps[first].exclusive {
-            Some(group) => Some(self.run.turn(group).await),
-            None => None,
+        let known = {
+            let _in_use = self.run.api_in_use.read().await;
+            self.known(first, seen).await?
+        };
+        let (head, position) = (&self.steps[first].head, self.gates.position(first));
+        let entered = self.turns.enter(self.run, head, position).await;
+        entered.map_err(|failure| self.fail(first, failure))?;
+        let _alone = if self.steps[first].resource.interrupts_api() {
+            Some(self.run.api_in_use.write().await)
+        } else {
+            None
         };
         self.check_lock(first)?;
-        let batch = selection::batch(self.steps, first, found, &self.run.board);
+        let batch = selection::batch(&self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch
             .iter()
             .map(|index| (*index, self.steps[*index].resource.action(seen, &known)))
@@ -346,7 +403,7 @@ impl HostTrack<'_> {
         let limit = actions.iter().map(|(_, action)| action.timeout).sum::<Duration>() + PROBE;
         let (live, lines) = mpsc::channel(WAITING);
         let separator = &separator()?;
-        let probe = observe::script(&self.steps[first..], separator);
+        let probe = observe::script(self.steps[first..].iter().copied(), separator);
         let script = batch::script(actions, &probe, separator);
         let exec = self.host.exec(Exec {
             script,

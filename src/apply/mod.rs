@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
+use tokio::sync::OnceCell;
 
 use crate::bundle::Payload;
 use crate::cluster_api::Api;
@@ -21,11 +21,13 @@ use crate::plan::{Fact, Place, Plan, Track};
 mod access;
 #[cfg(test)]
 mod account_tests;
+mod admission;
 mod batch;
 mod board;
 mod cluster_steps;
 mod election;
 mod failure;
+mod gates;
 mod host_track;
 mod knowledge;
 mod listener;
@@ -36,12 +38,16 @@ mod stale;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod turns;
 
 use board::{Blocked, Board};
 use election::Election;
 use tickets::Tickets;
+use turns::Groups;
 
 pub use lock::{Lock, NoLock};
+
+pub use admission::Admission;
 
 pub use access::{Access, AccessError, read_kubeconfig};
 
@@ -74,6 +80,8 @@ pub struct Options {
     pub restore: Option<Arc<Payload>>,
     /// Changes that the same command has made before this run, and that count as its own.
     pub changes_before: usize,
+    /// Who is asked before a host that isn't a node is changed.
+    pub admission: Option<Arc<dyn Admission>>,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.
@@ -100,8 +108,9 @@ struct Run {
     election: Election,
     lock: Lock,
     tickets: Tickets,
-    /// Steps that one host at a time may do, by the name of their group.
-    exclusive: std::sync::Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
+    groups: Groups,
+    /// Held by whoever needs the API server; by one alone that restarts it.
+    api_in_use: tokio::sync::RwLock<()>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -188,7 +197,8 @@ impl Run {
             options,
             board: Board::new(),
             tickets: Tickets::default(),
-            exclusive: std::sync::Mutex::default(),
+            groups: Groups::new(&plan.limits),
+            api_in_use: tokio::sync::RwLock::default(),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),
@@ -226,14 +236,12 @@ impl Run {
         ended.map_err(|(_, failure)| failure)
     }
 
-    /// The steps on the host, and then those that are done by requests.
+    /// All steps of a track, in their order.
     async fn steps_of(&self, track: Track) -> Result<(), (Option<String>, Failure)> {
-        let mut tally = host_track::Tally::default();
-        if let Place::Host(name) = &track.place {
-            tally = self.host_track(name, &track.host_steps).await?;
-        }
-        self.cluster_steps(&track.place, &track.cluster_steps, &mut tally)
-            .await?;
+        let tally = match &track.place {
+            Place::Host(name) => self.host_track(name, &track.steps).await?,
+            Place::Cluster | Place::Registries => self.cluster_steps(&track).await?,
+        };
         self.changes.fetch_add(tally.changed, Ordering::Relaxed);
         let place = track.place.to_string();
         self.events.send(Event::PlaceDone {
@@ -265,18 +273,6 @@ impl Run {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         providers.contains_key(fact)
-    }
-
-    /// Waits until no other host does a step of this group. The turn ends with the value.
-    async fn turn(&self, group: &str) -> OwnedMutexGuard<()> {
-        let mutex = {
-            let mut groups = self
-                .exclusive
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            groups.entry(group.to_owned()).or_default().clone()
-        };
-        mutex.lock_owned().await
     }
 
     /// Makes facts known. The first control plane to provide the API server is the way to it.

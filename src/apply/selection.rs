@@ -9,13 +9,11 @@ use crate::resource::{Topic, Wants};
 use super::board::Board;
 
 /// From `first` on, the steps that differ, up to the first that has to wait, wants to know something, or whose observation
-/// is stale by then. `found` begins with `first`. An exclusive step stands alone: others must not have to wait for what
-/// comes with it, and it must not come along without its turn.
-pub(super) fn batch(steps: &[HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
+/// is stale by then. `found` begins with `first`. Steps of a batch belong to one group, or to none: others must not have to wait
+/// for what comes with a turn, and no step may come along without its own.
+pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
     let mut batch = vec![first];
-    if steps[first].exclusive.is_some() {
-        return batch;
-    }
+    let group = steps[first].head.group();
     let mut touched: HashSet<Topic> = steps[first].resource.touches().into_iter().collect();
     for (step, (index, found)) in steps[first..].iter().zip((first..).zip(found)).skip(1) {
         let stale = step
@@ -24,7 +22,7 @@ pub(super) fn batch(steps: &[HostStep], first: usize, found: &[Found], board: &B
             .iter()
             .any(|topic| touched.contains(topic));
         match found {
-            Found::Differs(_) if !stale && is_free(step, board) => {
+            Found::Differs(_) if !stale && is_free(step, board) && step.head.group() == group => {
                 batch.push(index);
                 touched.extend(step.resource.touches());
             }
@@ -38,7 +36,5 @@ pub(super) fn batch(steps: &[HostStep], first: usize, found: &[Found], board: &B
 
 /// Whether a step needs nothing but the host.
 fn is_free(step: &HostStep, board: &Board) -> bool {
-    step.exclusive.is_none()
-        && step.resource.wants() == Wants::Nothing
-        && board.missing(&step.head.needs).is_empty()
+    step.resource.wants() == Wants::Nothing && board.missing(&step.head.needs).is_empty()
 }

@@ -12,14 +12,18 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Mode, Options, Outcome, run};
+use super::{Admission, Mode, Options, Outcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
-use crate::plan::{Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::plan::{At, Fact, HostStep, Limit, Limits, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
 use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
+
+mod admission;
+mod order;
+mod turns;
 
 /// A file that has to exist. Its action is a script of the test's own.
 #[derive(Debug, Clone)]
@@ -83,13 +87,13 @@ fn with(name: &str, resource: Wanted) -> HostStep {
             name: name.to_owned(),
             needs: Vec::new(),
             provides: Vec::new(),
+            limit: None,
             origin: Origin {
                 file: "test.yaml".to_owned(),
                 line: 1,
             },
         },
         guard: Guard::default(),
-        exclusive: None,
         resource: Box::new(resource),
     }
 }
@@ -105,7 +109,11 @@ fn providing(mut step: HostStep, fact: Fact) -> HostStep {
 }
 
 fn exclusive(mut step: HostStep, group: &str) -> HostStep {
-    step.exclusive = Some(group.to_owned());
+    step.head.limit = Some(Limit {
+        group: group.to_owned(),
+        at: At::Count(1),
+        breaker: false,
+    });
     step
 }
 
@@ -198,6 +206,7 @@ struct Bench {
     limit: Vec<String>,
     stop: bool,
     answer: Answer,
+    admission: Option<Arc<dyn Admission>>,
 }
 
 impl Default for Bench {
@@ -207,6 +216,7 @@ impl Default for Bench {
             limit: Vec::new(),
             stop: false,
             answer: Arc::new(|_, output| Ok(output)),
+            admission: None,
         }
     }
 }
@@ -222,18 +232,18 @@ impl Bench {
     }
 
     /// Runs these tracks to their end. One that hangs is a failed test: everything else ends much sooner.
-    async fn run(self, tracks: Vec<(&str, Vec<HostStep>)>) -> Ran {
+    async fn run(self, tracks: Vec<(&str, Vec<impl Into<Step>>)>) -> Ran {
         let names: Vec<_> = tracks.iter().map(|(name, _)| (*name).to_owned()).collect();
         let tracks = tracks
             .into_iter()
-            .map(|(name, host_steps)| Track {
+            .map(|(name, steps)| Track {
                 place: Place::Host(name.to_owned()),
-                host_steps,
-                cluster_steps: Vec::new(),
+                steps: steps.into_iter().map(Into::into).collect(),
             })
-            .collect();
+            .collect::<Vec<_>>();
         let plan = Plan {
             cluster: "ci".to_owned(),
+            limits: Limits::of(&tracks).unwrap(),
             tracks,
         };
         let scripts = Arc::new(Mutex::new(Vec::new()));
@@ -258,6 +268,7 @@ impl Bench {
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
             changes_before: 0,
+            admission: self.admission,
             holder: "a test".to_owned(),
             stop: Arc::new(AtomicBool::new(self.stop)),
         };

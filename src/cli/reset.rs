@@ -155,7 +155,7 @@ async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), Fa
 fn undo(plan: &Plan, host: &str) -> String {
     let here = Place::Host(host.to_owned());
     let tracks = plan.tracks.iter().filter(|track| track.place == here);
-    let steps = tracks.flat_map(|track| track.host_steps.iter().rev());
+    let steps = tracks.flat_map(|track| track.host_steps().rev());
     steps.filter_map(|step| step.resource.undo()).collect()
 }
 

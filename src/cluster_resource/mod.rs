@@ -18,6 +18,7 @@ mod calico;
 mod csi_driver;
 mod generated_secret;
 mod harbor_robot;
+mod hardening;
 mod image_build;
 mod jenkins;
 mod kube_proxy;

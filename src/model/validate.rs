@@ -1,10 +1,10 @@
 //! From what was written to what shall be, with every problem at once.
 
 use super::check::Check;
-use super::cluster::{ApiServer, Cluster, Images};
+use super::cluster::{ApiServer, Cluster, Images, Upgrade};
 use super::{
-    Egress, Endpoint, Host, ImageVersions, Networks, Version, backup, calico, capacity, code, components,
-    form, hosts, jenkins, name, network, packages, release, site, storage,
+    Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, backup, calico, capacity, code,
+    components, form, hosts, jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -58,6 +58,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
     let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
+    let upgrade = upgrade(&written.upgrade, check);
     let hosts = self::hosts(inventory, networks.as_ref(), check);
     let endpoint = hosts::endpoint(written, &hosts, check);
     let packages = packages::check(&inventory.packages, version, check);
@@ -79,15 +80,18 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
+        kubernetes_releases: release::newest(),
+        upgrade: upgrade?,
         images: Images::new(&image_repository, kubernetes, images),
         image_repository,
         api_server: ApiServer { sans },
         endpoint,
         networks,
         kube_proxy,
+        hardening: written.hardening,
+        hardening_fields: HardeningFields::beside(&kubelet.as_ref()?.extra_config),
         kubelet: kubelet?,
         kubeadm,
-        hardening: written.hardening,
         containerd: containerd?,
         calico: calico?,
         hosts,
@@ -99,6 +103,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         selinux: inventory.selinux,
         time: time?,
         proxy,
+        preflight: inventory.preflight.clone(),
         jenkins: jenkins?,
         backup: backup?,
         egress: Egress::default(),
@@ -173,6 +178,18 @@ fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Ve
         );
     }
     Some((version, line.image_versions(version.patch)))
+}
+
+fn upgrade(written: &inventory::Upgrade, check: &mut Check<'_>) -> Option<Upgrade> {
+    let at_once = &written.workers_at_once;
+    if at_once.value == 0 {
+        let problem = Diagnostic::error(&code::OUT_OF_RANGE, "no worker at once");
+        check.report(problem.at(at_once.span, "1 or more"));
+        return None;
+    }
+    Some(Upgrade {
+        workers_at_once: at_once.value,
+    })
 }
 
 /// Every name and address under which a client may reach an API server.

@@ -10,9 +10,10 @@ use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
 use crate::template::{TemplateError, Templates, Values};
 
+use super::limit::{self, At, Limit, Limits};
 use super::order;
 use super::values::{fill, is_true, text};
-use super::{ClusterStep, Fact, HostStep, Place, Plan, StepHead, Track};
+use super::{ClusterStep, Fact, HostStep, Place, Plan, Step, StepHead, Track};
 
 /// Playbooks and templates: everything a plan is made of besides the cluster.
 #[derive(Debug)]
@@ -68,6 +69,16 @@ pub enum PlanError {
         /// The fact.
         fact: Fact,
     },
+    /// A limit that can't be kept.
+    #[error("{origin}: step `{step}`: {reason}")]
+    Limit {
+        /// Playbook and line.
+        origin: String,
+        /// The step.
+        step: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Steps that wait for each other.
     #[error("these steps wait for each other and would never start: {0}")]
     Cycle(String),
@@ -96,7 +107,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     }
     let requests = |place| request_track(place, cluster, catalog, &shared);
     let registries = requests(Place::Registries)?;
-    if !registries.cluster_steps.is_empty() {
+    if !registries.steps.is_empty() {
         tracks.push(registries);
     }
     if cluster.first_control_plane().is_some() {
@@ -104,6 +115,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     }
     let plan = Plan {
         cluster: cluster.name.clone(),
+        limits: Limits::of(&tracks)?,
         tracks,
     };
     order::check(&plan)?;
@@ -122,8 +134,7 @@ impl HostTrack<'_> {
     fn build(mut self, playbooks: &[Playbook]) -> Result<Track, PlanError> {
         let mut track = Track {
             place: Place::Host(self.host.name.to_string()),
-            host_steps: Vec::new(),
-            cluster_steps: Vec::new(),
+            steps: Vec::new(),
         };
         for playbook in playbooks {
             for (key, value) in &playbook.values {
@@ -142,6 +153,7 @@ impl HostTrack<'_> {
                 }
             }
         }
+        limit::hold_through(&mut track)?;
         Ok(track)
     }
 
@@ -151,16 +163,15 @@ impl HostTrack<'_> {
         {
             if crate::cluster_resource::is_kind(&text.kind) {
                 let resource = cluster_resource(text, fields, self.cluster, Some(self.host))?;
-                track.cluster_steps.push(ClusterStep { head, resource });
+                track.steps.push(ClusterStep { head, resource }.into());
             } else {
                 let resource =
                     Kind::resource(&text.kind, fields).map_err(|reason| kind_error(text, &reason))?;
-                track.host_steps.push(HostStep {
+                track.steps.push(Step::Host(HostStep {
                     head,
                     guard,
-                    exclusive: text.exclusive.clone(),
                     resource,
-                });
+                }));
             }
         }
         Ok(())
@@ -180,8 +191,7 @@ fn request_track(
     };
     let mut track = Track {
         place,
-        host_steps: Vec::new(),
-        cluster_steps: Vec::new(),
+        steps: Vec::new(),
     };
     let playbooks = catalog
         .playbooks
@@ -194,18 +204,18 @@ fn request_track(
             } else {
                 cluster_resource(step, fields, cluster, None)?
             };
-            track.cluster_steps.push(ClusterStep { head, resource });
+            track.steps.push(ClusterStep { head, resource }.into());
         }
     }
-    provide_last(&mut track.cluster_steps);
+    provide_last(&mut track.steps);
     Ok(track)
 }
 
 /// A fact that several steps make together holds after the last of them.
-fn provide_last(steps: &mut [ClusterStep]) {
+fn provide_last(steps: &mut [Step]) {
     let mut later = BTreeSet::new();
     for step in steps.iter_mut().rev() {
-        step.head.provides.retain(|fact| later.insert(fact.clone()));
+        step.head_mut().provides.retain(|fact| later.insert(fact.clone()));
     }
 }
 
@@ -249,6 +259,7 @@ fn expand(
                 host,
             )?,
             provides: facts(step, &step.provides, host)?,
+            limit: limit(step, templates, &place, &values)?,
             origin: step.origin.clone(),
         };
         steps.push((
@@ -260,17 +271,39 @@ fn expand(
     Ok(steps)
 }
 
-/// Words as they are once rendered; an empty one is none.
+/// Words as they are once rendered; an empty one is none, and a list stands for its items.
 fn words(
     texts: &[String],
     templates: &Templates,
     place: &str,
     values: &Values,
 ) -> Result<Vec<String>, TemplateError> {
-    let rendered = texts.iter().map(|word| templates.fill(place, word, values));
-    let mut words: Vec<_> = rendered.map(|word| word.map(text)).collect::<Result<_, _>>()?;
+    let mut words = Vec::new();
+    for word in texts {
+        match templates.fill(place, word, values)? {
+            Value::Array(items) => words.extend(items.into_iter().map(text)),
+            word => words.push(text(word)),
+        }
+    }
     words.retain(|word| !word.is_empty());
     Ok(words)
+}
+
+fn limit(
+    step: &StepText,
+    templates: &Templates,
+    place: &str,
+    values: &Values,
+) -> Result<Option<Limit>, PlanError> {
+    let Some(text) = &step.limit else { return Ok(None) };
+    let at = fill(templates, place, &text.at, values);
+    let at = at.map_err(|reason| template_error(&step.name, place, reason))?;
+    let at = At::parse(&at).map_err(|reason| kind_error(step, &reason))?;
+    Ok(Some(Limit {
+        group: text.group.clone(),
+        at,
+        breaker: text.breaker,
+    }))
 }
 
 fn facts(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Fact>, PlanError> {

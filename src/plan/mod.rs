@@ -2,6 +2,7 @@
 
 mod build;
 mod fact;
+mod limit;
 mod order;
 #[cfg(test)]
 mod registry_tests;
@@ -10,4 +11,5 @@ mod values;
 
 pub use build::{Catalog, PlanError, build};
 pub use fact::Fact;
-pub use step::{ClusterStep, HostStep, Place, Plan, StepHead, Track};
+pub use limit::{At, Limit, Limits};
+pub use step::{ClusterStep, HostStep, Place, Plan, Step, StepHead, Track};

@@ -37,10 +37,7 @@ async fn plan(registries: &str) -> Plan {
 
 /// The script that makes a step on the first host.
 fn script(plan: &Plan, name: &str) -> String {
-    let step = plan.tracks[0]
-        .host_steps
-        .iter()
-        .find(|step| step.head.name == name);
+    let step = plan.tracks[0].host_steps().find(|step| step.head.name == name);
     let resource = &step.unwrap().resource;
     resource.action(&Seen::default(), &Known::default()).script
 }
@@ -76,8 +73,7 @@ async fn pods_get_the_logins_in_each_namespace() {
     let plan = plan(HARBOR).await;
     let cluster = plan.tracks.last().unwrap();
     let step = cluster
-        .cluster_steps
-        .iter()
+        .cluster_steps()
         .find(|step| step.head.name == "logins of the registries");
     let objects = format!("{:?}", step.unwrap().resource);
     for expected in [

@@ -6,7 +6,7 @@ use crate::cluster_resource::Desired;
 use crate::playbook::{Guard, Origin};
 use crate::resource::Resource;
 
-use super::Fact;
+use super::{Fact, Limit, Limits};
 
 /// Where something is done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,8 +38,17 @@ pub struct StepHead {
     pub needs: Vec<Fact>,
     /// Facts it makes.
     pub provides: Vec<Fact>,
+    /// How many hosts at a time may be at steps of its group.
+    pub limit: Option<Limit>,
     /// The playbook line it comes from.
     pub origin: Origin,
+}
+
+impl StepHead {
+    /// The group in which hosts take turns at this step.
+    pub fn group(&self) -> Option<&str> {
+        self.limit.as_ref().map(|limit| limit.group.as_str())
+    }
 }
 
 /// A step on a host.
@@ -49,8 +58,6 @@ pub struct HostStep {
     pub head: StepHead,
     /// Condition that the host answers.
     pub guard: Guard,
-    /// The group of steps of which only one host at a time may do one.
-    pub exclusive: Option<String>,
     /// What is wanted.
     pub resource: Box<dyn Resource>,
 }
@@ -64,24 +71,73 @@ pub struct ClusterStep {
     pub resource: Desired,
 }
 
-/// The ordered steps of one place: first those on the host, then those done by requests.
+/// A step of either sort. In a host's track both may alternate.
+#[derive(Debug)]
+pub enum Step {
+    /// On the host.
+    Host(HostStep),
+    /// By requests.
+    Cluster(ClusterStep),
+}
+
+impl Step {
+    /// Name, facts, origin.
+    pub fn head(&self) -> &StepHead {
+        match self {
+            Self::Host(step) => &step.head,
+            Self::Cluster(step) => &step.head,
+        }
+    }
+
+    pub(super) fn head_mut(&mut self) -> &mut StepHead {
+        match self {
+            Self::Host(step) => &mut step.head,
+            Self::Cluster(step) => &mut step.head,
+        }
+    }
+}
+
+impl From<HostStep> for Step {
+    fn from(step: HostStep) -> Self {
+        Self::Host(step)
+    }
+}
+
+impl From<ClusterStep> for Step {
+    fn from(step: ClusterStep) -> Self {
+        Self::Cluster(step)
+    }
+}
+
+/// The steps of one place, in the order in which they are done.
 #[derive(Debug)]
 pub struct Track {
     /// Whose steps.
     pub place: Place,
-    /// Steps on the host; none for the cluster and the registries.
-    pub host_steps: Vec<HostStep>,
-    /// Steps through the API server, or in the registries.
-    pub cluster_steps: Vec<ClusterStep>,
+    /// In their order. The cluster and the registries have no steps on a host.
+    pub steps: Vec<Step>,
 }
 
 impl Track {
     /// The heads of all steps in order.
     pub fn heads(&self) -> impl Iterator<Item = &StepHead> {
-        self.host_steps
-            .iter()
-            .map(|step| &step.head)
-            .chain(self.cluster_steps.iter().map(|step| &step.head))
+        self.steps.iter().map(Step::head)
+    }
+
+    /// The steps on the host in order.
+    pub fn host_steps(&self) -> impl DoubleEndedIterator<Item = &HostStep> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Host(step) => Some(step),
+            Step::Cluster(_) => None,
+        })
+    }
+
+    /// The steps that are done by requests in order.
+    pub fn cluster_steps(&self) -> impl DoubleEndedIterator<Item = &ClusterStep> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Cluster(step) => Some(step),
+            Step::Host(_) => None,
+        })
     }
 }
 
@@ -92,4 +148,6 @@ pub struct Plan {
     pub cluster: String,
     /// Tracks: the hosts in the inventory's order, the registries where there is something to do, the cluster.
     pub tracks: Vec<Track>,
+    /// How many hosts at a time may be at steps of each group.
+    pub limits: Limits,
 }

@@ -13,6 +13,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "05-accounts.yaml",
         include_str!("../../playbooks/05-accounts.yaml"),
     ),
+    (
+        "08-upgrade-path.yaml",
+        include_str!("../../playbooks/08-upgrade-path.yaml"),
+    ),
     ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
     (
         "15-nfs-server.yaml",
@@ -31,6 +35,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "40-control-plane.yaml",
         include_str!("../../playbooks/40-control-plane.yaml"),
     ),
+    ("45-upgrade.yaml", include_str!("../../playbooks/45-upgrade.yaml")),
     ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
     (
         "55-nfs-share.yaml",
@@ -115,14 +120,31 @@ pub struct StepText {
     pub needs: Vec<String>,
     /// Facts it makes, as words.
     pub provides: Vec<String>,
-    /// The group of steps of which only one host at a time may do one.
-    pub exclusive: Option<String>,
+    /// How many hosts at a time may be at steps like this one.
+    pub limit: Option<LimitText>,
     /// Name of the kind.
     pub kind: String,
     /// The kind's fields; leaf texts are templates.
     pub fields: Value,
     /// Where it is written.
     pub origin: Origin,
+}
+
+/// A limit as written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LimitText {
+    /// The group of steps that it is about.
+    pub group: String,
+    /// How many hosts, as a number or as `25%`; may be a template.
+    pub at: Value,
+    /// Whether the first host that fails keeps those from beginning that have not begun.
+    #[serde(default = "yes")]
+    pub breaker: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A condition about the host, answered by the same probe as everything else.
@@ -231,7 +253,7 @@ fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
     let steps = file
         .steps
         .into_iter()
-        .map(|step| parse_step(step, origin(lines.next().unwrap_or(1))))
+        .map(|step| parse_step(step, &scope, origin(lines.next().unwrap_or(1))))
         .collect::<Result<_, _>>()?;
     Ok(Playbook {
         values: file.values,
@@ -240,7 +262,11 @@ fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
     })
 }
 
-fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, PlaybookError> {
+fn parse_step(
+    mut step: Map<String, Value>,
+    scope: &Scope,
+    origin: Origin,
+) -> Result<StepText, PlaybookError> {
     let error = |reason: String| PlaybookError {
         origin: origin.clone(),
         reason,
@@ -262,7 +288,13 @@ fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, 
     let each = read("each", take("each"))?;
     let needs = words("needs", take("needs"))?;
     let provides = words("provides", take("provides"))?;
-    let exclusive = read("exclusive", take("exclusive"))?;
+    let limit: Option<LimitText> =
+        serde_json::from_value(take("limit")).map_err(|reason| error(format!("`limit`: {reason}")))?;
+    if limit.is_some() && !matches!(scope, Scope::Hosts(_)) {
+        return Err(error(format!(
+            "step `{name}`: `limit` counts hosts, and this playbook is not for hosts"
+        )));
+    }
     let guard = match take("where") {
         Value::Null => Guard::default(),
         value => serde_json::from_value(value).map_err(|reason| error(format!("`where`: {reason}")))?,
@@ -278,7 +310,7 @@ fn parse_step(mut step: Map<String, Value>, origin: Origin) -> Result<StepText, 
         guard,
         needs,
         provides,
-        exclusive,
+        limit,
         kind,
         fields,
         origin,
@@ -317,5 +349,22 @@ mod tests {
             parse("x.yaml", two)
                 .is_err_and(|error| error.to_string() == "x.yaml:3: step `a` must have exactly one kind")
         );
+    }
+
+    #[test]
+    fn a_limit_is_refused_where_there_are_no_hosts_to_count() {
+        let step = "steps:\n  - name: a\n    limit: { group: workers, at: 2 }\n    swap: {}\n";
+        let read = |scope: &str| parse("x.yaml", &format!("{scope}\n{step}"));
+        assert!(read("hosts: 'true'").is_ok());
+        for scope in ["cluster: true", "registries: true"] {
+            let said = read(scope).map_err(|error| error.to_string());
+            let expected = "x.yaml:3: step `a`: `limit` counts hosts, and this playbook is not for hosts";
+            assert_eq!(said.err().as_deref(), Some(expected));
+        }
+        let misspelt = parse(
+            "x.yaml",
+            &format!("hosts: 'true'\n{}", step.replace("at:", "count:")),
+        );
+        assert!(misspelt.is_err_and(|error| error.to_string().starts_with("x.yaml:3: `limit`: ")));
     }
 }

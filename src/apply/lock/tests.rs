@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::apply::{Mode, Outcome, run};
 use crate::event::{Class, Events};
-use crate::plan::{Fact, HostStep, Place, Plan, StepHead, Track};
+use crate::plan::{Fact, HostStep, Limits, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
@@ -147,6 +147,7 @@ impl Site {
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
             changes_before: 0,
+            admission: None,
             holder: holder.to_owned(),
             stop: Arc::default(),
         }
@@ -308,13 +309,13 @@ fn step(path: &Path) -> HostStep {
             name: format!("touch {}", path.display()),
             needs: Vec::new(),
             provides: vec![Fact::ApiServer],
+            limit: None,
             origin: Origin {
                 file: "test.yaml".to_owned(),
                 line: 1,
             },
         },
         guard: Guard::default(),
-        exclusive: None,
         resource: Box::new(Touched(path.display().to_string())),
     }
 }
@@ -329,10 +330,10 @@ async fn apply(cut_in_batch: bool) -> (Outcome, [bool; 2]) {
     let paths = ["one", "two"].map(|name| files.path().join(name));
     let plan = Plan {
         cluster: "ci".to_owned(),
+        limits: Limits::default(),
         tracks: vec![Track {
             place: Place::Host("cp1".to_owned()),
-            host_steps: paths.iter().map(|path| step(path)).collect(),
-            cluster_steps: Vec::new(),
+            steps: paths.iter().map(|path| step(path).into()).collect(),
         }],
     };
     let (events, _receiver) = Events::channel();
@@ -362,10 +363,10 @@ async fn a_run_without_control_planes_ends_when_a_host_is_lost() {
     options.control_planes.clear();
     let plan = Plan {
         cluster: "ci".to_owned(),
+        limits: Limits::default(),
         tracks: vec![Track {
             place: Place::Host("cp1".to_owned()),
-            host_steps: Vec::new(),
-            cluster_steps: Vec::new(),
+            steps: Vec::new(),
         }],
     };
     let (events, _receiver) = Events::channel();

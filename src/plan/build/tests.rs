@@ -131,7 +131,7 @@ fn the_probe_of_a_whole_track_is_valid_shell() {
     let plan = plan_of(playbook::load(None).unwrap()).unwrap();
     for track in plan.tracks {
         let script =
-            crate::observe::script(&track.host_steps, &crate::resource::Separator::random().unwrap());
+            crate::observe::script(track.host_steps(), &crate::resource::Separator::random().unwrap());
         assert!(crate::resource::sh::is_valid(&script), "{script}");
     }
 }
@@ -143,7 +143,7 @@ fn a_fact_that_nobody_provides_is_refused() {
     let error = plan_of(playbooks).unwrap_err().to_string();
     assert_eq!(
         error,
-        "cp1: step `node ready` waits for the pod network, which no step provides"
+        "cp1: step `arguments of the components` waits for the configuration that kubeadm keeps in the cluster, which no step provides"
     );
 }
 
@@ -173,7 +173,7 @@ fn a_wrong_playbook_is_told_with_its_line() {
         guard: Guard::default(),
         needs: vec![],
         provides: vec![],
-        exclusive: None,
+        limit: None,
         kind: "file".into(),
         fields: json!({"path": "/etc/x", "content": "{{ host.nmae }}"}),
         origin: Origin {
@@ -197,9 +197,8 @@ fn a_wrong_playbook_is_told_with_its_line() {
 fn hosts_of_an_ipv6_cluster_forward_ipv6() {
     let parameters = |inventory: &str| {
         let plan = plan_for(&cluster_of(inventory), playbook::load(None).unwrap()).unwrap();
-        let steps = &plan.tracks[0].host_steps;
-        let scripts = steps
-            .iter()
+        let scripts = plan.tracks[0]
+            .host_steps()
             .filter(|step| step.head.name.starts_with("kernel parameters"))
             .map(|step| step.resource.action(&Seen::default(), &Known::default()).script);
         scripts

@@ -77,7 +77,7 @@ fn hosts(cluster: &Cluster) -> Result<Vec<host::Host>> {
                 .context("no known hosts")?
                 .clone(),
             key: key(access, &mut keys)?,
-            script: observe::script(&track.host_steps, &Separator::random()?),
+            script: observe::script(track.host_steps(), &Separator::random()?),
         });
     }
     Ok(hosts)
