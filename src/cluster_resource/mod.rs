@@ -15,6 +15,7 @@ use crate::resource::Verdict;
 use crate::transport::Transport;
 
 mod calico;
+mod cordon;
 mod csi_driver;
 mod generated_secret;
 mod harbor_robot;
@@ -159,9 +160,10 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 19] = [
     "calico",
     "clusterSettings",
+    "cordon",
     "csiDriver",
     "generatedSecret",
     "imageBuild",
@@ -177,6 +179,7 @@ const KINDS: [&str; 17] = [
     "restored",
     "rollout",
     "storageClass",
+    "uncordon",
 ];
 
 /// Whether a playbook's word names a kind of this module.
@@ -203,6 +206,7 @@ pub fn resource(
     };
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
+        "cordon" => Box::new(read::<cordon::Cordon>(kind, fields)?),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "imageBuild" => Box::new(image_build::ImageBuild::of(
@@ -225,6 +229,7 @@ pub fn resource(
         "restored" => Box::new(restored::Restored::of(read(kind, fields)?, cluster)),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
         "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
+        "uncordon" => Box::new(read::<cordon::Uncordon>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })
 }
