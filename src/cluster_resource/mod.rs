@@ -16,6 +16,7 @@ use crate::transport::Transport;
 
 mod calico;
 mod csi_driver;
+mod dns_spread;
 mod generated_secret;
 mod harbor_robot;
 mod hardening;
@@ -159,10 +160,11 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 18] = [
     "calico",
     "clusterSettings",
     "csiDriver",
+    "dnsSpread",
     "generatedSecret",
     "imageBuild",
     "jenkinsConfiguration",
@@ -204,6 +206,7 @@ pub fn resource(
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
+        "dnsSpread" => Box::new(dns_spread::DnsSpread::of(host()?)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "imageBuild" => Box::new(image_build::ImageBuild::of(
             read(kind, fields)?,
