@@ -64,6 +64,10 @@ unit: ## all tests that need no lab: units, properties, CLI, diagnostics, genera
 	@mkdir -p $(LOGS)
 	cargo test --no-fail-fast --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs)) 2>&1 | tee $(LOGS)/unit.log
 
+.PHONY: fuzz
+fuzz: ## changed files of the corpora for what reads files of others, a minute each; FUZZ_SECONDS=600 for longer
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --test fuzz
+
 .PHONY: standins
 standins: ## do the lab's stand-ins keep their contracts?
 	@if ! command -v go >/dev/null; then printf 'standins\tstandins: they keep their contracts\tno go on this machine\n' >> $(SKIPPED); \

@@ -21,7 +21,7 @@ pub use list::{Listed, file_name, list, outdated};
 pub use pack::Packer;
 pub use payload::Payload;
 pub use read::{Contents, Member, about, read};
-pub use seal::{Recipient, Sink, open, recipients};
+pub use seal::{Recipient, Sink, TransitKey, open, recipients};
 pub use signature::{NAMESPACE, SIGNING_KEY};
 
 /// First member: what the bundle is of.

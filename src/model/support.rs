@@ -76,10 +76,7 @@ mod tests {
         };
         let document = crate::inventory::parse(source, Path::new("."));
         let found = support_warnings(&document, today);
-        found
-            .into_iter()
-            .map(|problem| problem.title.to_string())
-            .collect()
+        found.into_iter().map(|problem| problem.title).collect()
     }
 
     #[test]

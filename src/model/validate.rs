@@ -45,6 +45,10 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "two lines for each section of the inventory"
+)]
 fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
     let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
@@ -52,11 +56,11 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
     let networks = network::check(&written.networks, check);
-    let pods = networks.as_ref().map(|networks| networks.pods);
     let kube_proxy = components::kube_proxy(&written.kube_proxy, check);
     let kubelet = components::kubelet(&written.kubelet, check);
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
+    let pods = networks.as_ref().map(|networks| networks.pods);
     let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
     let upgrade = upgrade(&written.upgrade, check);
     let hosts = self::hosts(inventory, networks.as_ref(), check);

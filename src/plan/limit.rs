@@ -107,10 +107,10 @@ pub(super) fn held(track: &Track) -> Vec<Option<String>> {
 
 /// Lets each step that is done while a turn is held, or would begin one, wait for the facts of those that follow in it.
 pub(super) fn hold_through(track: &mut Track) -> Result<(), PlanError> {
-    let held = held(track);
-    check(track, &held)?;
+    let turns = held(track);
+    check(track, &turns)?;
     for index in (1..track.steps.len()).rev() {
-        if held[index].is_none() || held[index] != held[index - 1] {
+        if turns[index].is_none() || turns[index] != turns[index - 1] {
             continue;
         }
         let later = track.steps[index].head().needs.clone();

@@ -38,9 +38,12 @@ fn satisfies(installed: &str, wanted: &str) -> bool {
     }
 }
 
+/// A package that is missing or at another version: name, installed, wanted.
+type Differing<'a> = (&'a str, Option<String>, &'a str);
+
 impl Packages {
-    /// Packages that are missing or at another version: name, installed, wanted.
-    fn differing<'a>(&'a self, seen: &Seen) -> Result<Vec<(&'a str, Option<String>, &'a str)>, Unreadable> {
+    /// Packages that are missing or at another version.
+    fn differing<'a>(&'a self, seen: &Seen) -> Result<Vec<Differing<'a>>, Unreadable> {
         let settled = self.is_settled(seen)?;
         let differing = self.install.iter().filter_map(|(name, wanted)| {
             let installed = seen.package(name).map(|package| package.version);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink};
+use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink, TransitKey};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery::{self, JenkinsHome, Snapshot, Traces};
@@ -100,10 +100,16 @@ impl Backup<'_> {
     ) -> Result<Exit, Failure> {
         let (cluster, fleet) = (&self.cluster.name, self.fleet);
         let file = destination.temporary().or_exit(Exit::Usage)?;
-        let (taken_on, signer) = self.write(&file, recipients).await?;
+        let transit = destination.transit_key(recipients);
+        let sealed_for: Vec<_> = recipients
+            .iter()
+            .cloned()
+            .chain(transit.as_ref().map(TransitKey::recipient))
+            .collect();
+        let (taken_on, signer) = self.write(&file, &sealed_for).await?;
         let name = bundle::file_name(cluster, self.made, !recipients.is_empty());
         let size = super::size(file.as_file().metadata()?.len());
-        let place = destination.keep(file, &name, fleet).await;
+        let place = destination.keep(file, transit.as_ref(), &name, fleet).await;
         let place = place.or_exit(Exit::StepFailed)?;
         writeln!(
             screen::stdout(),

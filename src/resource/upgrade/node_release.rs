@@ -101,12 +101,11 @@ pub(super) fn ask_control_plane(ask: &mut Probe, node: &str, address: &str) {
 
 /// Asks any node.
 pub(super) fn ask_node(ask: &mut Probe, node: &str, address: Option<&str>) {
-    match address {
-        Some(address) => ask_control_plane(ask, node, address),
-        None => {
-            ask.script(HOST, HOST_PROBE);
-            ask.script(CLUSTER, &WORKER_PROBE.replace("@NODE@", node));
-        }
+    if let Some(address) = address {
+        ask_control_plane(ask, node, address);
+    } else {
+        ask.script(HOST, HOST_PROBE);
+        ask.script(CLUSTER, &WORKER_PROBE.replace("@NODE@", node));
     }
 }
 
