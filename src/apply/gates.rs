@@ -22,7 +22,7 @@ impl Gate<'_> {
     /// What differs is looked at again when the host had to wait for its turn.
     async fn pass(&self, run: &Run, host: &str, turns: &mut Turns) -> Result<Passed, Failure> {
         let mut observed = run.observe(host, self.step).await?;
-        if matches!(observed, Observed::Differs(_))
+        if let Observed::Differs(_) = observed
             && turns.enter(run, &self.step.head, self.position).await?
         {
             observed = run.observe(host, self.step).await?;

@@ -15,6 +15,7 @@ use crate::resource::Verdict;
 use crate::transport::Transport;
 
 mod calico;
+mod cordon;
 mod csi_driver;
 mod dns_spread;
 mod generated_secret;
@@ -160,9 +161,10 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 18] = [
+const KINDS: [&str; 20] = [
     "calico",
     "clusterSettings",
+    "cordon",
     "csiDriver",
     "dnsSpread",
     "generatedSecret",
@@ -179,6 +181,7 @@ const KINDS: [&str; 18] = [
     "restored",
     "rollout",
     "storageClass",
+    "uncordon",
 ];
 
 /// Whether a playbook's word names a kind of this module.
@@ -205,6 +208,7 @@ pub fn resource(
     };
     Ok(match kind {
         "calico" => Box::new(calico::Calico::of(cluster)),
+        "cordon" => Box::new(read::<cordon::Cordon>(kind, fields)?),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "dnsSpread" => Box::new(dns_spread::DnsSpread::of(host()?)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
@@ -228,6 +232,7 @@ pub fn resource(
         "restored" => Box::new(restored::Restored::of(read(kind, fields)?, cluster)),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
         "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
+        "uncordon" => Box::new(read::<cordon::Uncordon>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })
 }

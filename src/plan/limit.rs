@@ -124,16 +124,16 @@ pub(super) fn hold_through(track: &mut Track) -> Result<(), PlanError> {
     Ok(())
 }
 
-fn check(track: &Track, held: &[Option<String>]) -> Result<(), PlanError> {
+fn check(track: &Track, turns: &[Option<String>]) -> Result<(), PlanError> {
     let mut ended: BTreeSet<&str> = BTreeSet::new();
     let mut before: Option<&str> = None;
-    for (step, held) in track.steps.iter().zip(held) {
-        let held = held.as_deref();
-        let began = held != before;
+    for (step, turn) in track.steps.iter().zip(turns) {
+        let group = turn.as_deref();
+        let began = group != before;
         if began {
             ended.extend(before);
         }
-        if let Some(group) = held.filter(|group| ended.contains(group)) {
+        if let Some(group) = group.filter(|group| ended.contains(group)) {
             return Err(error(
                 step.head(),
                 format!(
@@ -144,7 +144,7 @@ fn check(track: &Track, held: &[Option<String>]) -> Result<(), PlanError> {
         // It waits for the cluster's other hosts, and they might wait for this turn.
         if let Step::Host(host) = step
             && host.resource.wants() == Wants::ControlPlane
-            && held.is_some()
+            && group.is_some()
             && !began
         {
             return Err(error(
@@ -152,7 +152,7 @@ fn check(track: &Track, held: &[Option<String>]) -> Result<(), PlanError> {
                 "it must be the first step of its group".to_owned(),
             ));
         }
-        before = held;
+        before = group;
     }
     Ok(())
 }

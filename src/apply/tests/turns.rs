@@ -128,8 +128,8 @@ async fn after_the_first_host_that_fails_no_other_begins() {
         .failures
         .iter()
         .partition(|(_, failure)| failure.class == Class::StepFailed);
-    assert_eq!(failed.len(), 1, "{failed:?}");
-    let (failed, _) = failed[0];
+    assert_eq!(failed.len(), 1);
+    let failed = failed[0].0;
     assert_eq!(blocked.len(), 2);
     for (host, failure) in blocked {
         assert_eq!(failure.class, Class::Blocked);
