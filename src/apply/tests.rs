@@ -22,6 +22,7 @@ use crate::transport::memory::run_here;
 use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
 
 mod order;
+mod ordering_property;
 mod turns;
 
 /// A file that has to exist. Its action is a script of the test's own.
