@@ -101,10 +101,10 @@ fn each_verdict_becomes_what_was_found_in_the_order_of_the_steps() {
     let steps =
         [wanting("/nowhere/x"), wanting("/"), refuses].map(|resource| step(Guard::default(), resource));
     let all = found(&steps);
-    let refused = Found::Refused("not by a program".to_owned());
+    let expected = Found::Refused("not by a program".to_owned());
     assert_eq!(
         all,
-        [Found::Differs(Change::new("make it")), Found::InSync, refused]
+        [Found::Differs(Change::new("make it")), Found::InSync, expected]
     );
     let changes: Vec<_> = all.iter().map(|found| found.change().is_some()).collect();
     assert_eq!(changes, [true, false, false]);
