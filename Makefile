@@ -7,12 +7,12 @@ COMMA := ,
 export LAB_ARTIFACTS ?= $(realpath ../shared/lab/artifacts)
 ifneq ($(shell id -u),0)
 SUDO := sudo
-AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL
+AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL,LAB_IMAGES
 # Hosts need root; building does not.
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry vm
+LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry preflight vm
 LAB_JOBS := 2
 # What tests say, and which of them were skipped: counted at the end, where the reason of a failure is told once more.
 LOGS := target/tests
@@ -21,6 +21,8 @@ NO_LOGS := rm -rf $(LOGS); mkdir -p $(LOGS); : > $(SKIPPED)
 TALLY := tests/tally.sh "$$failed" | tee $(LOGS)/tally
 # Rehearsals of further losses, and agent images built by Kaniko: too long for every change. Files of both lists have cases for each.
 REHEARSALS := losses jenkins_home share_outlives high_availability storage harbor
+# Where real images can take the place of stand-ins.
+REAL := ci jenkins jenkins_home registry storage harbor
 
 .PHONY: help
 help: ## list what can be made
@@ -34,6 +36,7 @@ demo-down: ## take the demo away
 	tests/demo.sh down
 
 .PHONY: test
+test: export LAB_IMAGES := stand-in
 test: deps fmt try-schemas ## everything that CI checks; the last line counts what passed, failed and was skipped
 	@$(NO_LOGS)
 	$(MAKE) --no-print-directory -j2 lab-if-it-can lint
@@ -51,12 +54,19 @@ fresh: ## demo and tests on a minimal Debian 12 of their own, as on a machine th
 fmt: ## is the code formatted?
 	cargo fmt --all --check
 
-lint: ## does clippy agree, with every warning an error?
+lint: ## do clippy and shellcheck agree, with every warning an error?
 	cargo clippy --workspace --all-targets -- -D warnings
+	@mkdir -p $(LOGS)
+	@if ! command -v shellcheck >/dev/null; then printf 'lint\tlint: shellcheck on the scripts for hosts\tno shellcheck on this machine\n' >> $(SKIPPED); \
+	else shellcheck -s sh -S warning scripts/*.sh src/resource/*.sh; fi
 
 unit: ## all tests that need no lab: units, properties, CLI, diagnostics, generated documents, a real sshd
 	@mkdir -p $(LOGS)
 	cargo test --no-fail-fast --lib --bins $(patsubst tests/%.rs,--test %,$(filter-out $(patsubst %,tests/%.rs,$(LAB_TESTS) $(REHEARSALS)),$(wildcard tests/*.rs))) $(patsubst tests/%/main.rs,--test %,$(wildcard tests/*/main.rs)) 2>&1 | tee $(LOGS)/unit.log
+
+.PHONY: fuzz
+fuzz: ## changed files of the corpora for what reads files of others, a minute each; FUZZ_SECONDS=600 for longer
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} cargo test --test fuzz
 
 .PHONY: standins
 standins: ## do the lab's stand-ins keep their contracts?
@@ -104,10 +114,26 @@ rehearsals: lab ## the long lab tests, before a release: losses of all kinds, ag
 	@$(NO_LOGS)
 	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) $(addprefix lab-run-,$(REHEARSALS)) || failed=yes; $(TALLY)
 
+.PHONY: real real-images
+real: export REHEARSE := yes
+real: real-images lab ## the tests of Jenkins, storage and registries with real images: LAB_IMAGES=FOLDER (tests/lab/README.md)
+	$(AS_ROOT) $(LAB) prepare kaniko
+	@$(NO_LOGS)
+	@$(MAKE) --no-print-directory --keep-going -j$(LAB_JOBS) LAB_IMAGES="$(realpath $(LAB_IMAGES))" $(addprefix lab-run-,$(REAL)) || failed=yes; $(TALLY)
+
+real-images:
+	@[ -d "$(LAB_IMAGES)" ] || { echo "make real: LAB_IMAGES must name a folder of images: see tests/lab/README.md"; exit 2; }
+
 .PHONY: $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS)))
 $(addprefix lab-run-,$(sort $(LAB_TESTS) $(REHEARSALS))): lab-run-%:
 	@mkdir -p $(LOGS)
 	RUST_BACKTRACE=0 $(RUN_AS_ROOT) cargo test --test $* -- --nocapture 2>&1 | sed -u 's/^/$*: /' | tee $(LOGS)/$*.log
+
+.PHONY: cgroup2
+cgroup2: lab ## does a lab come up on a machine with cgroup v2 alone? in a virtual machine with Debian 13's kernel
+	cargo build
+	$(AS_ROOT) env LAB_VM_KIND=bookworm-lab $(LAB) vm prepare
+	$(AS_ROOT) tests/lab/vm/cgroup2.sh
 
 .PHONY: cluster-api
 cluster-api: lab ## the API layer against a cluster in a lab; some six minutes, most of them waiting for failures on purpose

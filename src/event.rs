@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 pub enum Event {
     /// A run begins.
     Started {
-        /// `apply`, `plan` or `verify`.
+        /// `apply`, `plan`, `verify` or `preflight`.
         command: String,
         /// The cluster's name.
         cluster: String,

@@ -17,6 +17,7 @@ pub mod model;
 pub mod observe;
 pub mod plan;
 pub mod playbook;
+pub mod preflight;
 pub mod recovery;
 pub mod report;
 pub mod resource;

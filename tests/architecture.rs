@@ -41,6 +41,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("observe", &["plan", "playbook", "resource"]),
     ("ssh", &["transport"]),
     ("fleet", &["transport"]),
+    (
+        "preflight",
+        &["event", "fleet", "inventory", "model", "resource", "transport"],
+    ),
     ("recovery", &["bundle", "resource", "transport"]),
     (
         "apply",
@@ -90,10 +94,12 @@ const OWNERS: &[(&str, &str)] = &[
     ("indicatif", "report"),
     ("kube", "cluster_api"),
     ("minijinja", "template"),
+    ("regex", "jenkins"),
     ("roxmltree", "jenkins"),
     ("russh", "ssh"),
     ("rustls", "transport"),
     ("serde_saphyr", "yaml"),
+    ("ssh_key", "bundle"),
 ];
 
 /// A file with more lines is about more than one thing.

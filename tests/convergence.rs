@@ -49,6 +49,7 @@ fn hosts_converge() {
     cases.case("drift of five kinds on three hosts", drift::of_five_kinds);
     cases.case("drift of the container runtime", drift::of_the_container_runtime);
     cases.case("drift of a control plane", drift::of_a_control_plane);
+    cases.case("hardening goes off and on", drift::of_hardening);
     cases.case("labels go on, come back and go", drift::of_labels);
     cases.case("Calico's objects are put back", drift::of_calico);
     let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());

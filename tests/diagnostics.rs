@@ -34,7 +34,10 @@ fn problems(example: &Path) -> (Vec<Diagnostic>, Source) {
     };
     let document = inventory::parse(source, example.parent().unwrap());
     let problems = match model::validate(&document) {
-        Ok(valid) => valid.warnings,
+        Ok(valid) => {
+            let day = jiff::civil::date(2026, 11, 30);
+            [valid.warnings, model::support_warnings(&document, day)].concat()
+        }
         Err(problems) => problems,
     };
     (problems, document.source)

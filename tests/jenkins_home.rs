@@ -132,14 +132,21 @@ fn home_gone(lab: &Lab) {
     lab.apply(&site.inventory, &[]).ended(0);
     assert_ne!(key(lab, "w1"), before, "the home was not lost");
     let bundle = newest(lab);
-    let refused = lab.apply(&site.inventory, &["--restore", &bundle]).ended(4);
+    let refused = lab
+        .apply(&site.inventory, &["--restore", &bundle, "--allow-unverified"])
+        .ended(4);
     assert!(
         refused.stderr.contains("carries a cluster already"),
         "{}",
         refused.stderr
     );
     timed("Jenkins' home alone", || {
-        let restored = lab.apply(&site.inventory, &["--restore-home", &bundle]).ended(0);
+        let restored = lab
+            .apply(
+                &site.inventory,
+                &["--restore-home", &bundle, "--allow-unverified"],
+            )
+            .ended(0);
         assert_ne!(restored.changes(), 0, "{}", restored.stdout);
     });
     assert_eq!(key(lab, "w1"), before);
@@ -162,10 +169,13 @@ fn everything_gone(lab: &Lab) {
     volume::directory(lab, site.w1);
     let bundle = newest(lab);
     timed("everything, from a bundle", || {
-        lab.apply(&site.inventory, &["--restore", &bundle]).ended(0);
+        lab.apply(&site.inventory, &["--restore", &bundle, "--allow-unverified"])
+            .ended(0);
     });
     assert_eq!(key(lab, site.w1), before);
     site.assert_back(lab);
-    let again = lab.apply(&site.inventory, &["--restore", &bundle]).ended(0);
+    let again = lab
+        .apply(&site.inventory, &["--restore", &bundle, "--allow-unverified"])
+        .ended(0);
     assert_eq!(again.changes(), 0);
 }

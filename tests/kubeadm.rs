@@ -104,6 +104,28 @@ fn a_field_of_the_users_stands_once_and_changes_no_other() {
     );
 }
 
+/// Builds must leave room for what runs them, and old images of theirs go.
+#[test]
+fn the_system_keeps_its_part_of_a_node() {
+    let part = json!({"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "1Gi"});
+    let kubelet = document(&rendered(EXAMPLE), "KubeletConfiguration");
+    assert_eq!(
+        (&kubelet["kubeReserved"], &kubelet["systemReserved"]),
+        (&part, &part)
+    );
+    assert_eq!(kubelet["imageMaximumGCAge"], "336h");
+    let more = with_extra("{ systemReserved: { memory: 2Gi }, imageMaximumGCAge: 24h }");
+    let kubelet = document(&rendered(&more), "KubeletConfiguration");
+    assert_eq!(
+        (
+            &kubelet["systemReserved"]["memory"],
+            &kubelet["systemReserved"]["cpu"]
+        ),
+        (&json!("2Gi"), &json!("100m"))
+    );
+    assert_eq!(kubelet["imageMaximumGCAge"], "24h");
+}
+
 #[test]
 fn one_pull_at_a_time_asks_for_no_number_of_them() {
     let kubelet = document(

@@ -38,6 +38,8 @@ mod support {
 }
 
 const HOSTS: usize = 3;
+/// A key that has signed nothing.
+const ANOTHER_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBROjRwWiAF7mtfQI5IPs9cykfQrqq1/PqxfStnf/HFm";
 
 #[test]
 fn losses_are_recovered_from() {
@@ -50,6 +52,7 @@ fn losses_are_recovered_from() {
     cases.case("a bundle is checked, and etcd's restore rehearsed", check);
     cases.case("an encrypted bundle needs its key", encrypted);
     cases.case("a damaged bundle is refused", damaged);
+    cases.case("a bundle is taken by whom has signed it", signed);
     cases.case("a living cluster is never overwritten", living);
     cases.case(
         "a backup that is interrupted leaves no half bundle",
@@ -153,14 +156,52 @@ fn damaged(lab: &Lab) {
             .run(&["backup", "check", &path, "--inventory"], &lab.inventory(HOSTS))
             .ended(5);
         assert!(ran.stderr.contains("damaged"), "{name}: {}", ran.stderr);
-        let apply = lab.apply(&lab.inventory(HOSTS), &["--restore", &path]).ended(2);
+        let apply = lab
+            .apply(&lab.inventory(HOSTS), &["--restore", &path, "--allow-unverified"])
+            .ended(2);
         assert_eq!(apply.steps(), BTreeSet::new());
+    }
+}
+
+/// Every bundle of a cluster is signed with the same key; a restore looks at it before it looks at a host.
+fn signed(lab: &Lab) {
+    let (inventory, bundle) = (lab.inventory(HOSTS), newest(lab));
+    let refused = lab.apply(&inventory, &["--restore", &bundle]).ended(2);
+    assert!(refused.stderr.contains("isn't verified"), "{}", refused.stderr);
+    let key = refused.stderr.split_once("ssh-ed25519 ").unwrap().1;
+    let key = key.split_whitespace().next().unwrap();
+    let known = format!("{inventory}backup: {{ signer: ssh-ed25519 {key} }}\n");
+    make(lab, &known, &[]);
+    let check = ["backup", "check", &newest(lab), "--inventory"];
+    let ran = lab.run(&check, &known).ended(0);
+    assert!(
+        ran.stdout.contains("the key of the inventory has signed it"),
+        "{}",
+        ran.stdout
+    );
+    let older = lab.apply(&known, &["--restore", &bundle]).ended(4);
+    assert!(older.stderr.contains("cp1 carries a cluster"), "{}", older.stderr);
+    assert!(older.stderr.contains("was made at"), "{}", older.stderr);
+    let other = format!("{inventory}backup: {{ signer: {ANOTHER_KEY} }}\n");
+    for (arguments, exit) in [
+        (
+            &["apply", "--yes", "--restore", &bundle, "--allow-unverified"][..],
+            2,
+        ),
+        (&check, 5),
+        (&["backup", "--to", "w1:/srv/others"], 4),
+    ] {
+        let refused = lab.run(arguments, &other).ended(exit);
+        assert!(refused.stderr.contains("another key"), "{}", refused.stderr);
     }
 }
 
 fn living(lab: &Lab) {
     let apply = lab
-        .apply(&lab.inventory(HOSTS), &["--restore", &newest(lab)])
+        .apply(
+            &lab.inventory(HOSTS),
+            &["--restore", &newest(lab), "--allow-unverified"],
+        )
         .ended(4);
     assert!(
         apply.stderr.contains("cp1 carries a cluster already"),
@@ -171,7 +212,9 @@ fn living(lab: &Lab) {
     let other = lab
         .inventory(HOSTS)
         .replacen("\n  name: lab\n", "\n  name: other\n", 1);
-    let apply = lab.apply(&other, &["--restore", &newest(lab)]).ended(2);
+    let apply = lab
+        .apply(&other, &["--restore", &newest(lab), "--allow-unverified"])
+        .ended(2);
     assert!(apply.stderr.contains("of another cluster"), "{}", apply.stderr);
 }
 
@@ -230,7 +273,8 @@ fn address_lost(lab: &Lab) {
         .inventory(HOSTS)
         .replace(&address(&four, "cp1"), &address(&four, "w3"));
     timed("the only control plane at another address", || {
-        lab.apply(&inventory, &["--restore", &newest(lab)]).ended(0);
+        lab.apply(&inventory, &["--restore", &newest(lab), "--allow-unverified"])
+            .ended(0);
     });
     assert_back(lab, "w3", &kept, HOSTS);
     assert_eq!(lab.plan(&inventory, &[]).ended(0).changes(), 0);

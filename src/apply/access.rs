@@ -24,7 +24,7 @@ pub enum AccessError {
     /// The host's kubeconfig can't be used.
     #[error(
         "{host}: {ADMIN_CONF}: {error}\n  help: it must be as kubeadm writes it; \
-         `kubeadm init phase kubeconfig admin` writes it again once the file is moved away"
+         move the file away, and the next apply makes it again"
     )]
     Kubeconfig {
         /// The host.

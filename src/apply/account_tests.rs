@@ -129,6 +129,7 @@ async fn applied(file: &Path, refuses: bool) -> Outcome {
         endpoint: String::new(),
         restore: None,
         changes_before: 0,
+        admission: None,
         holder: "a test".to_owned(),
         stop: Arc::default(),
     };

@@ -70,6 +70,7 @@ impl Run {
             }
             Err(blocked) => return Err(failure::blocked(&blocked)),
         };
+        let _in_use = self.api_in_use.read().await;
         let change = match self.observed(step).await? {
             Verdict::InSync => {
                 self.provide(place, &step.head.provides);
@@ -123,6 +124,7 @@ impl Run {
         step: &ClusterStep,
         mut change: Change,
     ) -> Result<Passed, Failure> {
+        let _in_use = self.api_in_use.read().await;
         let mut rounds = if step.resource.only_waits() { WAITS } else { 1 };
         loop {
             self.make(place, step, &change).await?;

@@ -70,6 +70,7 @@ impl Run {
             turns,
             done,
             under_lock: false,
+            asks_admission: false,
         }
         .run()
         .await
@@ -90,6 +91,8 @@ pub(super) struct HostTrack<'a> {
     done: Vec<usize>,
     /// Whether the last look happened while we held the cluster's lock.
     under_lock: bool,
+    /// Whether it has yet to be asked if the host may be changed.
+    pub(super) asks_admission: bool,
 }
 
 impl HostTrack<'_> {
@@ -102,8 +105,9 @@ impl HostTrack<'_> {
             self.tell(from, &found, &seen);
             if std::mem::take(&mut first_look) {
                 self.report(&found);
+                self.asks_admission = self.is_newcomer(&seen);
                 if !self.run.may_change(self.name) {
-                    return self.end_without_writing(found).await;
+                    return self.end_as_planned(found).await;
                 }
             }
             let offset = found.iter().position(|found| !found.is_settled());
@@ -244,7 +248,7 @@ impl HostTrack<'_> {
 
     /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
-    async fn end_without_writing(mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
         observe::foresee(&self.steps, &mut found);
         self.give_up_unsettled(&found);
         let mut tally = Tally::default();
@@ -324,6 +328,7 @@ impl HostTrack<'_> {
                 .unwrap_or_default();
             return Err(self.fail(next, failure::did_not_converge(head, &detail)));
         }
+        self.ask_admission().await?;
         if !self.under_lock {
             self.run
                 .lock
@@ -354,10 +359,18 @@ impl HostTrack<'_> {
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
     async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
-        let known = self.known(first, seen).await?;
+        let known = {
+            let _in_use = self.run.api_in_use.read().await;
+            self.known(first, seen).await?
+        };
         let (head, position) = (&self.steps[first].head, self.gates.position(first));
         let entered = self.turns.enter(self.run, head, position).await;
         entered.map_err(|failure| self.fail(first, failure))?;
+        let _alone = if self.steps[first].resource.interrupts_api() {
+            Some(self.run.api_in_use.write().await)
+        } else {
+            None
+        };
         self.check_lock(first)?;
         let batch = selection::batch(&self.steps, first, found, &self.run.board);
         let actions: Vec<_> = batch

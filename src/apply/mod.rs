@@ -21,6 +21,7 @@ use crate::plan::{Fact, Place, Plan, Track};
 mod access;
 #[cfg(test)]
 mod account_tests;
+mod admission;
 mod batch;
 mod board;
 mod cluster_steps;
@@ -45,6 +46,8 @@ use tickets::Tickets;
 use turns::Groups;
 
 pub use lock::{Lock, NoLock};
+
+pub use admission::Admission;
 
 pub use access::{Access, AccessError, read_kubeconfig};
 
@@ -77,6 +80,8 @@ pub struct Options {
     pub restore: Option<Arc<Payload>>,
     /// Changes that the same command has made before this run, and that count as its own.
     pub changes_before: usize,
+    /// Who is asked before a host that isn't a node is changed.
+    pub admission: Option<Arc<dyn Admission>>,
     /// What another run is told about this one.
     pub holder: String,
     /// Set when running steps shall finish and none start.
@@ -104,6 +109,8 @@ struct Run {
     lock: Lock,
     tickets: Tickets,
     groups: Groups,
+    /// Held by whoever needs the API server; by one alone that restarts it.
+    api_in_use: tokio::sync::RwLock<()>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<Access, AccessError>>,
@@ -191,6 +198,7 @@ impl Run {
             board: Board::new(),
             tickets: Tickets::default(),
             groups: Groups::new(&plan.limits),
+            api_in_use: tokio::sync::RwLock::default(),
             gateway: OnceCell::new(),
             access: OnceCell::new(),
             providers: std::sync::Mutex::new(providers),

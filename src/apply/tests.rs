@@ -12,7 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Mode, Options, Outcome, run};
+use super::{Admission, Mode, Options, Outcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
 use crate::plan::{At, Fact, HostStep, Limit, Limits, Place, Plan, Step, StepHead, Track};
@@ -21,6 +21,7 @@ use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unrea
 use crate::transport::memory::run_here;
 use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
 
+mod admission;
 mod order;
 mod ordering_property;
 mod turns;
@@ -206,6 +207,7 @@ struct Bench {
     limit: Vec<String>,
     stop: bool,
     answer: Answer,
+    admission: Option<Arc<dyn Admission>>,
 }
 
 impl Default for Bench {
@@ -215,6 +217,7 @@ impl Default for Bench {
             limit: Vec::new(),
             stop: false,
             answer: Arc::new(|_, output| Ok(output)),
+            admission: None,
         }
     }
 }
@@ -266,6 +269,7 @@ impl Bench {
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
             changes_before: 0,
+            admission: self.admission,
             holder: "a test".to_owned(),
             stop: Arc::new(AtomicBool::new(self.stop)),
         };

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::BundleError;
 
-/// Newest layout of bundles that this program knows.
-pub const FORMAT: u32 = 1;
+/// Newest layout of bundles that this program knows, and the one that it writes: a signed one.
+pub const FORMAT: u32 = 2;
+/// The last layout without a signature.
+pub(super) const UNSIGNED_FORMAT: u32 = 1;
 
 /// The first member of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, Header};
 
-use super::{ABOUT, About, BundleError, SUMS};
+use super::signature::{LONGEST_KEY, SigningKey};
+use super::{ABOUT, About, BundleError, SIGNATURE, SIGNING_KEY, SUMS};
 
 /// Bytes of one member of what is added in pieces.
 const PIECE: u64 = 8 << 20;
@@ -18,6 +19,7 @@ const PIECE: u64 = 8 << 20;
 pub struct Packer<W: Write> {
     tar: Builder<GzEncoder<W>>,
     sums: BTreeMap<String, String>,
+    key: Option<SigningKey>,
 }
 
 impl<W: Write> std::fmt::Debug for Packer<W> {
@@ -39,6 +41,7 @@ impl<W: Write> Packer<W> {
         let mut packer = Self {
             tar,
             sums: BTreeMap::new(),
+            key: None,
         };
         let text = serde_json::to_vec_pretty(about).map_err(io::Error::from)?;
         packer.add(ABOUT, &text)?;
@@ -53,16 +56,21 @@ impl<W: Write> Packer<W> {
         self.append(name, content.len() as u64, content)
     }
 
-    /// Adds the files of a gzipped tar archive as it arrives, each under its own name.
+    /// Adds the files of a gzipped tar archive as it arrives, each under its own name. [`SIGNING_KEY`] is no member: the bundle
+    /// is signed with it.
     ///
     /// # Errors
-    /// When the archive ends early or the bundle can't be written.
+    /// When the archive ends early, its key is none, or the bundle can't be written.
     pub fn add_archive(&mut self, archive: impl Read) -> Result<(), BundleError> {
         let mut archive = Archive::new(GzDecoder::new(archive));
         for entry in archive.entries()? {
             let entry = entry?;
             if entry.header().entry_type().is_file() {
                 let name = entry.path()?.to_string_lossy().into_owned();
+                if name == SIGNING_KEY {
+                    self.key = Some(SigningKey::read(entry.take(LONGEST_KEY))?);
+                    continue;
+                }
                 self.append(&name, entry.size(), entry)?;
             }
         }
@@ -100,18 +108,34 @@ impl<W: Write> Packer<W> {
         Ok(())
     }
 
-    /// Ends the bundle with the sums of its members, and gives back what it was written to.
+    /// The public key that the bundle is going to be signed with; none before its private half has arrived.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// When the key can't be written as text.
+    pub fn signer(&self) -> Result<Option<String>, BundleError> {
+        self.key.as_ref().map(SigningKey::public).transpose()
+    }
+
+    /// Ends the bundle with the sums of its members and their signature, and gives back what it was written to.
+    ///
+    /// # Errors
+    /// When it can't be written, or no key has arrived.
     pub fn finish(mut self) -> Result<W, BundleError> {
         let sums: String = self
             .sums
             .iter()
             .map(|(name, sum)| format!("{sum}  {name}\n"))
             .collect();
-        self.tar
-            .append_data(&mut header(sums.len() as u64), SUMS, sums.as_bytes())?;
+        let Some(key) = &self.key else {
+            return Err(BundleError::Key(
+                "no control plane has sent the key that bundles are signed with".to_owned(),
+            ));
+        };
+        let signature = key.sign(sums.as_bytes())?;
+        for (name, text) in [(SUMS, &sums), (SIGNATURE, &signature)] {
+            self.tar
+                .append_data(&mut header(text.len() as u64), name, text.as_bytes())?;
+        }
         Ok(self.tar.into_inner()?.finish()?)
     }
 }

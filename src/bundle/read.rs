@@ -7,8 +7,10 @@ use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 use tar::Archive;
 
+use super::about::UNSIGNED_FORMAT;
 use super::pack::Hashing;
-use super::{ABOUT, About, BundleError, SUMS};
+use super::signature::verified_signer;
+use super::{ABOUT, About, BundleError, SIGNATURE, SUMS};
 
 /// Members that are read whole to be looked at are never longer than this.
 const LONGEST_TEXT: u64 = 16 << 20;
@@ -22,6 +24,9 @@ pub struct Contents {
     pub sums: BTreeMap<String, String>,
     /// The sum of the sums: what tells this bundle from every other.
     pub id: String,
+    /// The public key that has signed it: algorithm and key. None has signed a bundle of the first format. Whose it is, is not known
+    /// here.
+    pub signer: Option<String>,
 }
 
 /// What a bundle is of, from its first member alone. Nothing is checked.
@@ -64,16 +69,16 @@ pub fn read(
 ) -> Result<Contents, BundleError> {
     let mut accept = Some(accept);
     let mut archive = Archive::new(GzDecoder::new(source));
-    let (mut about, mut found, mut ended) = (None, BTreeMap::new(), None);
+    let (mut about, mut found, mut ending) = (None, BTreeMap::new(), Ending::default());
     for entry in archive.entries().map_err(damaged)? {
-        let entry = entry.map_err(damaged)?;
+        let mut entry = entry.map_err(damaged)?;
         let name = entry.path().map_err(damaged)?.to_string_lossy().into_owned();
-        if ended.is_some() {
-            return Err(BundleError::Damaged(format!("{name} comes after {SUMS}")));
-        }
-        if name == SUMS {
-            ended = Some(text(entry)?);
+        if ending.take(&name, entry.by_ref())? {
             continue;
+        }
+        // The sum of the last one alone would be compared.
+        if found.contains_key(&name) {
+            return Err(BundleError::Damaged(format!("{name} stands in it twice")));
         }
         let size = entry.size();
         let mut hashing = Hashing {
@@ -97,15 +102,45 @@ pub fn read(
     }
     // The archive's end comes before the file's, which has the compression's own sum.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(damaged)?;
-    let (Some(about), Some(sums)) = (about, ended) else {
+    let (Some(about), Some(sums)) = (about, &ending.sums) else {
         return Err(BundleError::Damaged("it ends early".to_owned()));
     };
-    compare(&found, &sums)?;
+    compare(&found, sums)?;
     Ok(Contents {
+        signer: ending.signer(&about)?,
         about,
         sums: found,
-        id: hex::encode(Sha256::digest(&sums)),
+        id: hex::encode(Sha256::digest(sums)),
     })
+}
+
+/// The members that stand for the others.
+#[derive(Default)]
+struct Ending {
+    sums: Option<Vec<u8>>,
+    signature: Option<Vec<u8>>,
+}
+
+impl Ending {
+    /// Takes a member of the ending. False for every other, which may only stand before it.
+    fn take(&mut self, name: &str, content: impl Read) -> Result<bool, BundleError> {
+        match (name, &self.sums, &self.signature) {
+            (SUMS, None, None) => self.sums = Some(text(content)?),
+            (SIGNATURE, Some(_), None) => self.signature = Some(text(content)?),
+            (_, None, None) => return Ok(false),
+            _ => return Err(BundleError::Damaged(format!("{name} comes after {SUMS}"))),
+        }
+        Ok(true)
+    }
+
+    /// Who has signed the sums. From its second format on, a bundle is signed.
+    fn signer(&self, about: &About) -> Result<Option<String>, BundleError> {
+        match (&self.sums, &self.signature) {
+            (Some(sums), Some(signature)) => verified_signer(sums, signature).map(Some),
+            _ if about.format <= UNSIGNED_FORMAT => Ok(None),
+            _ => Err(BundleError::Damaged(format!("it ends without {SIGNATURE}"))),
+        }
+    }
 }
 
 fn first(name: &str, content: &mut impl Read) -> Result<About, BundleError> {

@@ -83,6 +83,40 @@ impl Write for Sink {
     }
 }
 
+/// Seals a file that waits to be sent on. It lives in memory only, so that nobody can read what a killed run leaves.
+pub struct TransitKey(age::x25519::Identity);
+
+impl std::fmt::Debug for TransitKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TransitKey").finish_non_exhaustive()
+    }
+}
+
+impl TransitKey {
+    /// A new key.
+    pub fn generate() -> Self {
+        Self(age::x25519::Identity::generate())
+    }
+
+    /// Whom the file is sealed for.
+    pub fn recipient(&self) -> Recipient {
+        self.0.to_public()
+    }
+
+    /// What was sealed.
+    ///
+    /// # Errors
+    /// When the file can't be read or was sealed for somebody else.
+    pub fn open(&self, file: File) -> Result<Box<dyn Read + Send>, BundleError> {
+        let damaged = |error: age::DecryptError| BundleError::Damaged(error.to_string());
+        let decryptor = Decryptor::new_buffered(BufReader::new(file)).map_err(damaged)?;
+        let reader = decryptor
+            .decrypt(std::iter::once(&self.0 as &dyn age::Identity))
+            .map_err(damaged)?;
+        Ok(Box::new(reader))
+    }
+}
+
 /// Opens a bundle's file for reading; one that is encrypted with the key in `identity`.
 ///
 /// # Errors

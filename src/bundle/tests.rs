@@ -2,13 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
+use ssh_key::private::Ed25519Keypair;
+use ssh_key::{LineEnding, PrivateKey};
 use tar::{Builder, Header};
 
-use super::{About, BundleError, FORMAT, Member, Packer, Payload, about, file_name, outdated, read};
+use super::{
+    ABOUT, About, BundleError, FORMAT, Member, NAMESPACE, Packer, Payload, SIGNATURE, SIGNING_KEY, SUMS,
+    about, file_name, outdated, read,
+};
 
 const NAMES: [&str; 10] = [
     "etcd-status.json",
@@ -50,7 +57,11 @@ fn archive(names: &[&str]) -> Vec<u8> {
     folder.set_size(0);
     tar.append_data(&mut folder, "pki/", std::io::empty()).unwrap();
     for name in names {
-        let content = format!("content of {name} ").repeat(50);
+        let content = if *name == SIGNING_KEY {
+            key().to_openssh(LineEnding::LF).unwrap().to_string()
+        } else {
+            format!("content of {name} ").repeat(50)
+        };
         let mut header = Header::new_gnu();
         header.set_size(content.len() as u64);
         tar.append_data(&mut header, name, content.as_bytes()).unwrap();
@@ -58,9 +69,19 @@ fn archive(names: &[&str]) -> Vec<u8> {
     tar.into_inner().unwrap().finish().unwrap()
 }
 
+fn key() -> PrivateKey {
+    PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]))
+}
+
+/// Its public half.
+fn signer() -> String {
+    key().public_key().to_openssh().unwrap().trim().to_owned()
+}
+
 fn bundle(about: &About, names: &[&str]) -> Vec<u8> {
     let mut packer = Packer::begin(Vec::new(), about).unwrap();
     packer.add_archive(&*archive(names)).unwrap();
+    packer.add_archive(&*archive(&[SIGNING_KEY])).unwrap();
     packer.add("inventory.yaml", b"hosts: []\n").unwrap();
     packer.finish().unwrap()
 }
@@ -177,7 +198,7 @@ fn a_newer_bundle_is_told_from_a_damaged_one() {
     let error = Payload::of(&*bundle(&newer, &NAMES), any)
         .unwrap_err()
         .to_string();
-    assert!(error.contains("ci-bootstrap 9.0.0 in format 2"), "{error}");
+    assert!(error.contains("ci-bootstrap 9.0.0 in format 3"), "{error}");
 }
 
 #[test]
@@ -213,4 +234,122 @@ fn only_old_bundles_of_the_same_cluster_are_outdated() {
     assert_eq!(gone("ci-20261104T000000Z.tar.gz", 4), [""; 0]);
     // Made while the clock was wrong: it stays, and the latest of the others.
     assert_eq!(gone("ci-20261101T000000Z.tar.gz", 2), names[1..3]);
+}
+
+/// The members of a bundle, in their order.
+fn members(bundle: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(bundle));
+    let entries = tar.entries().unwrap().map(|entry| {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (entry.path().unwrap().to_string_lossy().into_owned(), content)
+    });
+    entries.collect()
+}
+
+fn packed(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, content) in members {
+        let mut header = Header::new_gnu();
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, name, &**content).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// The members with sums that fit them.
+fn summed(mut members: Vec<(String, Vec<u8>)>) -> Vec<u8> {
+    let sums = members
+        .iter()
+        .filter(|(name, _)| ![SUMS, SIGNATURE].contains(&&**name))
+        .map(|(name, content)| format!("{}  {name}\n", hex::encode(Sha256::digest(content))))
+        .collect::<String>();
+    let at = members.iter().position(|(name, _)| name == SUMS).unwrap();
+    members[at].1 = sums.into_bytes();
+    packed(&members)
+}
+
+fn why(bundle: &[u8]) -> String {
+    Payload::of(bundle, any).unwrap_err().to_string()
+}
+
+#[test]
+fn a_bundle_names_the_key_that_has_signed_it_and_does_not_hold_it() {
+    let bundle = bundle(&sample(), &NAMES);
+    let (contents, _) = Payload::of(&*bundle, any).unwrap();
+    assert_eq!(contents.signer.as_deref(), Some(&*signer()));
+    assert!(members(&bundle).iter().all(|(name, _)| name != SIGNING_KEY));
+}
+
+#[test]
+fn openssh_agrees_with_the_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = members(&bundle(&sample(), &NAMES));
+    let content = |wanted: &str| &members.iter().find(|(name, _)| name == wanted).unwrap().1;
+    fs_err::write(folder.path().join(SIGNATURE), content(SIGNATURE)).unwrap();
+    fs_err::write(folder.path().join("allowed"), format!("ci {}\n", signer())).unwrap();
+    for (sums, agrees) in [(content(SUMS).clone(), true), (b"other".to_vec(), false)] {
+        let mut verify = Command::new("ssh-keygen")
+            .args([
+                "-Y", "verify", "-f", "allowed", "-I", "ci", "-n", NAMESPACE, "-s", SIGNATURE,
+            ])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It may have ended before it has read all.
+        let _ = verify.stdin.take().unwrap().write_all(&sums);
+        assert_eq!(verify.wait().unwrap().success(), agrees);
+    }
+}
+
+#[test]
+fn a_bundle_that_was_changed_has_a_wrong_signature() {
+    let mut changed = members(&bundle(&sample(), &NAMES));
+    changed[1].1 = b"forged".to_vec();
+    let error = why(&summed(changed));
+    assert!(error.contains("its signature is wrong"), "{error}");
+}
+
+#[test]
+fn a_signature_can_be_left_out_of_no_bundle_that_has_to_have_one() {
+    let mut stripped = members(&bundle(&sample(), &NAMES));
+    assert_eq!(stripped.pop().unwrap().0, SIGNATURE);
+    assert!(why(&packed(&stripped)).contains("it ends without SHA256SUMS.sig"));
+}
+
+#[test]
+fn a_bundle_from_before_signatures_has_no_signer() {
+    let mut old = members(&bundle(&sample(), &NAMES));
+    old.pop();
+    let about = About {
+        format: 1,
+        ..sample()
+    };
+    old[0] = (ABOUT.to_owned(), serde_json::to_vec(&about).unwrap());
+    let (contents, _) = Payload::of(&*summed(old), any).unwrap();
+    assert_eq!(contents.signer, None);
+}
+
+#[test]
+fn a_member_stands_in_a_bundle_once() {
+    let whole = members(&bundle(&sample(), &NAMES));
+    for name in ["pki/ca.key", ABOUT] {
+        let mut twice = whole.clone();
+        twice.insert(1, (name.to_owned(), b"forged".to_vec()));
+        let error = why(&packed(&twice));
+        assert!(error.contains(&format!("{name} stands in it twice")), "{error}");
+    }
+    let mut after = whole.clone();
+    after.push(("pki/ca.key".to_owned(), b"forged".to_vec()));
+    assert!(why(&packed(&after)).contains("pki/ca.key comes after SHA256SUMS"));
+}
+
+#[test]
+fn a_bundle_without_a_key_to_sign_it_is_not_finished() {
+    let packer = Packer::begin(Vec::new(), &sample()).unwrap();
+    assert!(packer.finish().unwrap_err().to_string().contains("signed with"));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::inventory_file::{count, plural};
+use super::inventory_file::{count, plural, today};
 use super::screen;
 use super::{Exit, Failure, OrExit, load};
 use crate::diagnostic::{Diagnostic, Label, Severity, Source};
@@ -69,7 +69,10 @@ fn summary(cluster: &Cluster) -> String {
 fn as_json(args: &Args) -> Result<Exit, Failure> {
     let document = inventory::read(&args.file).or_exit(Exit::Usage)?;
     let (valid, summary, problems) = match model::validate(&document) {
-        Ok(valid) => (true, summary(&valid.cluster), valid.warnings),
+        Ok(mut valid) => {
+            valid.warnings.extend(model::support_warnings(&document, today()));
+            (true, summary(&valid.cluster), valid.warnings)
+        }
         Err(problems) => (false, count(&problems), problems),
     };
     let problems: Vec<Value> = problems

@@ -9,7 +9,7 @@ Exit codes:
     1  a bug in this program
     2  the inventory or the command line is wrong
     3  a host is unreachable, its key is not the expected one, or the login failed
-    4  a step failed
+    4  a step failed, or a check of `preflight`
     5  the verification failed
     6  locked by another run
    10  `plan` found changes to make

@@ -17,7 +17,8 @@ pub fn load(path: &Path) -> Result<Validated, Failure> {
 /// Checks an inventory that has been read, as [`load`] does.
 pub(super) fn validated(document: &Document) -> Result<Validated, Failure> {
     match model::validate(document) {
-        Ok(valid) => {
+        Ok(mut valid) => {
+            valid.warnings.extend(model::support_warnings(document, today()));
             show(&valid.warnings, &document.source);
             Ok(valid)
         }
@@ -26,6 +27,14 @@ pub(super) fn validated(document: &Document) -> Result<Validated, Failure> {
             Err(anyhow::anyhow!("{}: {}", document.source.name, count(&problems))).or_exit(Exit::Usage)
         }
     }
+}
+
+/// Today, or the day that `SOURCE_DATE_EPOCH` names: with it what is printed is the same on every day.
+pub(super) fn today() -> jiff::civil::Date {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let fixed = fixed.and_then(|seconds| jiff::Timestamp::from_second(seconds.parse().ok()?).ok());
+    let now = fixed.unwrap_or_else(jiff::Timestamp::now);
+    now.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// A file as it stands in a command that can be pasted into a shell.

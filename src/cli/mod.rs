@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod admission;
 mod apply;
 mod backup;
 mod check;
@@ -18,8 +19,11 @@ mod inventory_file;
 mod jenkins;
 mod kubeconfig;
 mod man;
+mod origin;
 mod output;
 mod plan;
+mod plugins;
+mod preflight;
 mod renew;
 mod reset;
 mod restore;
@@ -61,11 +65,13 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Trust(trust::Args),
+    Preflight(preflight::Args),
     Plan(plan::Args),
     Apply(apply::Args),
     Verify(verify::Args),
     Status(status::Args),
     Jenkins(jenkins::Args),
+    Plugins(plugins::Args),
     Backup(backup::Args),
     Renew(renew::Args),
     Reset(reset::Args),
@@ -131,11 +137,13 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Jenkins(args) => jenkins::run(&args),
+        Command::Plugins(args) => plugins::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Renew(args) => renew::run(&args),
         Command::Reset(args) => reset::run(&args),
         Command::Trust(args) => trust::run(&args),
         Command::Kubeconfig(args) => kubeconfig::run(&args),
+        Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -11,7 +11,7 @@ use crate::model::{Cluster, Version};
 use crate::recovery::{self, Traces};
 
 use super::restore_home::Home;
-use super::{Exit, Failure, OrExit};
+use super::{Exit, Failure, OrExit, origin};
 
 /// What a cluster is restored from.
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub(super) struct RestoreArgs {
     /// File with the age key of an encrypted bundle
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    /// Restore without asking from a bundle whose origin can't be verified
+    #[arg(long)]
+    allow_unverified: bool,
 }
 
 /// A checked bundle that fits the inventory.
@@ -47,6 +50,8 @@ impl RestoreArgs {
         };
         let opened = bundle::open(path, identity).and_then(|source| Payload::of(source, fits));
         let (contents, payload) = opened.or_exit(Exit::Usage)?;
+        origin::check(&contents, cluster, path, self.allow_unverified)?;
+        origin::tell_newer(&contents.about, path, identity)?;
         Ok(Some(Restore {
             home: Home::of(&contents, cluster, path, identity),
             contents,
@@ -56,9 +61,14 @@ impl RestoreArgs {
 
     /// Reads and checks the bundle whose home is to be put back whatever there is, where one is given.
     pub(super) fn open_home(&self, cluster: &Cluster) -> Result<Option<Home>, Failure> {
-        let path = self.restore_home.as_deref();
-        path.map(|path| Home::open(path, self.identity.as_deref(), cluster))
-            .transpose()
+        let Some(path) = self.restore_home.as_deref() else {
+            return Ok(None);
+        };
+        let identity = self.identity.as_deref();
+        let (home, contents) = Home::open(path, identity, cluster)?;
+        origin::check(&contents, cluster, path, self.allow_unverified)?;
+        origin::tell_newer(&contents.about, path, identity)?;
+        Ok(Some(home))
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Home {
     identity: Option<PathBuf>,
     /// What tells it from other homes.
     id: String,
+    /// What tells the bundle from every other: the file may be another one when it is read again.
+    bundle_id: String,
     namespace: String,
     /// Whether it is to take the place of any other home.
     told: bool,
@@ -43,13 +45,18 @@ impl Home {
             bundle: bundle.to_owned(),
             identity: identity.map(Path::to_owned),
             id: contents.about.jenkins_home.clone()?,
+            bundle_id: contents.id.clone(),
             namespace: cluster.jenkins.as_ref()?.namespace.clone(),
             told: false,
         })
     }
 
-    /// Reads and checks a bundle whose home is to be put back whatever there is.
-    pub(super) fn open(bundle: &Path, identity: Option<&Path>, cluster: &Cluster) -> Result<Self, Failure> {
+    /// Reads and checks a bundle whose home is to be put back whatever there is. Its contents are returned as well.
+    pub(super) fn open(
+        bundle: &Path,
+        identity: Option<&Path>,
+        cluster: &Cluster,
+    ) -> Result<(Self, Contents), Failure> {
         let opened = bundle::open(bundle, identity);
         let contents = opened.and_then(|source| bundle::read(source, |_| Ok(()), |_| Ok(())));
         let contents = contents.or_exit(Exit::Usage)?;
@@ -68,7 +75,7 @@ impl Home {
             .filter(|_| contents.about.cluster == cluster.name)
             .ok_or_else(|| anyhow!(why))
             .or_exit(Exit::Usage)?;
-        Ok(Self { told: true, ..home })
+        Ok((Self { told: true, ..home }, contents))
     }
 
     /// Puts the home back where it is missing, or in any case when told so. False when there was nothing to do.
@@ -119,12 +126,21 @@ impl Home {
         };
         let upload = uploading.await?;
         // Only now is it known that every piece was whole.
-        reading.await??;
+        if reading.await??.id != self.bundle_id {
+            return Err(anyhow!(
+                "{}: another bundle took its place while this ran",
+                self.bundle.display()
+            ));
+        }
         Ok(upload.finish().await?)
     }
 }
 
-fn read(bundle: &Path, identity: Option<&Path>, pieces: &mpsc::Sender<Vec<u8>>) -> Result<(), BundleError> {
+fn read(
+    bundle: &Path,
+    identity: Option<&Path>,
+    pieces: &mpsc::Sender<Vec<u8>>,
+) -> Result<Contents, BundleError> {
     let source = bundle::open(bundle, identity)?;
     bundle::read(
         source,
@@ -139,7 +155,6 @@ fn read(bundle: &Path, identity: Option<&Path>, pieces: &mpsc::Sender<Vec<u8>>) 
             Ok(())
         },
     )
-    .map(drop)
 }
 
 fn say(line: &str) -> Result<(), Failure> {

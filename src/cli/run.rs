@@ -14,7 +14,9 @@ use crate::report::{self, Report, Timings};
 use crate::secret::Secrets;
 use crate::verify::Site;
 
+use super::admission::Admission;
 use super::output::OutputArgs;
+use super::preflight::IgnoreArgs;
 use super::restore::{Restore, RestoreArgs};
 use super::restore_home::Home;
 use super::screen;
@@ -36,6 +38,8 @@ pub(super) struct RunArgs {
     /// Change only this host, `registries` or `cluster`; others are looked at for what it needs from them (may be repeated)
     #[arg(long, value_name = "HOST")]
     limit: Vec<String>,
+    #[command(flatten)]
+    ignore: IgnoreArgs,
     #[command(flatten)]
     catalog: CatalogArgs,
     #[command(flatten)]
@@ -85,6 +89,8 @@ impl<'a> Prepared<'a> {
         options.changes_before = changes;
         options.restore = self.restore.as_ref().map(|restore| restore.payload.clone());
         let (events, receiver) = Events::channel();
+        let admission = Admission::new(&self.cluster, &fleet, &events, &self.args.ignore.ignore, mode);
+        options.admission = Some(Arc::new(admission));
         let stop = options.stop.clone();
         let mut shown = self.args.output.report(&self.secrets);
         shown.timings = self.timings.clone().filter(|_| mode == Mode::Apply);
@@ -190,7 +196,7 @@ pub(super) async fn verify(
 }
 
 /// Returns when a person interrupts the program.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     // Without a handler there is no way to interrupt: then there is nothing to wait for.
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

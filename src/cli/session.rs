@@ -146,6 +146,7 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
         endpoint: cluster.endpoint.to_string(),
         restore: None,
         changes_before: 0,
+        admission: None,
         holder: holder(),
         stop: Arc::new(AtomicBool::new(false)),
     }

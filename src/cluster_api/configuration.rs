@@ -23,6 +23,8 @@ pub enum Configuration {
 
 /// Where the restart of kube-proxy for its newest configuration is recorded.
 const RESTARTED_FOR: &str = "ci-bootstrap/configuration";
+/// How often an edit is tried when somebody else writes the configuration meanwhile.
+const ATTEMPTS: usize = 5;
 const KUBE_PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
 
 impl Configuration {
@@ -33,6 +35,13 @@ impl Configuration {
             Self::KubeProxy => ("kube-proxy", "config.conf"),
             Self::Kubelet => ("kubelet-config", "kubelet"),
         }
+    }
+
+    /// The fields that differ between two states of the configuration, as lines with `-` and `+`.
+    #[must_use]
+    pub fn difference(self, before: &Value, after: &Value) -> String {
+        let id = ObjectId::new("v1", "ConfigMap", Some("kube-system"), self.place().0);
+        diff::render(&id, before, after)
     }
 
     fn path(self) -> String {
@@ -50,6 +59,45 @@ impl Api {
         map.map(|map| parsed(which, &map))
             .transpose()
             .map_err(|e| e.during(title(which)))
+    }
+
+    /// Puts into a configuration what `edit` makes of it, unless somebody else has written it meanwhile: then of what it is by now. What
+    /// `edit` leaves as it is, or a configuration that is missing, is not written.
+    ///
+    /// # Errors
+    /// When it can't be read or written, or others go on writing it.
+    pub async fn edit_configuration(
+        &self,
+        which: Configuration,
+        edit: &(dyn Fn(&Value) -> Value + Send + Sync),
+    ) -> Result<(), ApiError> {
+        for attempt in 1.. {
+            match self.try_edit(which, edit).await {
+                Err(error) if error.is_conflict() && attempt < ATTEMPTS => {}
+                answer => return answer.map_err(|e| e.during(title(which))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn try_edit(
+        &self,
+        which: Configuration,
+        edit: &(dyn Fn(&Value) -> Value + Send + Sync),
+    ) -> Result<(), ApiError> {
+        let Some(map) = self.json_opt(Call::get(which.path())).await? else {
+            return Ok(());
+        };
+        let live = parsed(which, &map)?;
+        let after = edit(&live);
+        if after == live {
+            return Ok(());
+        }
+        let text = yaml::emit(&after).map_err(|e| ApiError::NotAnObject(e.to_string()))?;
+        let version = &map["metadata"]["resourceVersion"];
+        let body = json!({"metadata": {"resourceVersion": version}, "data": {which.place().1: text}});
+        let path = format!("{}?fieldManager={MANAGER}", which.path());
+        self.text(Call::merge(path, &body)).await.map(drop)
     }
 
     /// What [`Api::apply_kube_proxy`] would change, a paragraph each: fields of `wanted` that the configuration does not

@@ -27,6 +27,8 @@ mod release;
 mod restored;
 mod rollout;
 mod sha256;
+mod shared_directories;
+mod space;
 #[cfg(test)]
 pub(crate) mod standin;
 mod status;
@@ -48,6 +50,8 @@ pub use object::{Object, ObjectId};
 pub use pods::{Container, Executed};
 pub use release::{FetchError, ReleaseError, Releases};
 pub use rollout::{Cause, Explanation, RolloutError, RolloutKind, RolloutTarget};
+pub use shared_directories::SharedDirectory;
+pub use space::{FreeSpace, NodeSpace, VolumeSpace};
 pub use status::{ClusterStatus, HealthCheck, WorkloadStatus};
 pub use token::{BootstrapToken, LeftToken};
 

@@ -83,6 +83,15 @@ impl Api {
         self.text(Call::get(path)).await
     }
 
+    /// What a container has printed in the last seconds.
+    pub async fn recent_log(&self, container: &Container, seconds: u32) -> Result<String, ApiError> {
+        let Container { namespace, pod, name } = container;
+        let path = format!(
+            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&sinceSeconds={seconds}&limitBytes=1048576"
+        );
+        self.text(Call::get(path)).await
+    }
+
     /// Writes annotations of a pod, which makes its node look at it at once instead of within a minute.
     pub async fn annotate_pod(&self, container: &Container, key: &str, value: &str) -> Result<(), ApiError> {
         let path = format!(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::kubeconfig::Kubeconfig;
 use super::standin::{Log, Reply, admin_conf, connect, refusal};
-use super::{Api, DifferenceKind};
+use super::{Api, Configuration, DifferenceKind};
 use crate::secret::Redactor;
 use crate::transport::memory::MemoryHost;
 use crate::transport::{Ended, Output};
@@ -176,5 +176,35 @@ async fn a_host_without_a_way_is_named() {
     assert!(
         error.starts_with("no way to the API server https://10.0.0.1:6443: cannot reach cp1"),
         "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_configuration_that_others_write_is_read_again_and_one_that_is_as_wanted_is_not_written() {
+    const KUBELET: &str = "GET /api/v1/namespaces/kube-system/configmaps/kubelet-config";
+    let map = json!({"metadata": {"resourceVersion": "7"}, "data": {"kubelet": "maxPods: 110\n"}});
+    let answer = move |request: &str, times: usize| match times {
+        1 if request.starts_with("PATCH") => refusal(409, "Conflict", "the object has been modified"),
+        _ => Reply::Json(200, map.clone()),
+    };
+    let (api, log) = connect(answer).await;
+    let unchanged = |live: &Value| live.clone();
+    api.edit_configuration(Configuration::Kubelet, &unchanged)
+        .await
+        .unwrap();
+    assert_eq!(*log.lock().unwrap(), [KUBELET]);
+    log.lock().unwrap().clear();
+    let limited = |live: &Value| {
+        let mut edited = live.clone();
+        edited["podPidsLimit"] = json!(4096);
+        edited
+    };
+    api.edit_configuration(Configuration::Kubelet, &limited)
+        .await
+        .unwrap();
+    assert_eq!(patches(&log).len(), 2, "{:?}", log.lock().unwrap());
+    assert_eq!(
+        log.lock().unwrap().iter().filter(|line| *line == KUBELET).count(),
+        2
     );
 }

@@ -19,6 +19,7 @@ mod cordon;
 mod csi_driver;
 mod generated_secret;
 mod harbor_robot;
+mod hardening;
 mod image_build;
 mod jenkins;
 mod kube_proxy;

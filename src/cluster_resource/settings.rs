@@ -1,12 +1,14 @@
-//! Settings that a cluster is founded with and keeps: an inventory that says otherwise is refused, not obeyed in part.
+//! Settings that a cluster is founded with and keeps: an inventory that says otherwise is refused, not obeyed in part. Hardening may be
+//! switched: it is written into kubeadm's configuration here, and hosts follow.
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::hardening::Hardening;
 use super::{ClusterResource, Error, Say};
 use crate::cluster_api::{Api, Configuration};
 use crate::model::Cluster;
-use crate::resource::Verdict;
+use crate::resource::{Change, Verdict};
 
 /// What helps where kubeadm's own configuration differs.
 const FOUNDED: &str = "these are settled when a cluster is founded: put the cluster's values back into the inventory, or found another cluster";
@@ -14,31 +16,12 @@ const FOUNDED: &str = "these are settled when a cluster is founded: put the clus
 const KUBELET: &str = "kubelet gets these when its host joins: put the cluster's values back into the inventory, or change them by `kubectl -n \
 kube-system edit configmap kubelet-config` and, on each node, `kubeadm upgrade node phase kubelet-config && systemctl restart kubelet`";
 
-/// What kubeadm wrote down when it founded the cluster, against the inventory.
+/// What kubeadm wrote down when it founded the cluster, against the inventory. Hardening alone may change later.
 #[derive(Debug)]
 pub(super) struct Settings {
     cluster: Vec<Setting>,
     kubelet: Vec<Setting>,
-    hardened: bool,
-}
-
-/// The argument by which a cluster is known that was founded with `cluster.hardening: cis`.
-const AUDIT_POLICY: (&str, &str) = ("audit-policy-file", "/etc/kubernetes/audit-policy.yaml");
-
-/// How hardening differs. kubeadm writes the arguments of a control plane's components when it is made, and never again by itself.
-fn hardening(hardened: bool, live: &Value) -> Option<String> {
-    let arguments = live.pointer("/apiServer/extraArgs").and_then(Value::as_array);
-    let (name, value) = AUDIT_POLICY;
-    let mut arguments = arguments.into_iter().flatten();
-    let is_hardened = arguments.any(|argument| argument["name"] == name && argument["value"] == value);
-    let word = |hardened| if hardened { "cis" } else { "none" };
-    (live.is_object() && hardened != is_hardened).then(|| {
-        format!(
-            "cluster.hardening is {} in the inventory and {} in the cluster",
-            word(hardened),
-            word(is_hardened)
-        )
-    })
+    hardening: Hardening,
 }
 
 /// One value that is settled.
@@ -82,7 +65,10 @@ impl Settings {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let networks = &cluster.networks;
         let kubelet = &cluster.kubelet;
-        let own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
+        let mut own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
+        if let Some(file) = &kubelet.resolv_conf {
+            own["resolvConf"] = json!(file);
+        }
         let mut settings = Self {
             cluster: vec![
                 Setting::new("cluster.name", "/clusterName", &cluster.name),
@@ -99,23 +85,28 @@ impl Settings {
                     &networks.domain,
                 ),
                 Setting::new(
-                    "cluster.kubernetes",
-                    "/kubernetesVersion",
-                    &format!("v{}", cluster.kubernetes),
-                ),
-                Setting::new(
                     "cluster.kubeadm.certificateValidity",
                     "/certificateValidityPeriod",
                     &cluster.kubeadm.certificate_validity,
                 ),
             ],
             kubelet: Vec::new(),
-            hardened: cluster.is_hardened(),
+            hardening: Hardening::of(cluster),
         };
         leaves("cluster.kubelet", "", &own, &mut settings.kubelet);
         let extra = kubelet.extra_config.clone().into();
         leaves("cluster.kubelet.extraConfig", "", &extra, &mut settings.kubelet);
         settings
+    }
+
+    /// What hardening changes in these configurations, a line each.
+    fn changes(&self, live: &[(Configuration, Value)]) -> Vec<String> {
+        let changes = live.iter().map(|(which, live)| {
+            let after = self.hardening.edited(*which, live);
+            which.difference(live, &after)
+        });
+        let changes: String = changes.collect();
+        changes.lines().map(str::to_owned).collect()
     }
 }
 
@@ -145,11 +136,10 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Differences under what helps against them; nothing where there are none.
-fn told(settings: &[Setting], live: &Value, besides: Option<String>, help: &str) -> Option<String> {
+fn told(settings: &[Setting], live: &Value, help: &str) -> Option<String> {
     let conflicts: Vec<_> = settings
         .iter()
         .filter_map(|setting| setting.conflict(live))
-        .chain(besides)
         .collect();
     (!conflicts.is_empty()).then(|| format!("{}\n{help}", conflicts.join("\n")))
 }
@@ -163,25 +153,33 @@ impl ClusterResource for Settings {
             )?;
             let (cluster, kubelet) = (cluster.unwrap_or_default(), kubelet.unwrap_or_default());
             let refused = [
-                told(
-                    &self.cluster,
-                    &cluster,
-                    hardening(self.hardened, &cluster),
-                    FOUNDED,
-                ),
-                told(&self.kubelet, &kubelet, None, KUBELET),
+                told(&self.cluster, &cluster, FOUNDED),
+                told(&self.kubelet, &kubelet, KUBELET),
             ];
             let refused: Vec<_> = refused.into_iter().flatten().collect();
-            if refused.is_empty() {
-                return Ok(Verdict::InSync);
+            if !refused.is_empty() {
+                return Ok(Verdict::Refused(refused.join("\n")));
             }
-            Ok(Verdict::Refused(refused.join("\n")))
+            let lines = self.changes(&[
+                (Configuration::Cluster, cluster),
+                (Configuration::Kubelet, kubelet),
+            ]);
+            Ok(if lines.is_empty() {
+                Verdict::InSync
+            } else {
+                Verdict::Differs(Change::new(self.hardening.summary()).with_detail(lines))
+            })
         })
     }
 
-    fn act<'a>(&'a self, _api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
-        // Never asked for: it is in sync or refuses.
-        Box::pin(async { Ok(()) })
+    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            for which in [Configuration::Cluster, Configuration::Kubelet] {
+                let edit = |live: &Value| self.hardening.edited(which, live);
+                api.edit_configuration(which, &edit).await?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -196,11 +194,11 @@ mod tests {
             Setting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
         ];
         let live = |pods| json!({"clusterName": "ci", "networking": {"podSubnet": pods}});
-        assert_eq!(told(&settings, &live("10.1.0.0/16"), None, "help"), None);
+        assert_eq!(told(&settings, &live("10.1.0.0/16"), "help"), None);
         let expected =
             "cluster.networks.pods is 10.1.0.0/16 in the inventory and 10.2.0.0/16 in the cluster\nhelp";
         assert_eq!(
-            told(&settings, &live("10.2.0.0/16"), None, "help").as_deref(),
+            told(&settings, &live("10.2.0.0/16"), "help").as_deref(),
             Some(expected)
         );
     }
@@ -213,25 +211,7 @@ mod tests {
         leaves("kubelet", "", &wanted, &mut settings);
         let live = json!({"maxPods": 110, "evictionHard": {"memory.available": "2%"}, "imageMinimumGCAge": "1m30s", "other": 1});
         let expected = "kubelet.evictionHard.memory.available is 1% in the inventory and 2% in the cluster\n";
-        assert_eq!(told(&settings, &live, None, "").as_deref(), Some(expected));
-        assert_eq!(told(&settings, &wanted, None, ""), None);
-    }
-
-    #[test]
-    fn hardening_is_known_by_the_audit_log() {
-        let hardened = json!({"apiServer": {"extraArgs": [{"name": "audit-policy-file", "value": "/etc/kubernetes/audit-policy.yaml"}]}});
-        let own =
-            json!({"apiServer": {"extraArgs": [{"name": "audit-policy-file", "value": "/srv/policy.yaml"}]}});
-        assert_eq!(hardening(true, &hardened), None);
-        assert_eq!(hardening(false, &own), None);
-        assert_eq!(
-            hardening(true, &Value::Null),
-            None,
-            "a missing ConfigMap is another's business"
-        );
-        for (wanted, live) in [(true, &own), (true, &json!({})), (false, &hardened)] {
-            let told = hardening(wanted, live).unwrap_or_default();
-            assert!(told.starts_with("cluster.hardening is "), "{told}");
-        }
+        assert_eq!(told(&settings, &live, "").as_deref(), Some(expected));
+        assert_eq!(told(&settings, &wanted, ""), None);
     }
 }

@@ -13,9 +13,9 @@ pub struct Cluster {
     /// Name of the cluster: lower-case letters, digits and `-`. It names the kubeconfig context.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), example = &"ci")]
     pub name: Spanned<String>,
-    /// Kubernetes release, in full. The minor releases 1.34 to 1.36 are supported. `apply` refuses to change
-    /// the release of a running cluster: upgrade it with kubeadm, then put the new release here.
-    #[schemars(regex(pattern = r"^\d+\.\d+\.\d+$"), example = &"1.36.4")]
+    /// Kubernetes release, in full. The minor releases 1.34 to 1.37 are supported. A higher release than that of the running
+    /// cluster is an upgrade, by a patch or by one minor release: see [upgrade.md](upgrade.md). There is no way back to a lower one.
+    #[schemars(regex(pattern = r"^\d+\.\d+\.\d+$"), example = &"1.36.5")]
     pub kubernetes: Spanned<String>,
     /// Where the API server is reached, `host:port`. Needed with more than one control plane, and then a name or
     /// address that leads to all of them (a load balancer, a virtual address). Without it: the address of the first
@@ -37,16 +37,35 @@ pub struct Cluster {
     /// What kubeadm is told besides.
     #[serde(default)]
     pub kubeadm: Kubeadm,
-    /// How strictly the cluster is set up. This is settled when the cluster is founded: for one that was founded without it,
-    /// say `none`.
+    /// How strictly the cluster is set up. It can be switched on a running cluster: `apply` then restarts the components of one control
+    /// plane after the other, and kubelet; pods go on.
     #[serde(default)]
     pub hardening: Hardening,
+    /// How a running cluster is upgraded.
+    #[serde(default)]
+    pub upgrade: Upgrade,
     /// The container runtime.
     #[serde(default)]
     pub containerd: Containerd,
     /// The pod network.
     #[serde(default)]
     pub calico: Calico,
+}
+
+/// How a running cluster is upgraded when `kubernetes` is raised.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Upgrade {
+    /// How many workers are upgraded side by side. Control planes are always upgraded one at a time.
+    pub workers_at_once: Spanned<u32>,
+}
+
+impl Default for Upgrade {
+    fn default() -> Self {
+        Self {
+            workers_at_once: 1.into(),
+        }
+    }
 }
 
 /// How strictly the cluster is set up.
@@ -160,6 +179,10 @@ pub struct Kubelet {
     pub fail_cgroup_v1: Spanned<bool>,
     /// Who manages cgroups; the same for kubelet and containerd.
     pub cgroup_driver: Spanned<CgroupDriver>,
+    /// The file with the DNS servers of pods that ask no cluster DNS, such as CoreDNS itself. Without it: as kubeadm finds it, the
+    /// file of systemd-resolved where that runs, else `/etc/resolv.conf`. It must name no loop-back address.
+    #[schemars(example = &"/etc/resolv-pods.conf")]
+    pub resolv_conf: Option<Spanned<String>>,
     /// Further fields of `KubeletConfiguration`, as in the Kubernetes reference. Fields that this program sets itself
     /// can't be set here.
     #[schemars(example = &serde_json::json!({"maxParallelImagePulls": 4}))]
@@ -172,6 +195,7 @@ impl Default for Kubelet {
             max_pods: 110.into(),
             fail_cgroup_v1: true.into(),
             cgroup_driver: Spanned::default(),
+            resolv_conf: None,
             extra_config: Spanned::default(),
         }
     }
@@ -196,7 +220,7 @@ pub struct Kubeadm {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Containerd {
-    /// Release to install, of the lines 1.7 and 2.0 or newer. `2.2` means the newest 2.2 release of the repository.
+    /// Release to install, of the lines 1.7 and 2.0 or newer. `2.3` means the newest 2.3 release of the repository.
     pub version: Spanned<String>,
     /// Name of the package.
     pub package: Spanned<String>,
@@ -208,7 +232,7 @@ pub struct Containerd {
 impl Default for Containerd {
     fn default() -> Self {
         Self {
-            version: "2.2".into(),
+            version: "2.3".into(),
             package: "containerd.io".into(),
             restrict_oom_score_adj: false.into(),
         }

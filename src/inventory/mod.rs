@@ -3,6 +3,7 @@
 //! Nothing here knows whether the values make sense together; that is `model`. The doc comments of these types are
 //! the descriptions in `docs/inventory.schema.json` and `docs/inventory.md`.
 
+mod backup;
 mod calico;
 mod cluster;
 mod files;
@@ -10,25 +11,28 @@ mod folder;
 mod host;
 mod jenkins;
 mod packages;
+mod preflight;
 mod read;
 mod schema;
 mod site;
 mod ssh;
 mod storage;
 
+pub use backup::Backup;
 pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
 pub use cluster::{
     CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
-    Networks,
+    Networks, Upgrade,
 };
 pub use files::Files;
 pub use folder::FolderFile;
 pub use host::{Host, Role};
 pub use jenkins::{
     Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Image, Ingress,
-    Jenkins, Job, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
+    Jenkins, Job, Keep, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
 };
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use preflight::{Preflight, PreflightCheck};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
 pub use site::{Ca, Firewall, Harbor, Login, Proxy, Registry, Selinux, Time};
@@ -81,6 +85,12 @@ pub struct Inventory {
     /// The HTTP proxy through which hosts and builds reach the outside.
     #[serde(default)]
     pub proxy: Proxy,
+    /// What is checked before the first change.
+    #[serde(default)]
+    pub preflight: Preflight,
     /// Jenkins in the cluster, with its agents as pods. Without it there is none.
     pub jenkins: Option<Jenkins>,
+    /// What is known of the cluster's backups.
+    #[serde(default)]
+    pub backup: Backup,
 }

@@ -15,6 +15,8 @@ mod overview;
 mod page;
 mod pipeline;
 mod plugins;
+mod refusal;
+mod update_site;
 
 pub use boot::boot_failure;
 pub use build::{Build, QueueItem};
@@ -22,6 +24,8 @@ pub use client::Jenkins;
 pub use error::JenkinsError;
 pub use export_diff::contradictions;
 pub use job_diff::{DiffError, differences};
-pub use overview::Overview;
+pub use overview::{Overview, QueuedBuild};
 pub use pipeline::{GitPipeline, MARK, scripted};
 pub use plugins::{Plugin, broken_plugins, other_versions};
+pub use refusal::is_refusal;
+pub use update_site::{LockedPlugin, MetadataError, SecurityWarning, UpdateSiteMetadata, resolve};

@@ -92,6 +92,20 @@ fn skew(written: &inventory::Calico, version: Version, kubernetes: Version, chec
     let Some(line) = release::line(kubernetes) else {
         return;
     };
+    if version.major == 3 && version.minor > line.newest_calico {
+        let title = format!(
+            "Calico {version} is newer than what is known to work with Kubernetes {}",
+            kubernetes.line()
+        );
+        check.report(Diagnostic::warning(&code::CALICO_SKEW, title).at(
+            written.version.span,
+            format!(
+                "3.{} to 3.{} are tested by its makers",
+                line.calico, line.newest_calico
+            ),
+        ));
+        return;
+    }
     if version.major == 3 && version.minor >= line.calico {
         return;
     }

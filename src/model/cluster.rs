@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{
-    Calico, Containerd, Egress, Endpoint, Host, ImageServer, ImageVersions, Jenkins, KubeProxy, Kubeadm,
-    Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
+    Backup, Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
+    KubeProxy, Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
-use crate::inventory::{Firewall, Hardening, Selinux};
+use crate::inventory::{Firewall, Hardening, Preflight, Selinux};
 use crate::secret::SecretRef;
 
 /// The API server.
@@ -16,6 +16,14 @@ use crate::secret::SecretRef;
 pub struct ApiServer {
     /// Names and addresses in its certificate, besides those that kubeadm adds itself.
     pub sans: Vec<String>,
+}
+
+/// How a running cluster is upgraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upgrade {
+    /// How many workers are upgraded side by side; at least one.
+    pub workers_at_once: u32,
 }
 
 /// The cluster as it shall be. Made by [`super::validate`] only; serializes in the names of the inventory.
@@ -28,6 +36,10 @@ pub struct Cluster {
     pub kubernetes: Version,
     /// `major.minor` of it.
     pub kubernetes_minor: String,
+    /// The newest known patch release of each supported minor release, ascending: the path of upgrades.
+    pub kubernetes_releases: Vec<Version>,
+    /// How a running cluster is upgraded.
+    pub upgrade: Upgrade,
     /// Where the API server is reached.
     pub endpoint: Endpoint,
     /// Registry of the Kubernetes images.
@@ -46,6 +58,8 @@ pub struct Cluster {
     pub kubeadm: Kubeadm,
     /// How strictly it is set up.
     pub hardening: Hardening,
+    /// What that is in the configuration of its components.
+    pub hardening_fields: HardeningFields,
     /// The container runtime.
     pub containerd: Containerd,
     /// The pod network.
@@ -68,8 +82,12 @@ pub struct Cluster {
     pub time: Time,
     /// The HTTP proxy of the hosts.
     pub proxy: Proxy,
+    /// What is checked before the first change.
+    pub preflight: Preflight,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
+    /// What is known of its backups.
+    pub backup: Backup,
     /// What pods of builds may reach.
     pub egress: Egress,
 }

@@ -15,6 +15,7 @@ crate::diagnostic::codes! { "inventory";
     OUT_OF_RANGE "out-of-range" "numbers must lie in the range that makes sense for them"
     UNSUPPORTED_KUBERNETES "unsupported-kubernetes" "the minor release of Kubernetes must be a supported one"
     UNTESTED_KUBERNETES "untested-kubernetes" "patch releases newer than this program are used with the image versions of the newest known one"
+    SUPPORT_ENDS "support-ends" "releases of Kubernetes and containerd should have the support of their makers"
     UNSUPPORTED_CONTAINERD "unsupported-containerd" "containerd must be of a line that Kubernetes still supports"
     CALICO_SKEW "calico-skew" "the release of Calico must support the release of Kubernetes"
     UNKNOWN_CHECKSUM "unknown-checksum" "a Calico manifest whose checksum this program does not know needs `sha256`"
@@ -56,6 +57,7 @@ crate::diagnostic::codes! { "inventory";
     MIRROR_PATH "mirror-path" "a mirror is the address of a registry's API: in Harbor `/v2/PROJECT`"
     LOGIN_WITHOUT_TLS "login-without-tls" "the login of a registry needs TLS, or everybody on the way can read it"
     BAD_IMAGE "bad-image" "images must be named in full, with their registry and a tag or digest"
+    PLUGIN_LOCK "plugin-lock" "the file of locked plugins has those that are listed, for the Jenkins of `jenkins.image`"
     BAD_QUANTITY "bad-quantity" "amounts must be written as Kubernetes writes them"
     BAD_PATH "bad-path" "paths in containers and on hosts must be absolute"
     IMAGE_FOLDER "image-folder" "the folder of an image has a Dockerfile, and fits into a `ConfigMap` when it is packed"
@@ -71,4 +73,5 @@ crate::diagnostic::codes! { "inventory";
     BAD_HOST_KEY "bad-host-key" "files with host keys must hold lines as in OpenSSH's `known_hosts`"
     EVERYBODY_ADMINISTERS "everybody-administers" "a `securityRealm` of your own needs an `authorizationStrategy`, or all its users administer Jenkins"
     UNKNOWN_CREDENTIAL "unknown-credential" "a job can only use credentials that the inventory has"
+    BAD_SIGNER "bad-signer" "the key that bundles are signed with is an Ed25519 public key in OpenSSH's form"
 }

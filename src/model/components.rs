@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::Check;
-use super::{Version, code, duration, endpoint, form};
+use super::{Version, code, duration, endpoint, form, reserved};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
 use crate::yaml::Spanned;
@@ -52,6 +52,8 @@ pub struct Kubelet {
     pub fail_cgroup_v1: bool,
     /// Who manages cgroups.
     pub cgroup_driver: inventory::CgroupDriver,
+    /// The file with the DNS servers of pods; none where kubeadm finds it.
+    pub resolv_conf: Option<String>,
     /// Further fields of `KubeletConfiguration`; none that the program sets itself.
     pub extra_config: Map<String, Value>,
 }
@@ -117,7 +119,7 @@ const MANAGED: &[(&str, Option<&str>)] = &[
     ("containerRuntimeEndpoint", None),
     ("failCgroupV1", Some("cluster.kubelet.failCgroupV1")),
     ("maxPods", Some("cluster.kubelet.maxPods")),
-    ("resolvConf", None),
+    ("resolvConf", Some("cluster.kubelet.resolvConf")),
     ("rotateCertificates", None),
     ("staticPodPath", None),
 ];
@@ -134,6 +136,13 @@ pub(super) fn kubelet(written: &inventory::Kubelet, check: &mut Check<'_>) -> Op
             });
         }
     }
+    reserved::check(written, check);
+    let resolv_conf = check.parse_some(
+        written.resolv_conf.as_ref(),
+        &code::BAD_PATH,
+        "path",
+        form::absolute_path,
+    );
     let max_pods = &written.max_pods;
     if !(10..=500).contains(&max_pods.value) {
         let title = format!("{} pods on a node", max_pods.value);
@@ -145,6 +154,7 @@ pub(super) fn kubelet(written: &inventory::Kubelet, check: &mut Check<'_>) -> Op
         max_pods: max_pods.value,
         fail_cgroup_v1: written.fail_cgroup_v1.value,
         cgroup_driver: written.cgroup_driver.value,
+        resolv_conf: resolv_conf?,
         extra_config: written.extra_config.value.clone(),
     })
 }

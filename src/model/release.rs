@@ -1,4 +1,5 @@
-//! What is known about releases: which belong together.
+//! What is known about releases: which belong together, and how long their makers care for them. As of 2026-11-30, from the constants of
+//! kubeadm, the release pages of Kubernetes and containerd, and Tigera's table of tested releases.
 
 use serde::Serialize;
 
@@ -27,6 +28,10 @@ pub(super) struct Line {
     images: &'static [(u64, ImageVersions)],
     /// Oldest Calico line, as a minor release of 3, that supports it.
     pub(super) calico: u64,
+    /// Newest Calico line that its makers test with it.
+    pub(super) newest_calico: u64,
+    /// Last day of its makers' support: year, month, day.
+    pub(super) support_ends: (i16, i8, i8),
 }
 
 /// Supported minor releases, ascending.
@@ -39,23 +44,45 @@ pub(super) const LINES: &[Line] = &[
             (2, images("3.6.5-0", "v1.12.1", "3.10.1")),
         ],
         calico: 31,
+        newest_calico: 32,
+        support_ends: (2026, 10, 27),
     },
     Line {
         minor: 35,
-        newest_patch: 8,
+        newest_patch: 9,
         images: &[(0, images("3.6.6-0", "v1.13.1", "3.10.1"))],
-        calico: 32,
+        calico: 31,
+        newest_calico: 33,
+        support_ends: (2027, 2, 28),
     },
     Line {
         minor: 36,
-        newest_patch: 4,
+        newest_patch: 5,
         images: &[(0, images("3.6.8-0", "v1.14.2", "3.10.2"))],
         calico: 32,
+        newest_calico: 33,
+        support_ends: (2027, 6, 28),
+    },
+    Line {
+        minor: 37,
+        newest_patch: 2,
+        images: &[(0, images("3.7.0-0", "v1.14.6", "3.10.2"))],
+        calico: 33,
+        newest_calico: 33,
+        support_ends: (2027, 10, 28),
     },
 ];
 
 const fn images(etcd: &'static str, coredns: &'static str, pause: &'static str) -> ImageVersions {
     ImageVersions { etcd, coredns, pause }
+}
+
+/// The newest known patch release of each line.
+pub(super) fn newest() -> Vec<Version> {
+    LINES
+        .iter()
+        .map(|line| Version::new(1, line.minor, line.newest_patch))
+        .collect()
 }
 
 /// The line of a release, if it is supported.
@@ -74,6 +101,26 @@ impl Line {
             .find(|(from, _)| *from <= patch)
             .map_or(first, |(_, images)| *images)
     }
+}
+
+/// A line of containerd.
+pub(super) struct ContainerdLine {
+    pub(super) name: &'static str,
+    /// Last day of its makers' support: year, month, day.
+    pub(super) support_ends: (i16, i8, i8),
+}
+
+/// Lines of containerd. Where only the month of the end is known, it is the last day of that month.
+pub(super) const CONTAINERD: &[ContainerdLine] = &[
+    containerd("1.7", (2026, 9, 30)),
+    containerd("2.0", (2025, 11, 7)),
+    containerd("2.1", (2026, 5, 31)),
+    containerd("2.2", (2026, 11, 6)),
+    containerd("2.3", (2028, 4, 30)),
+];
+
+const fn containerd(name: &'static str, support_ends: (i16, i8, i8)) -> ContainerdLine {
+    ContainerdLine { name, support_ends }
 }
 
 /// SHA-256 of the manifests of a Calico release.

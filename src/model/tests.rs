@@ -137,7 +137,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(seen["networks"]["dns"], "10.96.0.10");
     assert_eq!(seen["kubeProxy"]["mode"], "nftables");
     assert_eq!(seen["calico"]["dataplane"], "nftables");
-    assert_eq!(seen["containerd"]["configVersion"], 3);
+    assert_eq!(seen["containerd"]["configVersion"], 4);
     assert_eq!(seen["hosts"][1]["roles"]["worker"], true);
     assert_eq!(seen["hosts"][1]["taints"][0]["effect"], "NoSchedule");
     assert_eq!(

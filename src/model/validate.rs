@@ -1,10 +1,10 @@
 //! From what was written to what shall be, with every problem at once.
 
 use super::check::Check;
-use super::cluster::{ApiServer, Cluster, Images};
+use super::cluster::{ApiServer, Cluster, Images, Upgrade};
 use super::{
-    Egress, Endpoint, Host, ImageVersions, Networks, Version, calico, capacity, code, components, form,
-    hosts, jenkins, name, network, packages, release, site, storage,
+    Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, backup, calico, capacity,
+    code, components, form, hosts, jenkins, name, network, packages, release, site, storage,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -45,30 +45,31 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "two lines for each section of the inventory"
+)]
 fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
     let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
-    let repository = check.parse(
-        &written.image_repository,
-        &code::BAD_ADDRESS,
-        "image repository",
-        form::image_repository,
-    );
+    let repository = image_repository(written, check);
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
     let networks = network::check(&written.networks, check);
-    let pods = networks.as_ref().map(|networks| networks.pods);
     let kube_proxy = components::kube_proxy(&written.kube_proxy, check);
     let kubelet = components::kubelet(&written.kubelet, check);
     let kubeadm = components::kubeadm(&written.kubeadm, check);
     let containerd = components::containerd(&written.containerd, check);
+    let pods = networks.as_ref().map(|networks| networks.pods);
     let calico = calico::check(&written.calico, version, kube_proxy.mode, pods, check);
+    let upgrade = upgrade(&written.upgrade, check);
     let hosts = self::hosts(inventory, networks.as_ref(), check);
     let endpoint = hosts::endpoint(written, &hosts, check);
     let packages = packages::check(&inventory.packages, version, check);
     let registries = site::registries(&inventory.registries, check);
     let storage = storage::check(inventory, &hosts, check);
     let time = site::time(&inventory.time, check);
+    let backup = backup::check(&inventory.backup, check);
     let proxy = site::proxy(&inventory.proxy, check);
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
@@ -83,15 +84,18 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         name: name?,
         kubernetes,
         kubernetes_minor: kubernetes.line(),
+        kubernetes_releases: release::newest(),
+        upgrade: upgrade?,
         images: Images::new(&image_repository, kubernetes, images),
         image_repository,
         api_server: ApiServer { sans },
         endpoint,
         networks,
         kube_proxy,
+        hardening: written.hardening,
+        hardening_fields: HardeningFields::beside(&kubelet.as_ref()?.extra_config),
         kubelet: kubelet?,
         kubeadm,
-        hardening: written.hardening,
         containerd: containerd?,
         calico: calico?,
         hosts,
@@ -103,9 +107,20 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         selinux: inventory.selinux,
         time: time?,
         proxy,
+        preflight: inventory.preflight.clone(),
         jenkins: jenkins?,
+        backup: backup?,
         egress: Egress::default(),
     }))
+}
+
+fn image_repository(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<String> {
+    check.parse(
+        &written.image_repository,
+        &code::BAD_ADDRESS,
+        "image repository",
+        form::image_repository,
+    )
 }
 
 /// What builds may reach follows from all the rest.
@@ -167,6 +182,18 @@ fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Ve
         );
     }
     Some((version, line.image_versions(version.patch)))
+}
+
+fn upgrade(written: &inventory::Upgrade, check: &mut Check<'_>) -> Option<Upgrade> {
+    let at_once = &written.workers_at_once;
+    if at_once.value == 0 {
+        let problem = Diagnostic::error(&code::OUT_OF_RANGE, "no worker at once");
+        check.report(problem.at(at_once.span, "1 or more"));
+        return None;
+    }
+    Some(Upgrade {
+        workers_at_once: at_once.value,
+    })
 }
 
 /// Every name and address under which a client may reach an API server.

@@ -271,15 +271,20 @@ fn expand(
     Ok(steps)
 }
 
-/// Words as they are once rendered; an empty one is none.
+/// Words as they are once rendered; an empty one is none, and a list stands for its items.
 fn words(
     texts: &[String],
     templates: &Templates,
     place: &str,
     values: &Values,
 ) -> Result<Vec<String>, TemplateError> {
-    let rendered = texts.iter().map(|word| templates.fill(place, word, values));
-    let mut words: Vec<_> = rendered.map(|word| word.map(text)).collect::<Result<_, _>>()?;
+    let mut words = Vec::new();
+    for word in texts {
+        match templates.fill(place, word, values)? {
+            Value::Array(items) => words.extend(items.into_iter().map(text)),
+            word => words.push(text(word)),
+        }
+    }
     words.retain(|word| !word.is_empty());
     Ok(words)
 }

@@ -13,6 +13,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "05-accounts.yaml",
         include_str!("../../playbooks/05-accounts.yaml"),
     ),
+    (
+        "08-upgrade-path.yaml",
+        include_str!("../../playbooks/08-upgrade-path.yaml"),
+    ),
     ("10-host.yaml", include_str!("../../playbooks/10-host.yaml")),
     (
         "15-nfs-server.yaml",
@@ -31,6 +35,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "40-control-plane.yaml",
         include_str!("../../playbooks/40-control-plane.yaml"),
     ),
+    ("45-upgrade.yaml", include_str!("../../playbooks/45-upgrade.yaml")),
     ("50-worker.yaml", include_str!("../../playbooks/50-worker.yaml")),
     (
         "55-nfs-share.yaml",

@@ -13,17 +13,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Ends the pods of a host whose kubelet does not answer to the cluster, so that the cluster may begin them elsewhere: two of one
 /// `StatefulSet` would share a volume. A control plane's own go later, with its etcd member.
-const STOP_PODS: &str = "set -eu
-systemctl stop kubelet 2>/dev/null || true
-command -v crictl >/dev/null 2>&1 || exit 0
-systemctl start containerd
-kept=\" $(crictl pods -q --label tier=control-plane | tr '\\n' ' ')\"
-for pod in $(crictl pods -q --state Ready); do
-  case $kept in *\" $pod \"*) continue ;; esac
-  crictl ps -q --pod $pod | xargs -r crictl stop --timeout 30 >/dev/null
-  crictl stopp $pod >/dev/null
-done
-";
+const STOP_PODS: &str = include_str!("../../scripts/reset-stop-pods.sh");
 
 /// Moves the pods of a host's node elsewhere and takes the node out of the cluster, through a control plane that stays.
 ///
@@ -75,41 +65,11 @@ k delete node {node}
 /// of nftables only the tables of kube-proxy and Calico are deleted, of iptables only lines that name their chains or, by a comment,
 /// Calico are left out. By its file `nodename` Calico's plugin knows that calico-node has prepared the host: with an old one, pods
 /// would start before it has.
-const CLEAN: &str = "now=$(date +%Y%m%dT%H%M%S)
-if [ -e /etc/kubernetes/manifests/etcd.yaml ]; then
-  timeout 120 kubeadm reset phase remove-etcd-member -f >/dev/null 2>&1 || true
-fi
-systemctl stop kubelet 2>/dev/null || true
-if command -v crictl >/dev/null 2>&1 && systemctl -q is-active containerd; then
-  etcd=$(crictl pods -q --name '^etcd' --namespace kube-system) || true
-  [ -z \"$etcd\" ] || crictl stopp $etcd >/dev/null || true
-fi
-if [ -d /var/lib/etcd/member ]; then
-  mkdir -p -m 700 /var/lib/etcd.before-ci-bootstrap
-  mv /var/lib/etcd/member \"/var/lib/etcd.before-ci-bootstrap/member.$now\"
-fi
-if command -v kubeadm >/dev/null 2>&1; then kubeadm reset -f --skip-phases=remove-etcd-member >/dev/null; fi
-";
+const CLEAN: &str = include_str!("../../scripts/reset-clean.sh");
 
 /// The state of the kernel: nftables' tables, iptables' rules with their sets, devices, and routes of Calico's protocol number, among them
 /// the `blackhole` of the node's own block.
-const CLEAN_KERNEL: &str =
-    "for table in 'ip kube-proxy' 'ip6 kube-proxy' 'ip calico' 'ip6 calico' 'arp calico-arp'; do
-  nft delete table $table 2>/dev/null || true
-done
-for tool in iptables ip6tables; do
-  command -v $tool-save >/dev/null 2>&1 || continue
-  rules=$($tool-save -c 2>/dev/null) || continue
-  case $rules in *KUBE-*|*cali-*|*'\"cali:'*)
-    printf '%s\\n' \"$rules\" | grep -v -e KUBE- -e cali- -e '\"cali:' | $tool-restore -c ;;
-  esac
-done
-if command -v ipset >/dev/null 2>&1; then
-  ipset list -n | grep -e '^KUBE-' -e '^cali' | while read -r set; do ipset destroy \"$set\" || true; done
-fi
-for link in vxlan.calico vxlan-v6.calico kube-ipvs0; do ip link delete $link 2>/dev/null || true; done
-for family in -4 -6; do ip $family route flush proto 80 2>/dev/null || true; done
-";
+const CLEAN_KERNEL: &str = include_str!("../../scripts/reset-clean-kernel.sh");
 
 /// What Calico has put on the host. Felix has a file system of its own mounted in its directory.
 const CLEAN_CALICO: &str = "rm -f /etc/cni/net.d/10-calico.conflist /etc/cni/net.d/calico-kubeconfig /opt/cni/bin/calico /opt/cni/bin/calico-ipam

@@ -124,7 +124,12 @@ impl Run {
 
     /// Whether it looks at what works, and changes nothing.
     pub(super) fn is_verification(&self) -> bool {
-        self.command == "verify"
+        self.command == "verify" || self.is_preflight()
+    }
+
+    /// Whether it looks at hosts before anything is set up.
+    pub(super) fn is_preflight(&self) -> bool {
+        self.command == "preflight"
     }
 
     /// `apply ci`: what a person called the run.

@@ -14,7 +14,9 @@ pub(super) fn about<'a>(
     verbosity: u8,
 ) -> Option<(&'a str, Vec<String>)> {
     let is_told_otherwise = run.is_plan() && is_of_the_plan(event)
-        || run.is_verification() && matches!(event, Event::PlaceDone { .. });
+        || run.is_verification() && matches!(event, Event::PlaceDone { .. })
+        // Hosts have all checks in common: the table has a row for each.
+        || run.is_preflight() && matches!(event, Event::Checked { result: CheckResult::Passed { .. }, .. });
     if verbosity < needed(event) || is_told_otherwise {
         return None;
     }

@@ -25,6 +25,19 @@ impl Images {
     }
 }
 
+/// Commands that pull these images side by side.
+pub(super) fn pull_script<S: AsRef<str>>(references: impl IntoIterator<Item = S>) -> String {
+    // crictl asks containerd's CRI, so it reads the very mirrors and certificates that kubelet's pulls will read.
+    let references = sh::words(references);
+    format!(
+        "pull() {{\n  if command -v crictl >/dev/null 2>&1; then crictl --timeout 15m pull \"$1\" >/dev/null\n  \
+         else ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d \"$1\" >/dev/null; fi || \
+         {{ echo \"cannot pull $1\"; return 1; }}\n}}\n\
+         waiting=\nfor image in {references}; do pull \"$image\" & waiting=\"$waiting $!\"; done\n\
+         failed=0\nfor pull in $waiting; do wait $pull || failed=1; done\nexit $failed\n"
+    )
+}
+
 impl Resource for Images {
     fn probe(&self, ask: &mut Probe) {
         ask.script(
@@ -44,15 +57,7 @@ impl Resource for Images {
     }
 
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
-        // crictl asks containerd's CRI, so it reads the very mirrors and certificates that kubelet's pulls will read.
-        let missing = sh::words(self.missing(seen));
-        let script = format!(
-            "pull() {{\n  if command -v crictl >/dev/null 2>&1; then crictl --timeout 15m pull \"$1\" >/dev/null\n  \
-             else ctr -n k8s.io images pull --hosts-dir /etc/containerd/certs.d \"$1\" >/dev/null; fi || \
-             {{ echo \"cannot pull $1\"; return 1; }}\n}}\n\
-             waiting=\nfor image in {missing}; do pull \"$image\" & waiting=\"$waiting $!\"; done\n\
-             failed=0\nfor pull in $waiting; do wait $pull || failed=1; done\nexit $failed\n"
-        );
+        let script = pull_script(self.missing(seen));
         Action::long("ci-bootstrap-images", Duration::from_secs(1800), script)
     }
 

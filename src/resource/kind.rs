@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Resource;
 use super::block::Block;
+use super::component_arguments::ComponentArguments;
 use super::control_plane::ControlPlane;
 use super::directory::Directory;
 use super::file::File;
@@ -14,6 +15,8 @@ use super::hostname::Hostname;
 use super::images::Images;
 use super::json::Json;
 use super::kernel_modules::KernelModules;
+use super::kubelet_files::KubeletFiles;
+use super::kubelet_settings::KubeletSettings;
 use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
 use super::old_registries::OldRegistries;
@@ -25,6 +28,10 @@ use super::service::Service;
 use super::swap::Swap;
 use super::sysctl::Sysctl;
 use super::time_sync::TimeSync;
+use super::upgrade::{
+    AddonsUpgrade, ControlPlaneUpgrade, KubeletUpgrade, StaticPods, UpgradeDownloads, UpgradePath,
+    UpgradeSnapshot,
+};
 use super::worker::Worker;
 
 /// A kind of resource.
@@ -58,14 +65,26 @@ fn make<R: Resource + DeserializeOwned + 'static>(
 }
 
 /// Every kind; a new one is a line here.
-const KINDS: [Kind; 22] = [
+const KINDS: [Kind; 32] = [
+    Kind {
+        name: "addonsUpgrade",
+        make: make::<AddonsUpgrade>,
+    },
     Kind {
         name: "block",
         make: make::<Block>,
     },
     Kind {
+        name: "componentArguments",
+        make: make::<ComponentArguments>,
+    },
+    Kind {
         name: "controlPlane",
         make: make::<ControlPlane>,
+    },
+    Kind {
+        name: "controlPlaneUpgrade",
+        make: make::<ControlPlaneUpgrade>,
     },
     Kind {
         name: "directory",
@@ -94,6 +113,18 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "kernelModules",
         make: make::<KernelModules>,
+    },
+    Kind {
+        name: "kubeletFiles",
+        make: make::<KubeletFiles>,
+    },
+    Kind {
+        name: "kubeletSettings",
+        make: make::<KubeletSettings>,
+    },
+    Kind {
+        name: "kubeletUpgrade",
+        make: make::<KubeletUpgrade>,
     },
     Kind {
         name: "nfsExport",
@@ -128,6 +159,10 @@ const KINDS: [Kind; 22] = [
         make: make::<Service>,
     },
     Kind {
+        name: "staticPods",
+        make: make::<StaticPods>,
+    },
+    Kind {
         name: "swap",
         make: make::<Swap>,
     },
@@ -142,6 +177,18 @@ const KINDS: [Kind; 22] = [
     Kind {
         name: "ufw",
         make: make::<Ufw>,
+    },
+    Kind {
+        name: "upgradeDownloads",
+        make: make::<UpgradeDownloads>,
+    },
+    Kind {
+        name: "upgradePath",
+        make: make::<UpgradePath>,
+    },
+    Kind {
+        name: "upgradeSnapshot",
+        make: make::<UpgradeSnapshot>,
     },
     Kind {
         name: "worker",

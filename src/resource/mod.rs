@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 mod block;
+mod component_arguments;
 mod control_plane;
 mod directory;
 mod etcd_peer;
@@ -20,6 +21,8 @@ mod json;
 mod kernel_modules;
 mod kind;
 mod kubeadm;
+mod kubelet_files;
+mod kubelet_settings;
 mod nfs_export;
 mod nfs_share;
 mod node_state;
@@ -38,6 +41,7 @@ mod swap;
 mod sysctl;
 mod text_diff;
 mod time_sync;
+mod upgrade;
 mod worker;
 
 pub use control_plane::upload_certificates;
@@ -240,6 +244,11 @@ pub trait Resource: fmt::Debug + Send + Sync {
     /// What will have to be done when an earlier step changes `topic`, though nothing differs yet. For plans.
     fn follows(&self, _topic: &Topic) -> Option<String> {
         None
+    }
+
+    /// Whether the host's API server is away while the action runs: nobody else in the run may need it then.
+    fn interrupts_api(&self) -> bool {
+        false
     }
 
     /// What the action needs to know.

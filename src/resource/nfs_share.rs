@@ -82,48 +82,11 @@ impl Resource for NfsShare {
 }
 
 /// Mounts the share, until the end of the script.
-const MOUNT: &str = r#"dir=$(mktemp -d /run/ci-bootstrap-share.XXXXXX)
-leave() { ! mountpoint -q "$dir" || timeout 20 umount "$dir" || umount -l "$dir"; rmdir "$dir"; }
-trap leave EXIT
-explain() {
-  case "$said" in
-    # NFSv3 says the same of a path that is not there as of one that is for others.
-    *"denied"*|*"No such file"*|*"not exported"*)
-      echo "help: the server has no such export, or not for this node; it says that it exports:"; timeout 10 showmount -e "$server" 2>&1 || true ;;
-    *"timed out"*|*"refused"*|*"oute to host"*|*"unreachable"*) echo "help: $server can't be reached from this node: is it on, and does its firewall let NFS (port 2049/tcp) through?" ;;
-    "") echo "help: $server does not answer: is it on, and does its firewall let NFS (port 2049/tcp) through?" ;;
-    *) echo "help: try the same command on this node by hand" ;;
-  esac
-}
-# A server that was just started may take a moment until it answers.
-for try in 1 2 3; do
-  said=$(timeout 40 mount -t nfs -o "$options" "$source" "$dir" 2>&1) && break
-  case "$try $said" in
-    [12]*"timed out"*|[12]*"refused"*|"1 "|"2 ") sleep 5 ;;
-    *) echo "mount -t nfs -o $options $source: ${said:-no answer within 40 s, three times}" >&2; explain >&2; exit 1 ;;
-  esac
-done
-"#;
+const MOUNT: &str = include_str!("../../scripts/nfs-share-mount.sh");
 
 /// Reads what another node wrote last, writes, and reads that back. Who may write into the share may have put a link, a pipe or a device
 /// in the file's place: nothing is opened through a link, what is written is a new file, and what is read is never shown.
-const USE: &str = r#"file=$dir/.ci-bootstrap-check
-text() { timeout 100 dd "if=$file" iflag=nofollow,nonblock bs=4096 count=1 status=none 2>/dev/null; }
-if [ -e "$file" ] || [ -L "$file" ]; then
-  if [ -L "$file" ] || [ ! -f "$file" ]; then
-    echo "$source/.ci-bootstrap-check is no file, and none of ci-bootstrap's making" >&2; echo "help: find out who made it, and remove it" >&2; exit 1
-  fi
-  last=$(text) || { echo "cannot read $source/.ci-bootstrap-check, which another node wrote" >&2; exit 1; }
-  case "$last" in "ci-bootstrap on "*) ;; *) echo "$source/.ci-bootstrap-check does not hold what another node wrote" >&2; exit 1 ;; esac
-fi
-rm -f "$file.$node" "$file.$node".*
-new=$file.$node.$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
-if ! said=$( { echo "ci-bootstrap on $node wrote this" | timeout 100 dd "of=$new" conv=excl,fsync oflag=nofollow status=none && timeout 100 mv -fT "$new" "$file"; } 2>&1 ); then
-  echo "cannot write into $source: $said" >&2
-  echo "help: root of this node must be allowed to write there: see the export's squash options and the directory's mode" >&2; exit 1
-fi
-[ "$(text)" = "ci-bootstrap on $node wrote this" ] || { echo "$source does not give back what was written into it" >&2; exit 1; }
-"#;
+const USE: &str = include_str!("../../scripts/nfs-share-use.sh");
 
 #[cfg(test)]
 mod tests {

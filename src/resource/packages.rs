@@ -23,6 +23,9 @@ pub(crate) struct Packages {
     /// Where this path exists, another version is a person's decision: the packages are in use by a cluster.
     #[serde(default)]
     pub settled_by: Option<String>,
+    /// Packages that steps of their own upgrade where `settled_by` exists.
+    #[serde(default)]
+    pub upgraded_elsewhere: Vec<String>,
 }
 
 /// Whether an installed version, with or without an epoch, is the wanted one.
@@ -35,17 +38,28 @@ fn satisfies(installed: &str, wanted: &str) -> bool {
     }
 }
 
+/// A package that is missing or at another version: name, installed, wanted.
+type Differing<'a> = (&'a str, Option<String>, &'a str);
+
 impl Packages {
-    /// Packages that are missing or at another version: name, installed, wanted.
-    fn differing<'a>(&'a self, seen: &Seen) -> Vec<(&'a str, Option<String>, &'a str)> {
+    /// Packages that are missing or at another version.
+    fn differing<'a>(&'a self, seen: &Seen) -> Result<Vec<Differing<'a>>, Unreadable> {
+        let settled = self.is_settled(seen)?;
         let differing = self.install.iter().filter_map(|(name, wanted)| {
             let installed = seen.package(name).map(|package| package.version);
             let fine = installed
                 .as_ref()
                 .is_some_and(|installed| satisfies(installed, wanted));
-            (!fine).then_some((name.as_str(), installed, wanted.as_str()))
+            let elsewhere = settled && installed.is_some() && self.upgraded_elsewhere.contains(name);
+            (!fine && !elsewhere).then_some((name.as_str(), installed, wanted.as_str()))
         });
-        differing.collect()
+        Ok(differing.collect())
+    }
+
+    /// Whether the host belongs to a cluster that uses the packages.
+    fn is_settled(&self, seen: &Seen) -> Result<bool, Unreadable> {
+        let path = self.settled_by.as_ref().map(|path| seen.path(path)).transpose()?;
+        Ok(path.flatten().is_some())
     }
 
     /// Packages that could be upgraded behind our back.
@@ -56,7 +70,7 @@ impl Packages {
     }
 
     fn install_script(&self, seen: &Seen) -> String {
-        let differing = self.differing(seen);
+        let differing = self.differing(seen).unwrap_or_default();
         if differing.is_empty() {
             return String::new();
         }
@@ -114,21 +128,15 @@ impl Resource for Packages {
     }
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let differing = self.differing(seen);
-        let settled = self
-            .settled_by
-            .as_ref()
-            .map(|path| seen.path(path))
-            .transpose()?
-            .flatten()
-            .is_some();
+        let differing = self.differing(seen)?;
+        let settled = self.is_settled(seen)?;
         if let Some((name, Some(installed), wanted)) = differing
             .iter()
             .find(|(_, installed, _)| settled && installed.is_some())
         {
             return Ok(Verdict::Refused(format!(
-                "{name} {installed} is in use by a cluster and the inventory asks for {wanted}; upgrades of a running cluster are not done \
-                 by apply: put the running version into the inventory, or upgrade with kubeadm first"
+                "{name} {installed} is in use by a cluster and the inventory asks for {wanted}; apply does not change it under running pods: put \
+                 the running version into the inventory, or install the other one on this host by hand first"
             )));
         }
         let mut lines = Vec::new();
@@ -177,6 +185,7 @@ mod tests {
             install: install.into(),
             held: vec!["kubelet".into()],
             settled_by: settled_by.map(str::to_owned),
+            upgraded_elsewhere: vec![],
         }
     }
 
@@ -221,5 +230,17 @@ mod tests {
             packages(Some("/etc/none")).compare(&other),
             Ok(Verdict::Differs(_))
         ));
+    }
+
+    #[test]
+    fn what_another_step_upgrades_is_left_to_it_where_it_is_installed() {
+        let mut packages = packages(Some("/etc/k"));
+        packages.upgraded_elsewhere = vec!["kubelet".into()];
+        let other = seen("kubelet|1.35.1-1.1|hold|installed\nsocat|1.7|hold|installed\n");
+        assert_eq!(packages.compare(&other), Ok(Verdict::InSync));
+        let missing = seen("socat|1.7|hold|installed\n");
+        assert!(matches!(packages.compare(&missing), Ok(Verdict::Differs(_))));
+        packages.settled_by = Some("/etc/none".into());
+        assert!(matches!(packages.compare(&other), Ok(Verdict::Differs(_))));
     }
 }

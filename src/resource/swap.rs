@@ -13,6 +13,9 @@ const NO_ZRAM: &str = "# Written by ci-bootstrap: kubelet needs swap off.";
 /// Services that make swap in compressed memory: of Debian's zram-tools and of Ubuntu's zram-config.
 const SERVICES: [&str; 2] = ["zramswap.service", "zram-config.service"];
 
+/// Names the units that we have masked, a line each: those that the site had masked before stay so after a reset.
+const MASKED: &str = "/var/lib/ci-bootstrap/masked-for-swap";
+
 /// An entry whose third column says `swap`, as an extended regular expression for bytes.
 const ENTRY: &str =
     "^[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)";
@@ -75,6 +78,22 @@ fn services(seen: &Seen) -> impl Iterator<Item = &'static str> {
     })
 }
 
+/// Commands that mask a unit. It is on record before: a run that was killed in between has masked nothing that stays.
+fn mask(unit: &str, flags: &str) -> String {
+    format!(
+        "mkdir -p -m 700 /var/lib/ci-bootstrap\n\
+         grep -qxsF {unit} {MASKED} || echo {unit} >>{MASKED}\n\
+         systemctl -q mask {flags}{unit}\n"
+    )
+}
+
+/// Commands that unmask what [`mask`] has masked.
+const UNMASK: &str = "if [ -e /var/lib/ci-bootstrap/masked-for-swap ]; then
+  while read -r unit; do systemctl -q unmask \"$unit\" 2>/dev/null || true; done </var/lib/ci-bootstrap/masked-for-swap
+  rm -f /var/lib/ci-bootstrap/masked-for-swap
+fi
+";
+
 impl Resource for Swap {
     fn probe(&self, ask: &mut Probe) {
         ask.unit("swap.target");
@@ -121,9 +140,11 @@ impl Resource for Swap {
             let off = turn_off(ZRAM, COUNTS);
             script.push_str(&format!("if [ -e {ZRAM} ]; then\n{off}else\n{made}fi\n"));
         }
-        script.push_str("systemctl -q mask swap.target\n");
+        if !seen.unit("swap.target").masked {
+            script.push_str(&mask("swap.target", ""));
+        }
         for service in services(seen) {
-            script.push_str(&format!("systemctl -q mask --now {service}\n"));
+            script.push_str(&mask(service, "--now "));
         }
         script.push_str("systemctl daemon-reload\n");
         if !in_use(seen).is_empty() {
@@ -134,10 +155,8 @@ impl Resource for Swap {
 
     /// Swap comes back with the next boot, as the site's files say.
     fn undo(&self) -> Option<String> {
-        let units = SERVICES.join(" ");
         Some(format!(
-            "{}if [ \"$(cat {ZRAM} 2>/dev/null)\" = \"{NO_ZRAM}\" ]; then rm -f {ZRAM}; fi\n{}\
-             systemctl -q unmask swap.target {units} 2>/dev/null || true\n",
+            "{}if [ \"$(cat {ZRAM} 2>/dev/null)\" = \"{NO_ZRAM}\" ]; then rm -f {ZRAM}; fi\n{}{UNMASK}",
             turn_on(FSTAB),
             turn_on(ZRAM)
         ))
@@ -193,6 +212,26 @@ mod tests {
             Ok(Verdict::InSync)
         );
         assert_eq!((Swap {}).compare(&seen("masked", "masked")), Ok(Verdict::InSync));
+    }
+
+    #[test]
+    fn only_what_we_have_masked_is_unmasked() {
+        let site = Site::with(b"", false);
+        let folder = format!("{}.lib", site.path());
+        let here = |script: &str| script.replace("/var/lib/ci-bootstrap", &folder);
+        // The site has masked swap.target itself.
+        let seen = Seen::example(
+            "\x1eunits\nId=swap.target\nLoadState=masked\n\nId=zramswap.service\nLoadState=loaded\nUnitFileState=enabled\n\x1eend\n",
+        );
+        let action = (Swap {}).action(&seen, &Known::default()).script;
+        let shell = "systemctl() { echo \"$*\"; }\n";
+        let (done, said) = run(&here(&format!(
+            "set -eu\n{shell}{action}{action}{UNMASK}{UNMASK}"
+        )));
+        assert!(done, "{said}");
+        let unmasked: Vec<_> = said.lines().filter(|line| line.contains("unmask")).collect();
+        assert_eq!(unmasked, ["-q unmask zramswap.service"], "{said}");
+        assert!(!said.contains("mask swap.target"), "{said}");
     }
 
     #[test]

@@ -131,6 +131,12 @@ fn judge_by_inventory(key: &PublicKey, fingerprint: &str, target: &Target) -> Re
     ))
 }
 
+/// A word of a command that a person types.
+fn quoted(word: &str) -> String {
+    // Only a NUL can't be quoted, and no name of a file has one.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
 fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) -> Result<(), String> {
     let key = shown.public_key();
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
@@ -157,8 +163,9 @@ fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) ->
         Verdict::Changed(place) => format!(
             "it shows another key than the one on record in {place}: {kind} {fingerprint}. Either the host was \
              reinstalled or somebody intercepts the connection. If the new key is right: \
-             `ssh-keygen -R '{name}' -f {}`, then `ci-bootstrap trust INVENTORY`",
-            place.file.display()
+             `ssh-keygen -R {} -f {}`, then `ci-bootstrap trust INVENTORY`",
+            quoted(&name),
+            quoted(&place.file.to_string_lossy())
         ),
         _ => format!(
             "no key of {name} is on record; it shows {kind} {fingerprint}. If that is right, record it with \

@@ -130,6 +130,41 @@ fn given_again(lab: &Lab, inventory: &str, summary: &str) {
     assert_eq!(lab.apply(inventory, &[]).ended(0).changes(), 0);
 }
 
+/// Hardening goes off and on again on a cluster that runs, and etcd's container doesn't notice.
+pub(crate) fn of_hardening(lab: &Lab) {
+    let hardened = lab.inventory(3);
+    let plain = hardened.replacen("cluster:\n", "cluster:\n  hardening: none\n", 1);
+    assert_ne!(hardened, plain);
+    let steps = [
+        "cluster: settings of the cluster",
+        "cp1: arguments of the components",
+        "cp1: kubelet's settings",
+        "cp1: kubelet",
+        "w1: kubelet's settings",
+        "w1: kubelet",
+        "w2: kubelet's settings",
+        "w2: kubelet",
+    ];
+    let etcd = lab.ssh("cp1", "crictl ps -q --name etcd");
+    let own = "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system get configmap kubeadm-config -o yaml | grep -c audit-policy || true; \
+               grep -c -e --profiling /etc/kubernetes/manifests/*.yaml || true; grep -h podPidsLimit /var/lib/kubelet/config.yaml || true";
+    let before = lab.ssh("cp1", own);
+    assert!(before.contains("podPidsLimit: 4096"), "{before}");
+    repairs(lab, &plain, &steps);
+    let without = lab.ssh("cp1", own);
+    assert!(
+        without.starts_with("0\n") && !without.contains(".yaml:1") && !without.contains("podPidsLimit"),
+        "{without}"
+    );
+    repairs(lab, &hardened, &steps);
+    assert_eq!(before, lab.ssh("cp1", own));
+    assert_eq!(
+        etcd,
+        lab.ssh("cp1", "crictl ps -q --name etcd"),
+        "etcd's container"
+    );
+}
+
 /// A label goes on, is put back, and goes when the inventory drops it; a label of somebody else stays.
 pub(crate) fn of_labels(lab: &Lab) {
     let inventory = lab.inventory(3);

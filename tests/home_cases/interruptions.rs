@@ -35,8 +35,11 @@ pub(crate) fn of_a_home_put_back(lab: &Lab) {
         assert_eq!(key(lab, "w1"), before);
     }
     with_a_newer_job(lab);
-    lab.apply(&site.inventory, &["--restore-home", &newest(lab)])
-        .ended(0);
+    lab.apply(
+        &site.inventory,
+        &["--restore-home", &newest(lab), "--allow-unverified"],
+    )
+    .ended(0);
     let left = lab.ssh(
         "w1",
         "find /var/lib/jenkins-home -maxdepth 1 -name '.ci-bootstrap-home*'",
@@ -51,7 +54,14 @@ pub(crate) fn of_a_home_put_back(lab: &Lab) {
 
 /// The jobs that Jenkins has when it has come to itself after a run that was killed or cut off.
 fn interrupted(lab: &Lab, site: &Site, instant: Duration, kill: bool) -> Vec<String> {
-    let arguments = ["apply", "--yes", "--json", "--restore-home", &newest(lab)];
+    let arguments = [
+        "apply",
+        "--yes",
+        "--json",
+        "--restore-home",
+        &newest(lab),
+        "--allow-unverified",
+    ];
     let mut running = Running::start(lab, "home", &arguments, &site.inventory);
     running.until("the cluster is as it should be", PATIENCE, |event| {
         event["event"] == "report"

@@ -95,6 +95,14 @@ while read -r name version folder package; do
   elif buildable "$name" "$folder" "$package"; then to_build+="$(seconds_of "$name") $name $version $folder $package"$'\n'
   else unreachable "$name" "$version"; fi
 done < <(grep -v '^#' "$LAB_HERE/binaries.tsv")
+# Of other releases only what the folder has: what needs them is skipped elsewhere.
+while read -r _ kube etcd _; do
+  for program in "kube $kube" "etcd $etcd"; do
+    read -r name version <<<"$program"; other=$name-$version
+    have "$other" "$version" && continue
+    if from_artifacts "$name" "$version"; then mv "$BIN/.new-$name" "$BIN/.new-$other"; keep "$other" "$version"; fi
+  done
+done < <(grep -v '^#' "$LAB_HERE/other-releases.tsv")
 [ -z "$to_build" ] || build_all "${to_build%$'\n'}"
 while read -r name version _; do
   have "$name" "$version" || { grep -q "^$name " "$LAB_ROOT/missing" || unreachable "$name" "$version"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# doctor.sh [--quiet|--install]   What this machine lacks to run the lab, each with the command that mends it.
+# doctor.sh [--quiet|--install|--packages]   What this machine lacks to run the lab, each with the command that mends it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin   # where a user's shell doesn't look
@@ -19,8 +19,14 @@ lacking() {
   for pair in $files; do [ -e "${pair%%:*}" ] || echo "${pair#*:}"; done
 }
 
+if [ "${1:-}" = --packages ]; then # all that a machine needs, whether it has them or not
+  for pair in $programs $files; do echo "${pair#*:}"; done | sort -u
+  exit 0
+fi
 if [ "${1:-}" = --install ]; then
   packages=$(lacking)
+  # No part of the lab: `make lint` runs it.
+  command -v shellcheck >/dev/null || packages="$packages shellcheck"
   [ -n "$packages" ] || { echo "nothing is missing"; exit 0; }
   apt-get -q update
   # shellcheck disable=SC2086  # one word per package
@@ -32,8 +38,14 @@ fi
 [ "$(id -u)" = 0 ] || report "needs root: it makes network namespaces, cgroups and mounts" "run it as root"
 [ -f /etc/debian_version ] || report "needs Debian: it makes its hosts with apt and mmdebstrap" "use a Debian 12 machine or VM"
 packages=$(lacking | tr '\n' ' '); [ -z "$packages" ] || report "something is missing of the packages: $packages" "$LAB_HERE/lab install-deps"
-[ -e /sys/fs/cgroup/unified/cgroup.procs ] || report "no cgroup v1 with the v2 hierarchy at /sys/fs/cgroup/unified (the only layout the lab was made and tried for)" \
-  "boot with systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller=0"
+if has_cgroup_v2; then
+  for controller in $CONTROLLERS; do
+    grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers || report "cgroup v2 has no controller '$controller'" "boot the machine without cgroup_disable=$controller, or use one that is no container"
+  done
+else
+  [ -e /sys/fs/cgroup/unified/cgroup.procs ] || report "/sys/fs/cgroup is neither cgroup v2 nor cgroup v1 with the v2 hierarchy at /sys/fs/cgroup/unified" \
+    "boot with systemd.unified_cgroup_hierarchy=1"
+fi
 probe=cilab-doctor-$$
 { ip netns add $probe && ip netns del $probe; } 2>/dev/null || report "network namespaces can't be made" "give this machine or container CAP_SYS_ADMIN and CAP_NET_ADMIN"
 grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || report "the kernel has no overlayfs" "use a kernel with CONFIG_OVERLAY_FS"

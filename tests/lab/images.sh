@@ -61,6 +61,10 @@ all_layers() {
   for name in kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubectl; do links+="$k/$name=kube "; done
   layer kube "$BIN/kube=$k/kube" "$links"
   layer etcd "$BIN/etcd=$k/etcd $BIN/etcdctl=$k/etcdctl $BIN/etcdutl=$k/etcdutl"
+  while read -r _ kube etcd _; do
+    [ ! -x "$BIN/kube-$kube" ] || layer "kube-$kube" "$BIN/kube-$kube=$k/kube" "$links"
+    [ ! -x "$BIN/etcd-$etcd" ] || layer "etcd-$etcd" "$BIN/etcd-$etcd=$k/etcd $BIN/etcdctl=$k/etcdctl $BIN/etcdutl=$k/etcdutl"
+  done < <(grep -v '^#' "$LAB_HERE/other-releases.tsv")
   layer coredns "$BIN/coredns=coredns"; layer pause "$BIN/pause=pause"
   links=; for name in sh ls cat echo sleep nc ip ping hostname ps mount mkdir touch grep sed awk id date head tail wc; do links+="bin/$name=busybox "; done
   layer busybox "$(command -v busybox)=bin/busybox $BIN/probe=bin/probe" "$links"
@@ -92,6 +96,14 @@ push_images() {
   image "etcd:$(version_of etcd)-0" "" etcd
   image "coredns:v$(version_of coredns)" "--entrypoint /coredns --workdir /" coredns
   image "pause:$(version_of pause)" "--entrypoint /pause" pause
+  while read -r _ kube etcd coredns pause; do
+    [ -x "$BIN/kube-$kube" ] || continue
+    for name in apiserver controller-manager scheduler; do image "kube-$name:v$kube" "" "kube-$kube"; done
+    image "kube-proxy:v$kube" "" tools "kube-$kube"
+    [ ! -x "$BIN/etcd-$etcd" ] || image "etcd:$etcd-0" "" "etcd-$etcd"
+    image "coredns:v$coredns" "--entrypoint /coredns --workdir /" coredns
+    image "pause:$pause" "--entrypoint /pause" pause
+  done < <(grep -v '^#' "$LAB_HERE/other-releases.tsv")
   image busybox:2 "" busybox
   image "calico/cni:$calico" "$standin --cmd /opt/cni/bin/install" calico plugins
   image "calico/node:$calico" "$standin --cmd start_runit" tools calico
@@ -112,7 +124,7 @@ start_registry() {
 }
 
 if [ "${1:-}" = push ]; then start_registry; push_images; exit 0; fi
-stamp=$( { cat "$0" "$LAB_HERE"/src/jenkins-standin/image/* "$LAB_HERE"/src/docker-standin/* "$BIN"/.versions/*; echo "$jenkins $agent $kaniko $(agent_images)"; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE/other-releases.tsv" "$LAB_HERE"/src/jenkins-standin/image/* "$LAB_HERE"/src/docker-standin/* "$BIN"/.versions/*; echo "$jenkins $agent $kaniko $(agent_images)"; } | hash_of)
 [ -d "$data" ] && is_done images "$stamp" && exit 0
 t0=$(now); mkdir -p "$layers"; rm -rf "$data.new" "$layers"/tree.*
 all_layers

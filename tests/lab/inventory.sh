@@ -18,6 +18,11 @@ count=${1:-$(find "$RUN" -maxdepth 1 -name 'host*' -type d | wc -l)}
   || die "usage: lab inventory [--control-planes K] [--storage] [--jenkins] [N]   with 1 <= K <= N (got K=$control_planes, N=$count)"
 version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 manifest_sha() { sha256sum "$MANIFESTS/calico-vxlan.yaml" | cut -d" " -f1; }   # upstream's, checked by manifests.sh, or the lab's own
+# On a machine with cgroup v1, kubelet and kubeadm refuse to run unless they are told otherwise.
+fail_cgroup_v1='
+    failCgroupV1: false' ignore_cgroup_v1='
+  kubeadm: { ignorePreflightErrors: [SystemVerification] }'
+! has_cgroup_v2 || fail_cgroup_v1='' ignore_cgroup_v1=''
 
 host_lines() {
   local i
@@ -38,11 +43,11 @@ mirror() { # registry: the lab's has its images under the same names
 storage_section() { # the container hosts' client in user space speaks NFSv3
   echo 'storage: { class: { mountOptions: [nfsvers=3, hard] } }'
 }
-jenkins_section() { # all hosts together have the memory of one
+jenkins_section() { # all hosts together have the memory of one; with 512Mi the real controller is killed by 20 builds at once
   cat <<Y
 jenkins:
   plugins: { updateSite: { metadata: "$HTTP/jenkins/update-center.json" } }
-  resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { memory: 512Mi } }
+  resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { memory: 1536Mi } }
 Y
 }
 
@@ -55,11 +60,9 @@ cluster:
   networks: { pods: 10.244.0.0/16, services: 10.96.0.0/16 }
   # A container host must not reach the machine's own connection-tracking table.
   kubeProxy: { mode: nftables, conntrack: { maxPerCore: 0, min: 0 } }
-  # The machine below the hosts has cgroup v1. All hosts see its one disk, and how full that is says nothing about them.
-  kubelet:
-    failCgroupV1: false
-    extraConfig: { evictionHard: { nodefs.available: 1%, imagefs.available: 1%, memory.available: 100Mi }, imageGCHighThresholdPercent: 100 }
-  kubeadm: { ignorePreflightErrors: [SystemVerification] }
+  # All hosts see the machine's one disk, and how full that is says nothing about them.
+  kubelet:$fail_cgroup_v1
+    extraConfig: { evictionHard: { nodefs.available: 1%, imagefs.available: 1%, memory.available: 100Mi }, imageGCHighThresholdPercent: 100 }$ignore_cgroup_v1
   containerd: { version: $(version_of containerd), restrictOomScoreAdj: true }
   calico:
     version: 3.32.1
@@ -81,5 +84,7 @@ $(mirror docker.io)}${storage:+
 $(storage_section)}
 firewall: off
 time: { manage: false }
+# All hosts write to the machine's one disk at a time.
+preflight: { ignore: [disk-latency] }
 Y
 [ -z "$jenkins" ] || jenkins_section

@@ -53,7 +53,7 @@ lab_is_ours() {
 }
 lab_processes() { # all that live in its cgroups or its network
   local ns; for ns in "$LAB_NS" "$CONTROLLER_NS"; do ip netns pids "$ns" 2>/dev/null || true; done
-  find /sys/fs/cgroup -path "/sys/fs/cgroup/*/$LAB_CG-*" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+  find /sys/fs/cgroup -path "/sys/fs/cgroup/*$LAB_CG-*" -name cgroup.procs -exec cat {} + 2>/dev/null || true
 }
 # Numbers of its hosts (h) or machines (vm), by any trace that they have left: a folder, a cgroup or a network namespace.
 traces_of() { # h|vm
@@ -74,19 +74,29 @@ wait_ssh() { # host seconds
   return 1
 }
 
-# Every process of the lab lives in a cgroup named after it, so that `down` ends these processes and no others. Hosts need one in
-# each v1 hierarchy, and in the v2 one too: there nspawn looks for its own cgroup, and without it all hosts would share one.
-hierarchies() { local d; for d in /sys/fs/cgroup/*/; do [ -L "${d%/}" ] || [ ! -e "$d/cgroup.procs" ] || echo "${d%/}"; done; }
+# Every process of the lab lives in a cgroup named after it, so that `down` ends these processes and no others. With cgroup v1 hosts
+# need one in each v1 hierarchy, and in the v2 one too: there nspawn looks for its own cgroup, and without it all hosts would share one.
+CONTROLLERS="cpu cpuset io memory pids"           # what kubelet and runc want of cgroup v2
+has_cgroup_v2() { [ -e /sys/fs/cgroup/cgroup.controllers ]; }   # and nothing else
+unified() { if has_cgroup_v2; then echo /sys/fs/cgroup; else echo /sys/fs/cgroup/unified; fi; }
+hierarchies() {
+  local d; ! has_cgroup_v2 || { echo /sys/fs/cgroup; return; }
+  for d in /sys/fs/cgroup/*/; do [ -L "${d%/}" ] || [ ! -e "$d/cgroup.procs" ] || echo "${d%/}"; done
+}
+delegate_controllers() { local controller; for controller in $CONTROLLERS; do echo "+$controller" > "$1/cgroup.subtree_control"; done; } # directory
 enter_cgroup() { # name: makes it, and moves the calling shell into it
-  local dir file
+  local dir file; ! has_cgroup_v2 || delegate_controllers /sys/fs/cgroup
   for dir in $(hierarchies); do
     mkdir -p "$dir/$LAB_CG-$1"
-    for file in cpuset.cpus cpuset.mems; do [ ! -e "$dir/$file" ] || cat "$dir/$file" > "$dir/$LAB_CG-$1/$file"; done
+    if ! has_cgroup_v2; then
+      for file in cpuset.cpus cpuset.mems; do [ ! -e "$dir/$file" ] || cat "$dir/$file" > "$dir/$LAB_CG-$1/$file"; done
+    fi
     echo $$ > "$dir/$LAB_CG-$1/cgroup.procs"
   done
 }
+is_populated() { grep -qs 'populated 1' "$(unified)/$LAB_CG-$1/cgroup.events"; } # name
 empty_cgroup() { # name: kills what is in it, all at one blow
-  local dir=/sys/fs/cgroup/unified/$LAB_CG-$1 _
+  local dir _; dir=$(unified)/$LAB_CG-$1
   [ -d "$dir" ] || return 0
   echo 1 > "$dir/cgroup.kill"
   for _ in $(seq 250); do grep -q 'populated 0' "$dir/cgroup.events" && return 0; sleep 0.02; done

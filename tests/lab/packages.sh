@@ -6,7 +6,7 @@ debs=$LAB_ROOT/debs
 version_of() { awk -v n="$1" '$1 == n {print $2}' "$LAB_HERE/binaries.tsv"; }
 kube=$(version_of kube) cni=$(version_of cni-bridge) containerd=$(version_of containerd) crictl=$(version_of crictl)
 
-stamp=$( { cat "$0" "$LAB_HERE"/units/* "$BIN"/.versions/*; ls "$BIN"; } | hash_of)
+stamp=$( { cat "$0" "$LAB_HERE/other-releases.tsv" "$LAB_HERE"/units/* "$BIN"/.versions/*; ls "$BIN"; } | hash_of)
 [ -d "$debs/containerd" ] && is_done debs "$stamp" && exit 0
 
 tree() { work=$(mktemp -d "$LAB_ROOT/deb.XXXXXX"); chmod 755 "$work"; mkdir -p "$work/DEBIAN"; }
@@ -53,13 +53,13 @@ S
   chmod 755 "$work"/DEBIAN/{postinst,prerm,postrm}
 }
 
-multicall() { # one program for three packages, so that it is stored once
-  tree; put kube usr/lib/kube-multicall/kube
-  pack kubernetes kube-multicall "$kube-1.1" "" "kubelet, kubeadm and kubectl in one program, named by how it is called"
+multicall() { # program repository: one program for three packages, so that it is stored once; releases lie side by side, so that each package moves alone
+  tree; put "$1" "usr/lib/kube-multicall-$kube/kube"
+  pack "$2" "kube-multicall-$kube" "$kube-1.1" "" "kubelet, kubeadm and kubectl in one program, named by how it is called"
 }
-link_to_kube() { mkdir -p "$work/usr/bin"; ln -s ../lib/kube-multicall/kube "$work/usr/bin/$1"; }
+link_to_kube() { mkdir -p "$work/usr/bin"; ln -s "../lib/kube-multicall-$kube/kube" "$work/usr/bin/$1"; }
 kube_packages() { # repository revision
-  local v=$kube-$2 needs="kube-multicall (= $kube-1.1)"
+  local v=$kube-$2 needs="kube-multicall-$kube (= $kube-1.1)"
   tree; link_to_kube kubelet; unit kubelet.service usr/lib/systemd/system/kubelet.service
   echo 'KUBELET_EXTRA_ARGS=' | install -D -m644 /dev/stdin "$work/etc/default/kubelet"
   echo /etc/default/kubelet > "$work/DEBIAN/conffiles"
@@ -87,8 +87,12 @@ containerd_package() { # as Docker's: a configuration with CRI switched off
 }
 
 t0=$(now); rm -rf "$debs.new" "$LAB_ROOT"/deb.??????
-multicall; kube_packages kubernetes 1.1; cni_package; cri_package; containerd_package
+multicall kube kubernetes; kube_packages kubernetes 1.1; cni_package; cri_package; containerd_package
 # The same programs under a higher package revision: what a pin or a hold must keep away.
 kube_packages kubernetes-next 2.1
+while read -r repository other _; do
+  [ -x "$BIN/kube-$other" ] || continue
+  ( kube=$other; multicall "kube-$kube" "$repository"; kube_packages "$repository" 1.1 )
+done < <(grep -v '^#' "$LAB_HERE/other-releases.tsv")
 rm -rf "$debs"; mv "$debs.new" "$debs"
 mark_done debs "$stamp"; say "packages: $(since "$t0"), $(find "$debs" -name '*.deb' | wc -l) files"

@@ -61,5 +61,5 @@ stamp=$( { cat "$0" "$KEYS/lab.asc"; echo "$debian_packages"; cat "$LAB_ROOT/sta
 [ -d "$REPOS/debian" ] && is_done debian "$stamp" || { debian_repo; mark_done debian "$stamp"; changed=1; }
 stamp=$( { cat "$0" "$KEYS/lab.asc" "$LAB_ROOT/stamps/debs"; } | hash_of)
 [ -d "$REPOS/containerd" ] && is_done repos "$stamp" || {
-  for repo in kubernetes kubernetes-next containerd; do flat_repo "$repo"; done; mark_done repos "$stamp"; changed=1; }
+  for repo in "$LAB_ROOT"/debs/*/; do flat_repo "$(basename "$repo")"; done; mark_done repos "$stamp"; changed=1; }
 [ -z "${changed:-}" ] || { gpgconf --kill all; say "apt repositories: $(since "$t0"), Debian $(find "$REPOS/debian" -name '*.deb' | wc -l) packages"; }

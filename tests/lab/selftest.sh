@@ -19,6 +19,7 @@ traces() { # everything on this machine that bears the name of one of the two la
   pgrep -af "run/$name-|--machine=$name-" || true
   ls -d "$root/run/$name"-* 2>/dev/null || true
 }
+not() { ! "$@"; }
 nothing_left() { local left; left=$(traces); [ -z "$left" ] || { echo "$left"; return 1; }; }
 trap 'lab $a down; lab $b down' EXIT
 
@@ -103,4 +104,37 @@ kill $stranger; wait $stranger 2>/dev/null || true
 check "it is swept away once it is dead" lab $a down
 refused "a name that could be a part of another lab is refused" "must not end" env LAB_NAME=$a-h1 "$here/lab" status
 refused "a command for a lab that is down says so" "is not up" lab $a inventory
+# Real images take the place of stand-ins. The smallest layout of an image is one without layers.
+folder=$(mktemp -d) real=busybox:2
+layout() { # NAME:TAG: an OCI layout of that name, whose configuration bears a label
+  local dir=$folder/$1 config manifest; mkdir -p "$dir/blobs/sha256"; echo '{"imageLayoutVersion": "1.0.0"}' > "$dir/oci-layout"
+  blob() { local sum; sum=$(sha256sum <<<"$1" | cut -d' ' -f1); echo "$1" > "$dir/blobs/sha256/$sum"; echo "\"digest\": \"sha256:$sum\", \"size\": $((${#1} + 1))"; }
+  config=$(blob '{"architecture": "amd64", "os": "linux", "config": {"Labels": {"real": "yes"}}, "rootfs": {"type": "layers", "diff_ids": []}}')
+  manifest=$(blob "{\"schemaVersion\": 2, \"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", \"config\": {\"mediaType\": \"application/vnd.oci.image.config.v1+json\", $config}, \"layers\": []}")
+  echo "{\"schemaVersion\": 2, \"manifests\": [{\"mediaType\": \"application/vnd.oci.image.manifest.v1+json\", $manifest}]}" > "$dir/index.json"
+}
+trap 'lab $a down; lab $b down; rm -rf "$folder"' EXIT
+with_images() { LAB_IMAGES=$1 lab "$a" up 0; }
+config_of() { lab "$1" run env SSL_CERT_FILE="$root/run/$1/ca.crt" "$root/bin/crane" config "$(net "$1").1:5000/$real"; }
+is_real() { config_of "$1" | grep -q '"real"'; }
+refused "a folder without images is refused" "no OCI layout" with_images "$folder"
+refused "a folder that is not there is refused" "nor a folder" with_images "$folder/none"
+refused "the registries of others are not asked yet" "pulls no images" with_images upstream
+mkdir -p "$folder/busybox"; touch "$folder/busybox/oci-layout"
+refused "an image without a tag is refused" "no tag" with_images "$folder"
+rm -rf "$folder/busybox"; layout busybox:9
+refused "an image with a tag that nothing asks for is refused" "another tag" with_images "$folder"
+rm -rf "$folder/busybox:9"; layout nothing:1
+refused "an image that nothing asks for is refused" "is named 'nothing'" with_images "$folder"
+rm -rf "$folder/nothing:1"; layout $real
+check "... and none of them has left a lab" nothing_left
+check "a real image takes a stand-in's place, and is named" bash -c "LAB_NAME=$a LAB_IMAGES='$folder' '$here/lab' up 0 2>&1 | grep 'real: $real sha256:'"
+check "... in the registry" is_real $a
+check "a lab without LAB_IMAGES comes up" lab $b up 0
+check "... and has the stand-in" not is_real $b
+check "both end" lab $a down
+check "... the second as well" lab $b down
+tar -cf "$folder/all.tar" -C "$folder/$real" .; rm -rf "${folder:?}/$real"; mv "$folder/all.tar" "$folder/$real.tar"
+refused "a file that \`docker save\` has not made is refused" "can't be pushed" with_images "$folder"
+check "it ends" lab $a down
 echo "the lab keeps its promises"

@@ -53,7 +53,7 @@ end_network() {
 }
 
 case ${1:-} in
-  up) lab_is_ours; mkdir -p "$RUN" "${OWNER%/*}"; echo "$LAB_ROOT" > "$OWNER"; network; certificate; registry; packages ;;
+  up) lab_is_ours; "$LAB_HERE/real-images.sh" check; mkdir -p "$RUN" "${OWNER%/*}"; echo "$LAB_ROOT" > "$OWNER"; network; certificate; registry; packages; "$LAB_HERE/real-images.sh" push ;;
   down) "$LAB_HERE/delay.sh" off; remove_cgroup services; end_network ;;
   *) die "usage: services.sh up|down" ;;
 esac

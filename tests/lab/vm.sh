@@ -17,14 +17,15 @@ lab vm down [N...]        pull the plug and forget the disk; without a number: a
 lab vm list               which there are
 lab vm inventory-host N   its line for \`hosts:\` of an inventory
 
-Environment: LAB_VM_KIND   what 'prepare' and 'up' make unless told otherwise: bookworm (default), or rocky9, which has SELinux
+Environment: LAB_VM_KIND   what 'prepare' and 'up' make unless told otherwise: bookworm (default); rocky9, which has SELinux; bookworm-lab, which has
+                           Debian 13's kernel and can host a lab itself
              LAB_VM_MEMORY (2048), LAB_VM_CPUS (2), LAB_VM_ACCEL (tcg; kvm where the machine has it for guests)
 
 Example: lab up 1; lab vm prepare; lab vm up 50; lab vm wait 50; lab ssh 50 modprobe ip_vs
 U
 }
 
-alive() { grep -qs 'populated 1' "/sys/fs/cgroup/unified/$LAB_CG-vm$1/cgroup.events"; }
+alive() { is_populated "vm$1"; }
 need_vm() { [[ ${1:-} =~ ^[0-9]+$ ]] && [ -d "$RUN/vm$1" ] || die "no VM '${1:-}' in the lab '$LAB_NAME': start it with '$LAB_HERE/lab vm up ${1:-50}'"; }
 
 tap_can_be_made() {
@@ -61,7 +62,7 @@ try_to_boot() { # in a lab of its own
 prepare() {
   local image
   doctor
-  [ -d "$ROOTFS/$kind" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
+  [ -d "$ROOTFS/${kind%-lab}" ] || die "no host of the kind '$kind' to make a VM of: run '$LAB_HERE/lab prepare' (bookworm) or 'lab rhel prepare' (rocky9) first"
   exec 9>"$LAB_ROOT/prepare.lock"; flock -n 9 || { say "waiting for another 'lab prepare'"; flock 9; }
   "$LAB_HERE/vm/qemu.sh" 9>&-
   # The first image's initrd serves the other too.
@@ -76,7 +77,7 @@ identity() { # N: what a site's installer would have set, as an archive that the
   know_host "$ip" "$etc/ssh/ssh_host_ed25519_key.pub"
   printf '%s\n' '[Match]' 'Name=e*' '[Network]' "Address=$ip/24" "Gateway=$GATEWAY" LinkLocalAddressing=no IPv6AcceptRA=no \
     > "$etc/systemd/network/10-lab.network"
-  if [ "$kind" = "$LAB_SUITE" ]; then debian_site "$etc"; else rhel_site "$etc"; fi
+  if [ "${kind%-lab}" = "$LAB_SUITE" ]; then debian_site "$etc"; else rhel_site "$etc"; fi
   tar -cf "$vm/identity.tar" -C "$vm/identity" .
 }
 
@@ -125,7 +126,7 @@ list() {
 }
 
 command=${1:-help}; shift || true
-[ "${1:-}" != --kind ] || { kind=${2:-}; shift 2 || die "--kind wants bookworm or rocky9"; }
+[ "${1:-}" != --kind ] || { kind=${2:-}; shift 2 || die "--kind wants bookworm, rocky9 or bookworm-lab"; }
 case $command in
   doctor) doctor; promise ;;
   prepare) prepare ;;

@@ -53,9 +53,32 @@ fn containers_of_builds_that_say_nothing_ask_for_something() {
         let limits = objects.iter().find(|object| id(object) == name).unwrap();
         assert_eq!(
             limits["spec"]["limits"][0]["defaultRequest"],
-            serde_json::json!({"cpu": "100m", "memory": "256Mi"})
+            serde_json::json!({"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "1Gi"})
         );
     }
+}
+
+/// What a tool needs is not known before a build has said so, but it is more than nothing.
+#[test]
+fn tools_ask_for_more_than_the_least_unless_the_inventory_says_so() {
+    let pods = pods(&objects(INVENTORY));
+    let requests = |pod: &str, container: &str| {
+        let (_, pod) = pods.iter().find(|(name, _)| name == pod).unwrap();
+        let lists = ["initContainers", "containers"].map(|list| pod["spec"][list].as_array().cloned());
+        let mut containers = lists.into_iter().flatten().flatten();
+        let found = containers.find(|one| one["name"] == container).unwrap();
+        found["resources"]["requests"].clone()
+    };
+    let tool = serde_json::json!({"cpu": "250m", "memory": "1Gi"});
+    for pod in ["maven", "kaniko", "buildkit"] {
+        assert_eq!(requests(pod, pod), tool, "{pod}");
+    }
+    // It has a limit, which is what it asks for then.
+    assert_eq!(requests("dind", "dockerd"), serde_json::json!({}));
+    assert_eq!(
+        requests("kaniko", "jnlp"),
+        serde_json::json!({"cpu": "100m", "memory": "256Mi"})
+    );
 }
 
 /// A private image in a Jenkinsfile's pod, which names no account, is pulled with the logins of the inventory.

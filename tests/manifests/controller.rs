@@ -174,4 +174,115 @@ fn the_controller_comes_before_builds() {
     let class = of_kind("PriorityClass");
     assert_eq!(pod["priorityClassName"], class["metadata"]["name"]);
     assert!(class["value"].as_i64().unwrap() > 0);
+    let requests = &pod["containers"][0]["resources"]["requests"];
+    assert_eq!(
+        requests["ephemeral-storage"], "2Gi",
+        "else a full disk ends it first"
+    );
+    let limited = INVENTORY.replacen(
+        "jenkins:\n",
+        "jenkins:\n  resources: { limits: { ephemeral-storage: 1Gi } }\n",
+        1,
+    );
+    let objects = self::objects(&limited);
+    let controller = objects
+        .iter()
+        .find(|object| object["kind"] == "StatefulSet")
+        .unwrap();
+    let resources = &controller["spec"]["template"]["spec"]["containers"][0]["resources"];
+    assert!(
+        resources["requests"].get("ephemeral-storage").is_none(),
+        "{resources}"
+    );
+}
+
+/// Without a word of the inventory nothing is deleted.
+#[test]
+fn builds_are_kept_as_the_inventory_says() {
+    assert!(
+        configuration(&objects(INVENTORY))["unclassified"]
+            .get("buildDiscarders")
+            .is_none()
+    );
+    let kept = INVENTORY.replacen("jenkins:\n", "jenkins:\n  keep: { builds: 50, days: 30 }\n", 1);
+    let discarders = &configuration(&objects(&kept))["unclassified"]["buildDiscarders"];
+    assert_eq!(
+        discarders["configuredBuildDiscarders"],
+        serde_json::json!([
+            "jobBuildDiscarder",
+            {"simpleBuildDiscarder": {"discarder": {"logRotator": {"numToKeepStr": "50", "daysToKeepStr": "30"}}}}
+        ])
+    );
+}
+
+/// The file of locked plugins beside an inventory with these.
+fn locked(sum: &str) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["configuration-as-code", "kubernetes", "workflow-aggregator"];
+    let lines: String = names
+        .iter()
+        .map(|name| format!("  {name}: {{ version: \"1.5\", sha256: \"{sum}\" }}\n"))
+        .collect();
+    let file = folder.path().join("plugins.lock.yaml");
+    fs_err::write(&file, format!("jenkins: 2.568.2\nplugins:\n{lines}")).unwrap();
+    let pins: String = names.iter().map(|name| format!("{name}: \"1.5\", ")).collect();
+    objects(&format!(
+        "apiVersion: ci-bootstrap/v1\ncluster: {{ name: ci, kubernetes: 1.36.4 }}\nssh: {{ user: root }}\n\
+         hosts: [{{ name: cp1, address: 10.0.0.11, roles: [control-plane, worker] }}]\n\
+         jenkins: {{ plugins: {{ source: folder, defaults: false, pins: {{ {pins} }}, lock: {} }} }}\n",
+        file.display()
+    ))
+}
+
+/// The init container's script is run on folders of this machine: the sums are looked at before anything of a file is read.
+#[test]
+fn a_plugin_of_another_sum_is_not_installed() {
+    // SHA-256 of nothing: each plugin is an empty file.
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    for (sum, refused) in [(empty, false), (&"0".repeat(64), true)] {
+        let objects = locked(sum);
+        let controller = objects
+            .iter()
+            .find(|object| object["kind"] == "StatefulSet")
+            .unwrap();
+        let container = &controller["spec"]["template"]["spec"]["initContainers"][0];
+        let folder = tempfile::tempdir().unwrap();
+        let (home, plugins) = (folder.path().join("home"), folder.path().join("plugins"));
+        for path in [&home, &plugins] {
+            fs_err::create_dir(path).unwrap();
+        }
+        for name in ["configuration-as-code", "kubernetes", "workflow-aggregator"] {
+            fs_err::write(plugins.join(format!("{name}.hpi")), "").unwrap();
+        }
+        let script = container["command"][2].as_str().unwrap();
+        let script = script
+            .replace("/var/jenkins_home", home.to_str().unwrap())
+            .replace("folder=/plugins\n", &format!("folder={}\n", plugins.display()))
+            .replace(
+                "/tmp/plugins.txt",
+                folder.path().join("plugins.txt").to_str().unwrap(),
+            );
+        let mut command = Command::new("sh");
+        command.args(["-euc", &script]);
+        for variable in container["env"].as_array().unwrap() {
+            if let Some(value) = variable["value"].as_str() {
+                command.env(variable["name"].as_str().unwrap(), value);
+            }
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        // An empty file has no manifest either, which is what is told where the sums are right.
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert_eq!(
+            said.contains("have not the SHA-256 of jenkins.plugins.lock"),
+            refused,
+            "{said}"
+        );
+        assert_eq!(said.contains("kubernetes.jpi"), refused, "{said}");
+        assert_eq!(
+            said.contains("plugin kubernetes: 1.5 is listed"),
+            !refused,
+            "{said}"
+        );
+    }
 }

@@ -62,7 +62,14 @@ pub(crate) fn of_a_backup(lab: &Lab) {
 /// Runs that are killed, or cut off from the host, while they bring the state to it, while it is put in place, and while kubeadm comes to
 /// it. What such a run has begun on the host may end there, so that the later ones are interrupted by the clock.
 pub(crate) fn of_a_restore(lab: &Lab, inventory: &str, bundle: &str) {
-    let arguments = ["apply", "--yes", "--json", "--restore", bundle];
+    let arguments = [
+        "apply",
+        "--yes",
+        "--json",
+        "--restore",
+        bundle,
+        "--allow-unverified",
+    ];
     let mut first = Running::start(lab, "restore", &arguments, inventory);
     first.until_step("cp1", "state from the bundle", PATIENCE);
     first.signal("KILL");

@@ -147,6 +147,7 @@ impl Site {
             endpoint: "10.0.0.1:6443".to_owned(),
             restore: None,
             changes_before: 0,
+            admission: None,
             holder: holder.to_owned(),
             stop: Arc::default(),
         }

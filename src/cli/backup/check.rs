@@ -9,6 +9,7 @@ use crate::model::Cluster;
 use crate::recovery;
 use crate::secret::Secrets;
 
+use super::super::origin::{self, Origin};
 use super::super::run::{SECRET_LIMIT, block_on};
 use super::super::screen;
 use super::super::{Exit, Failure, OrExit, load, session};
@@ -46,6 +47,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         .and_then(|source| Payload::of(source, |_| Ok(())))
         .or_else(refused)?;
     tell(&contents)?;
+    tell_origin(&contents, cluster.as_ref())?;
     match cluster {
         Some(cluster) => block_on(rehearse(&cluster, &payload))?,
         None => writeln!(
@@ -80,6 +82,20 @@ fn tell(contents: &Contents) -> Result<(), Failure> {
         writeln!(screen::stdout(), "Jenkins' home is among them")?;
     }
     Ok(())
+}
+
+/// Says who has signed it, and whether that is whom the inventory names.
+fn tell_origin(contents: &Contents, cluster: Option<&Cluster>) -> Result<(), Failure> {
+    let said = match (cluster, &contents.signer) {
+        (Some(cluster), _) => match origin::compare(contents, cluster) {
+            Ok(Origin::Verified) => "the key of the inventory has signed it".to_owned(),
+            Ok(Origin::Unverified(why)) => format!("its origin isn't verified: {why}"),
+            Err(why) => return Err(anyhow!(why)).or_exit(Exit::VerificationFailed),
+        },
+        (None, Some(signer)) => format!("signed by {signer}; give --inventory to compare that"),
+        (None, None) => "it has no signature".to_owned(),
+    };
+    Ok(writeln!(screen::stdout(), "{said}")?)
 }
 
 async fn rehearse(cluster: &Cluster, payload: &Payload) -> Result<(), Failure> {

@@ -1,11 +1,12 @@
 //! Where bundles are kept: a folder here, or one on a host of the inventory.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::bundle;
+use crate::bundle::{self, TransitKey};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery;
@@ -54,10 +55,17 @@ impl Destination {
         }
     }
 
+    /// Seals what waits for its way to a host, where the bundle itself is not sealed: it holds all keys of the cluster.
+    pub(super) fn transit_key(&self, recipients: &[bundle::Recipient]) -> Option<TransitKey> {
+        let plain_to_host = matches!(self, Self::Host { .. }) && recipients.is_empty();
+        plain_to_host.then(TransitKey::generate)
+    }
+
     /// Gives a finished bundle its name, and returns where it lies.
     pub(super) async fn keep(
         &self,
         file: tempfile::NamedTempFile,
+        transit: Option<&TransitKey>,
         name: &str,
         fleet: &Fleet,
     ) -> anyhow::Result<String> {
@@ -72,7 +80,11 @@ impl Destination {
             Self::Host { name: host, folder } => {
                 let path = format!("{folder}/{name}");
                 let connection = fleet.host(host).await?;
-                recovery::upload(&*connection, host, &path, file.reopen()?).await?;
+                let content: Box<dyn Read + Send> = match transit {
+                    Some(key) => key.open(file.reopen()?)?,
+                    None => Box::new(file.reopen()?),
+                };
+                recovery::upload(&*connection, host, &path, content).await?;
                 Ok(format!("{host}:{path}"))
             }
         }
@@ -138,9 +150,15 @@ fn sync(folder: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use std::io::Write as _;
+    use std::sync::Arc;
+
     use futures::FutureExt as _;
 
     use super::*;
+    use crate::bundle::Sink;
+    use crate::transport::Transport;
+    use crate::transport::memory::{MemoryHost, run_here};
 
     #[tokio::test]
     async fn old_bundles_of_a_folder_are_deleted_and_nothing_else() {
@@ -161,6 +179,34 @@ mod tests {
         let mut left = files(folder.path()).unwrap();
         left.sort();
         assert_eq!(left, stays);
+    }
+
+    #[tokio::test]
+    async fn a_plain_bundle_waits_sealed_and_arrives_plain() {
+        let host = MemoryHost::new("nfs1", |script: &str| run_here(script));
+        let host: Arc<dyn Transport> = Arc::new(host);
+        let fleet = Fleet::new(
+            ["nfs1".to_owned()],
+            Box::new(move |_| futures::future::ready(Ok(host.clone())).boxed()),
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let to = Destination::Host {
+            name: "nfs1".to_owned(),
+            folder: folder.path().display().to_string(),
+        };
+        let key = to.transit_key(&[]).unwrap();
+        let file = to.temporary().unwrap();
+        let mut sink = Sink::new(file.reopen().unwrap(), &[key.recipient()]).unwrap();
+        sink.write_all(b"the keys of the cluster").unwrap();
+        sink.finish().unwrap();
+        let waits = fs_err::read(file.path()).unwrap();
+        assert!(!waits.windows(4).any(|bytes| bytes == b"keys"));
+        to.keep(file, Some(&key), "bundle", &fleet).await.unwrap();
+        let arrived = fs_err::read(folder.path().join("bundle")).unwrap();
+        assert_eq!(arrived, b"the keys of the cluster");
+        // What is sealed for others, and what stays here, needs no second seal.
+        assert!(to.transit_key(&[key.recipient()]).is_none());
+        assert!(Destination::Folder("/".into()).transit_key(&[]).is_none());
     }
 
     #[test]

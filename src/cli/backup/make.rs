@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink};
+use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink, TransitKey};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery::{self, JenkinsHome, Snapshot, Traces};
@@ -100,12 +100,27 @@ impl Backup<'_> {
     ) -> Result<Exit, Failure> {
         let (cluster, fleet) = (&self.cluster.name, self.fleet);
         let file = destination.temporary().or_exit(Exit::Usage)?;
-        let taken_on = self.write(&file, recipients).await?;
+        let transit = destination.transit_key(recipients);
+        let sealed_for: Vec<_> = recipients
+            .iter()
+            .cloned()
+            .chain(transit.as_ref().map(TransitKey::recipient))
+            .collect();
+        let (taken_on, signer) = self.write(&file, &sealed_for).await?;
         let name = bundle::file_name(cluster, self.made, !recipients.is_empty());
         let size = super::size(file.as_file().metadata()?.len());
-        let place = destination.keep(file, &name, fleet).await;
+        let place = destination.keep(file, transit.as_ref(), &name, fleet).await;
         let place = place.or_exit(Exit::StepFailed)?;
-        writeln!(screen::stdout(), "{place}: {size}, taken on {taken_on}")?;
+        writeln!(
+            screen::stdout(),
+            "{place}: {size}, taken on {taken_on}, signed by {signer}"
+        )?;
+        if self.cluster.backup.signer.is_none() {
+            writeln!(
+                screen::stderr(),
+                "write this into the inventory, so that a restore takes no bundle of somebody else:\nbackup: {{ signer: {signer} }}"
+            )?;
+        }
         if let Some(keep) = keep {
             let deleted = destination.retire(cluster, &name, keep.get(), fleet).await;
             for name in deleted.or_exit(Exit::StepFailed)? {
@@ -115,12 +130,13 @@ impl Backup<'_> {
         Ok(Exit::Done)
     }
 
-    /// Writes a whole bundle with the state of the first control plane that has one, and says which that is.
+    /// Writes a whole bundle with the state of the first control plane that has one. Returns that one's name and the public
+    /// key that has signed the bundle.
     async fn write(
         &self,
         file: &tempfile::NamedTempFile,
         recipients: &[bundle::Recipient],
-    ) -> Result<String, Failure> {
+    ) -> Result<(String, String), Failure> {
         let mut reasons = Vec::new();
         for host in self.cluster.control_planes() {
             let name = host.name.as_str();
@@ -129,8 +145,8 @@ impl Backup<'_> {
                 Ok(connection) => {
                     file.as_file().set_len(0)?;
                     let sink = Sink::new(file.reopen()?, recipients).or_exit(Exit::Usage)?;
-                    if self.write_from(&*connection, name, sink).await? {
-                        return Ok(name.to_owned());
+                    if let Some(signer) = self.write_from(&*connection, name, sink).await? {
+                        return Ok((name.to_owned(), signer));
                     }
                     reasons.push(format!("{name} carries no etcd of a cluster"));
                 }
@@ -143,11 +159,16 @@ impl Backup<'_> {
         .or_exit(Exit::Unreachable)
     }
 
-    /// Writes a whole bundle with what a control plane gives. False when it has no etcd.
-    async fn write_from(&self, host: &dyn Transport, name: &str, sink: Sink) -> Result<bool, Failure> {
+    /// Writes a whole bundle with what a control plane gives, and returns the public key that has signed it. None when it has no etcd.
+    async fn write_from(
+        &self,
+        host: &dyn Transport,
+        name: &str,
+        sink: Sink,
+    ) -> Result<Option<String>, Failure> {
         let traces = recovery::traces(host, name).await.or_exit(Exit::StepFailed)?;
         if !matches!(traces, Traces::ControlPlane | Traces::Restored(_)) {
-            return Ok(false);
+            return Ok(None);
         }
         let home = self
             .jenkins
@@ -161,14 +182,31 @@ impl Backup<'_> {
         let etcd = async |sender| recovery::snapshot(host, name, sender).await;
         let (taken, packer) = packed(packer, |packer, pieces| packer.add_archive(pieces), etcd).await?;
         if taken == Snapshot::NoEtcd {
-            return Ok(false);
+            return Ok(None);
         }
         let mut packer = packer?;
+        let signer = self.signer(&packer).or_exit(Exit::StepFailed)?;
         if let Some(home) = home {
             packer = add_home(packer, &home).await?;
         }
         self.end(packer).or_exit(Exit::StepFailed)?;
-        Ok(true)
+        Ok(Some(signer))
+    }
+
+    /// The public key that the bundle is signed with. One that the inventory does not name would make a bundle that no restore takes.
+    fn signer(&self, packer: &Packer<Sink>) -> anyhow::Result<String> {
+        let signer = packer
+            .signer()?
+            .context("the control plane has sent no key to sign the bundle with")?;
+        match &self.cluster.backup.signer {
+            Some(expected) if *expected != signer => Err(anyhow!(
+                "the cluster signs its bundles with another key than `backup.signer` of the inventory names\n\
+                 the cluster:   {signer}\n\
+                 the inventory: {expected}\n\
+                 if the cluster was set up anew, write the new key into the inventory"
+            )),
+            _ => Ok(signer),
+        }
     }
 
     fn end(&self, mut packer: Packer<Sink>) -> anyhow::Result<()> {

@@ -29,6 +29,9 @@ pub(super) fn reduced(cluster: &Cluster, users: &BTreeMap<&str, String>, jenkins
         "ssh": { "user": "root", "identities": [KEY], "agent": false, "knownHosts": [KNOWN_HOSTS] },
         "hosts": cluster.hosts.iter().map(|host| entry(host, users)).collect::<Vec<_>>(),
     });
+    if let Some(signer) = &cluster.backup.signer {
+        inventory["backup"] = json!({ "signer": signer });
+    }
     if let Some(jenkins) = cluster.jenkins.as_ref().filter(|_| jenkins) {
         inventory["jenkins"] = json!({
             "namespace": jenkins.namespace,
@@ -85,6 +88,7 @@ hosts:
   - { name: cp1, address: 10.0.0.11, roles: [control-plane, worker], ssh: { port: 2222 } }
   - { name: nfs1, address: 10.0.0.21, sshAddress: nfs.example, roles: [nfs] }
 storage: {}
+backup: { signer: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBROjRwWiAF7mtfQI5IPs9cykfQrqq1/PqxfStnf/HFm }
 jenkins: { namespace: jenkins-agents, agents: { namespace: builds } }
 ";
 
@@ -108,6 +112,7 @@ jenkins: { namespace: jenkins-agents, agents: { namespace: builds } }
         let same = cluster(&text).unwrap();
         assert_eq!(same.networks, whole.networks);
         assert_eq!(same.endpoint, whole.endpoint);
+        assert!(same.backup.signer.is_some() && same.backup == whole.backup);
         assert_eq!(same.jenkins.as_ref().unwrap().namespace, "jenkins-agents");
         let names: Vec<_> = same.hosts.iter().map(|host| host.name.as_str()).collect();
         assert_eq!(names, ["cp1", "nfs1"]);

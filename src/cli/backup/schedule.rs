@@ -173,11 +173,13 @@ impl<'a> Schedule<'a> {
         let name = self.keeper.name.as_str();
         let mut changes = 0;
         let program = || fs_err::File::open(ITSELF);
+        session::check_lock(lock)?;
         if schedule::sum(program()?)? != there {
             keeper.install(program()?).await.or_exit(Exit::StepFailed)?;
             tell(name, &format!("this program is there as {}", schedule::PROGRAM))?;
             changes += 1;
         }
+        session::check_lock(lock)?;
         let (key, made) = keeper.key().await.or_exit(Exit::StepFailed)?;
         if made {
             tell(name, "a key was made, which stays there")?;

@@ -40,7 +40,7 @@ apiVersion: ci-bootstrap/v1
 
 cluster:
   name: ci
-  kubernetes: 1.36.4
+  kubernetes: 1.36.5
   # Nothing else in your network may use these networks; they can't be changed later.
   networks: {{ pods: \"{pods}\", services: \"{services}\" }}
 

@@ -1,6 +1,7 @@
 //! Jenkins as its users see it: where it is, how to log in, how it is, and what to do with it.
 
 mod password;
+mod waiting;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::cluster_api::Api;
 use crate::cluster_resource::JenkinsPlace;
 use crate::jenkins::Overview;
 use crate::model::{Cluster, Jenkins};
+use waiting::Waiting;
 
 /// Log in to Jenkins.
 #[derive(Debug, clap::Args)]
@@ -39,6 +41,8 @@ pub(super) struct JenkinsStatus {
     url: String,
     #[serde(flatten)]
     overview: Option<Overview>,
+    /// What keeps builds from their pods.
+    waiting: Option<Waiting>,
     /// Why it could not be asked.
     #[serde(skip)]
     pub(super) problem: Option<String>,
@@ -52,14 +56,16 @@ impl JenkinsStatus {
             let client = JenkinsPlace::of(jenkins).client(api).await?;
             Ok::<_, crate::cluster_resource::Error>(client.overview().await?)
         };
-        let (overview, problem) = match asked.await {
-            Ok(overview) => (Some(overview), None),
-            Err(error) => (None, Some(error.to_string())),
-        };
+        let (overview, waiting) = futures::join!(asked, Waiting::ask(jenkins, api));
+        let problems = [
+            overview.as_ref().err().map(ToString::to_string),
+            waiting.as_ref().err().map(ToString::to_string),
+        ];
         Some(Self {
             url: jenkins.url.clone(),
-            overview,
-            problem,
+            overview: overview.ok(),
+            waiting: waiting.ok(),
+            problem: problems.into_iter().flatten().next(),
         })
     }
 
@@ -84,8 +90,11 @@ impl JenkinsStatus {
                 ""
             }
         );
-        for why in &overview.queue {
-            text.push_str(&format!("  waiting: {why}\n"));
+        for build in &overview.queue {
+            text.push_str(&format!("  waiting: {build}\n"));
+        }
+        if let Some(waiting) = &self.waiting {
+            text.push_str(&waiting.text());
         }
         if let Some(note) = plain_http(&self.url) {
             text.push_str(&format!("  {note}\n"));
@@ -138,6 +147,7 @@ mod tests {
 
     use super::*;
     use crate::cli::inventory_file;
+    use crate::jenkins::QueuedBuild;
 
     #[test]
     fn status_says_why_builds_wait() {
@@ -146,14 +156,18 @@ mod tests {
             overview: Some(Overview {
                 version: "2.568.2".to_owned(),
                 quieting_down: false,
-                queue: vec!["Waiting for next available executor".to_owned()],
+                queue: vec![QueuedBuild {
+                    name: "part of shop #3".to_owned(),
+                    why: "Waiting for next available executor".to_owned(),
+                }],
                 agents: Vec::new(),
             }),
+            waiting: Some(Waiting::default()),
             problem: None,
         };
         assert_eq!(
             status.text(),
-            "\nJenkins 2.568.2 at https://jenkins.ci.example/: 1 build waiting, 0 agents running\n  waiting: Waiting for next available executor\n"
+            "\nJenkins 2.568.2 at https://jenkins.ci.example/: 1 build waiting, 0 agents running\n  waiting: part of shop #3: Waiting for next available executor\n"
         );
         let plain = JenkinsStatus {
             url: "http://10.0.0.11:30080/".to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::apply::{self, Mode};
-use crate::cluster_api::ClusterStatus;
+use crate::cluster_api::{ClusterStatus, FreeSpace, NodeSpace, SharedDirectory};
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
@@ -21,8 +21,10 @@ use super::table::Table;
 use super::timers::{Timer, timers};
 use super::{Exit, Failure, OrExit};
 use certificate::Certificate;
+use space::ShareSpace;
 
 mod certificate;
+mod space;
 
 /// Show nodes, versions, certificates and what is not as planned
 #[derive(Debug, clap::Args)]
@@ -56,6 +58,8 @@ struct Status {
     problems: Vec<String>,
     certificates: Vec<Certificate>,
     jenkins: Option<JenkinsStatus>,
+    /// The room of the share.
+    share: Option<ShareSpace>,
     /// Hosts that make bundles by a timer.
     timers: Vec<Timer>,
     /// Changes that an apply would make, by place.
@@ -71,6 +75,18 @@ struct NodeLine {
     version: String,
     runtime: String,
     address: String,
+    /// The room of its disk, and of that of its images.
+    disk: Option<FreeSpace>,
+    images: Option<FreeSpace>,
+}
+
+/// What the API server has told.
+struct Answers {
+    status: Result<ClusterStatus, String>,
+    space: BTreeMap<String, NodeSpace>,
+    /// Directories of the share that several claims have.
+    shared: Vec<SharedDirectory>,
+    jenkins: Option<JenkinsStatus>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -80,13 +96,13 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
         let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        let (drift, certificates, timers, (api, jenkins)) = futures::join!(
+        let (drift, certificates, timers, answers) = futures::join!(
             drift(plan, &fleet, &cluster),
             certificate::all(&fleet, &cluster),
             timers(&fleet, &cluster),
             ask(&fleet, &cluster)
         );
-        let mut status = Status::new(&cluster, drift, certificates, api, jenkins);
+        let mut status = Status::new(&cluster, drift, certificates, answers);
         status.problems.extend(timers.iter().filter_map(Timer::problem));
         status.timers = timers;
         Ok(status)
@@ -123,14 +139,36 @@ async fn drift(
 }
 
 /// The cluster's own word, through the first control plane that gives one.
-async fn ask(fleet: &Fleet, cluster: &Cluster) -> (Result<ClusterStatus, String>, Option<JenkinsStatus>) {
-    match session::access(cluster, fleet).await {
-        Ok(access) => {
-            let (status, jenkins) =
-                futures::join!(access.api.status(), JenkinsStatus::ask(cluster, &access.api));
-            (status.map_err(|error| error.to_string()), jenkins)
+async fn ask(fleet: &Fleet, cluster: &Cluster) -> Answers {
+    let access = match session::access(cluster, fleet).await {
+        Ok(access) => access,
+        Err(reason) => {
+            return Answers {
+                status: Err(reason),
+                space: BTreeMap::new(),
+                shared: Vec::new(),
+                jenkins: None,
+            };
         }
-        Err(reason) => (Err(reason), None),
+    };
+    let api = &access.api;
+    let of_cluster = async {
+        let status = api.status().await.map_err(|error| error.to_string());
+        let nodes = status.as_ref().map_or(&[][..], |status| &status.nodes);
+        let space = space::of_nodes(api, nodes).await;
+        (status, space)
+    };
+    let ((status, space), jenkins, shared) = futures::join!(
+        of_cluster,
+        JenkinsStatus::ask(cluster, api),
+        api.shared_directories()
+    );
+    Answers {
+        // Where the API server does not answer, all that is asked of it says so.
+        status: shared.as_ref().map_err(ToString::to_string).and(status),
+        space,
+        shared: shared.unwrap_or_default(),
+        jenkins,
     }
 }
 
@@ -139,8 +177,7 @@ impl Status {
         cluster: &Cluster,
         drift: BTreeMap<String, Vec<String>>,
         certificates: Vec<Certificate>,
-        api: Result<ClusterStatus, String>,
-        jenkins: Option<JenkinsStatus>,
+        answers: Answers,
     ) -> Self {
         let mut status = Self {
             cluster: cluster.name.clone(),
@@ -149,14 +186,19 @@ impl Status {
             nodes: Vec::new(),
             problems: Vec::new(),
             certificates,
-            jenkins,
+            jenkins: answers.jenkins,
+            share: ShareSpace::find(cluster, &answers.space),
             timers: Vec::new(),
             drift,
         };
-        match api {
-            Ok(api) => status.take(api),
+        match answers.status {
+            Ok(api) => status.take(api, answers.space),
             Err(reason) => status.problems.push(reason),
         }
+        let shared = answers.shared.iter().map(space::shared_directory_problem);
+        status.problems.extend(shared);
+        let full = status.share.as_ref().and_then(ShareSpace::problem);
+        status.problems.extend(full);
         let asked = status
             .jenkins
             .as_ref()
@@ -176,13 +218,16 @@ impl Status {
         status
     }
 
-    fn take(&mut self, api: ClusterStatus) {
+    fn take(&mut self, api: ClusterStatus, mut space: BTreeMap<String, NodeSpace>) {
         self.server = Some(api.server);
         self.version = Some(api.version);
         for node in api.nodes {
             if !node.ready {
                 self.problems.push(format!("node {} is not ready", node.name));
             }
+            self.problems
+                .extend(space::pressures(&node.name, &node.conditions));
+            let space = space.remove(&node.name).unwrap_or_default();
             let role = |label: &String| label.strip_prefix("node-role.kubernetes.io/").map(str::to_owned);
             let roles: Vec<_> = node.labels.keys().filter_map(role).collect();
             self.nodes.push(NodeLine {
@@ -196,6 +241,8 @@ impl Status {
                 version: node.version,
                 runtime: node.runtime,
                 address: node.internal_ip.unwrap_or_default(),
+                disk: space.disk,
+                images: space.images,
             });
         }
         let sick = api.health.into_iter().filter(|check| !check.healthy);
@@ -221,7 +268,9 @@ impl Status {
             }
             _ => format!("{}: the API server does not answer\n\n", self.cluster),
         };
-        let mut nodes = Table::new(["NODE", "STATE", "ROLES", "VERSION", "RUNTIME", "ADDRESS"]);
+        let mut nodes = Table::new([
+            "NODE", "STATE", "ROLES", "VERSION", "RUNTIME", "ADDRESS", "DISK", "IMAGES",
+        ]);
         for node in &self.nodes {
             let state = if node.ready { "ready" } else { "NOT READY" };
             nodes.row([
@@ -231,6 +280,8 @@ impl Status {
                 &node.version,
                 &node.runtime,
                 &node.address,
+                &node.disk.map(space::shown).unwrap_or_default(),
+                &node.images.map(space::shown).unwrap_or_default(),
             ]);
         }
         text += &nodes.to_string();
@@ -243,6 +294,9 @@ impl Status {
                 "\ncertificates: the first to end is {} on {}, in {} days\n",
                 first.name, first.host, first.days_left
             );
+        }
+        if let Some(share) = &self.share {
+            text += &share.text();
         }
         if let Some(jenkins) = &self.jenkins {
             text += &jenkins.text();

@@ -88,6 +88,14 @@ impl Releases {
         parse(&origin, &content)
     }
 
+    /// A file whose sum nobody knows beforehand; it is fetched anew each time.
+    ///
+    /// # Errors
+    /// Where it can't be had.
+    pub async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        self.fetcher.fetch(url).await
+    }
+
     async fn cached(&self, url: &str, sha256: &str) -> Result<Vec<u8>, ReleaseError> {
         let path = self.cache.join(sha256);
         if let Ok(content) = fs_err::read(&path)

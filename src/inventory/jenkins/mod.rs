@@ -31,6 +31,8 @@ pub struct Jenkins {
     pub ingress: Option<Ingress>,
     /// The volume of its home: jobs, builds, users, plugins.
     pub storage: HomeVolume,
+    /// How long builds are kept. Without it: for ever, unless a job says otherwise.
+    pub keep: Option<Keep>,
     /// What the controller's container asks for and may use.
     pub resources: Resources,
     /// Options of the controller's Java machine.
@@ -70,6 +72,7 @@ impl Default for Jenkins {
             node_port: 30080.into(),
             ingress: None,
             storage: HomeVolume::default(),
+            keep: None,
             resources: Resources::of(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
             java_options: "-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError".into(),
             admin: Administrator::default(),
@@ -103,6 +106,7 @@ impl Jenkins {
             .iter()
             .filter_map(|template| template.file.as_ref())
             .chain(&self.known_hosts)
+            .chain(&self.plugins.lock)
     }
 }
 
@@ -150,6 +154,21 @@ impl Default for HomeVolume {
             size: "50Gi".into(),
         }
     }
+}
+
+/// How long builds are kept, of every job. A job's own `buildDiscarder` may keep fewer, not more. The last build that passed stays.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Keep {
+    /// Most builds of a job.
+    #[schemars(example = &50)]
+    pub builds: Option<Spanned<u32>>,
+    /// Days after which a build is deleted.
+    #[schemars(example = &30)]
+    pub days: Option<Spanned<u32>>,
+    /// Builds of a job whose artifacts are kept; of older ones only the log stays.
+    #[schemars(example = &10)]
+    pub artifacts: Option<Spanned<u32>>,
 }
 
 /// What a container asks for and may use, by `cpu`, `memory` and other resources of Kubernetes.

@@ -32,6 +32,10 @@ pub struct Plugins {
     /// Plugins and their exact versions, which replace those of the same name in that list.
     #[schemars(example = &serde_json::json!({"gitlab-plugin": "1.9.16"}))]
     pub pins: Entries<Spanned<String>>,
+    /// A file that `ci-bootstrap plugins lock` has written, relative to the inventory: the list above with all that it needs, at exact versions
+    /// with SHA-256. Jenkins doesn't start with a file of another sum.
+    #[schemars(example = &"plugins.lock.yaml")]
+    pub lock: Option<Spanned<String>>,
 }
 
 impl Default for Plugins {
@@ -41,6 +45,7 @@ impl Default for Plugins {
             update_site: UpdateSite::default(),
             defaults: true.into(),
             pins: Entries::default(),
+            lock: None,
         }
     }
 }

@@ -4,9 +4,11 @@ mod agents;
 mod configuration;
 mod credentials;
 mod images;
+mod keep;
 mod known_hosts;
 mod names;
 mod namespaces;
+mod plugin_lock;
 mod plugins;
 mod resources;
 mod volume;
@@ -23,7 +25,9 @@ use crate::secret::SecretRef;
 pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
 pub use images::Image;
+pub use keep::Keep;
 pub use namespaces::{Namespaces, PodSecurity};
+pub use plugin_lock::version_of_image;
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
 pub use volume::{Cache, Mount, PodVolume, VolumeSource};
@@ -44,6 +48,8 @@ pub struct Jenkins {
     pub ingress: Option<Ingress>,
     /// The volume of its home.
     pub storage: HomeVolume,
+    /// How long builds are kept; none is for ever.
+    pub keep: Option<Keep>,
     /// What the controller's container asks for and may use.
     pub resources: Resources,
     /// Options of its Java machine.
@@ -135,9 +141,10 @@ pub(super) fn check(
         None => Some(usual_url(written, hosts)),
     };
     let storage = storage(&written.storage, check);
+    let keep = keep::check(written.keep.as_ref(), check);
     let resources = resources::check(&written.resources, check);
     let admin = administrator(&written.admin, check);
-    let plugins = plugins::check(&written.plugins, check);
+    let plugins = plugins::check(&written.plugins, &written.image.value, check);
     let agents = agents::check(written, check);
     let images = images::check(&written.images, check);
     let builder = check.parse(&written.image_builder, &code::BAD_IMAGE, "image", form::image);
@@ -153,6 +160,7 @@ pub(super) fn check(
         node_port: written.node_port.value,
         ingress: ingress?,
         storage: storage?,
+        keep: keep?,
         resources: resources?,
         java_options: java?,
         admin: admin?,

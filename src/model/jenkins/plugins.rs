@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::plugin_lock;
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, PluginSource};
 use crate::model::check::Check;
@@ -35,6 +36,8 @@ pub struct Plugin {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// SHA-256 of its file in hexadecimal digits, where it is known.
+    pub sha256: Option<String>,
 }
 
 /// The update site of Jenkins, or a mirror of it.
@@ -49,6 +52,16 @@ pub struct UpdateSite {
     pub downloads: Option<String>,
 }
 
+impl Plugin {
+    fn without_sum((name, version): (String, String)) -> Self {
+        Self {
+            name,
+            version,
+            sha256: None,
+        }
+    }
+}
+
 impl Plugins {
     /// Whether the plugin is in the list.
     pub fn has(&self, name: &str) -> bool {
@@ -56,7 +69,7 @@ impl Plugins {
     }
 }
 
-pub(super) fn check(written: &inventory::Plugins, check: &mut Check<'_>) -> Option<Plugins> {
+pub(super) fn check(written: &inventory::Plugins, image: &str, check: &mut Check<'_>) -> Option<Plugins> {
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
     if written.defaults.value {
         versions.extend(defaults());
@@ -84,13 +97,14 @@ pub(super) fn check(written: &inventory::Plugins, check: &mut Check<'_>) -> Opti
         );
     }
     let update_site = update_site(&written.update_site, check);
+    let list = match &written.lock {
+        Some(file) if sound => plugin_lock::check(file, &versions, image, check)?,
+        _ => versions.into_iter().map(Plugin::without_sum).collect(),
+    };
     Some(Plugins {
         source: written.source.value,
         update_site: update_site?,
-        list: versions
-            .into_iter()
-            .map(|(name, version)| Plugin { name, version })
-            .collect(),
+        list,
     })
     .filter(|_| sound)
 }
@@ -117,7 +131,7 @@ fn defaults() -> impl Iterator<Item = (String, String)> {
 }
 
 /// A plugin's short name.
-fn plugin(text: &str) -> Result<String, String> {
+pub(super) fn plugin(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if text.is_empty() || !text.bytes().all(plain) {
         return Err("its short name, as in its address at plugins.jenkins.io".to_owned());
@@ -126,7 +140,7 @@ fn plugin(text: &str) -> Result<String, String> {
 }
 
 /// Exactly one version: `latest` would be another one tomorrow.
-fn version(text: &str) -> Result<String, String> {
+pub(super) fn version(text: &str) -> Result<String, String> {
     let digit = text.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
     if !digit {
         return Err("an exact version, such as 5.10.1".to_owned());

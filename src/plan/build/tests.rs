@@ -143,7 +143,7 @@ fn a_fact_that_nobody_provides_is_refused() {
     let error = plan_of(playbooks).unwrap_err().to_string();
     assert_eq!(
         error,
-        "cp1: step `node ready` waits for the pod network, which no step provides"
+        "cp1: step `arguments of the components` waits for the configuration that kubeadm keeps in the cluster, which no step provides"
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::agent_pods::{AgentPods, agent_of, has_agent, name};
 use crate::cluster_api::{Api, Container, Explanation, Object};
-use crate::jenkins::{Build, Jenkins};
+use crate::jenkins::{Build, Jenkins, is_refusal};
 use crate::verify::check::Problem;
 
 /// Longest time until the build is over.
@@ -274,11 +274,6 @@ fn since<'a>(log: &'a str, last_word: &str) -> &'a str {
         .rsplit_once(last_word.trim())
         .filter(|_| !last_word.trim().is_empty());
     news.map_or(log, |(_, news)| news)
-}
-
-/// Whether the API server has not let Jenkins make a pod.
-fn is_refusal(line: &str) -> bool {
-    line.contains(" is forbidden: ") || line.contains("exceeded quota")
 }
 
 /// What Jenkins complains of, each once, in its order.

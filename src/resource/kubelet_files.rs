@@ -1,0 +1,105 @@
+//! Who may read the files that kubelet starts with: root alone, as CIS 4.1.1 and 4.1.9 ask for.
+
+use serde::Deserialize;
+
+use super::file::access_diff;
+use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+
+/// kubelet's configuration and the drop-ins of its unit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KubeletFiles {}
+
+/// kubeadm writes it when the host joins.
+const CONFIG: &str = "/var/lib/kubelet/config.yaml";
+/// Where packages put kubeadm's drop-in, and where a site puts its own over it.
+const DROP_INS: [&str; 2] = [
+    "/usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf",
+    "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+];
+const MODE: &str = "600";
+
+fn paths() -> impl Iterator<Item = &'static str> {
+    std::iter::once(CONFIG).chain(DROP_INS)
+}
+
+impl Resource for KubeletFiles {
+    fn probe(&self, ask: &mut Probe) {
+        for path in paths() {
+            ask.path(path, None);
+        }
+    }
+
+    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+        let differs = |lines| {
+            let summary = "let root alone read kubelet's files";
+            Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+        };
+        if seen.path(CONFIG)?.is_none() {
+            return differs(vec![format!("+{CONFIG}: mode {MODE}, as soon as it is there")]);
+        }
+        let mut lines = Vec::new();
+        for path in paths() {
+            if let Some(state) = seen.path(path)? {
+                let access = access_diff([&state.mode, "root:root"], [MODE, "root:root"]);
+                lines.extend(access.iter().map(|line| format!("{line} of {path}")));
+            }
+        }
+        if lines.is_empty() {
+            return Ok(Verdict::InSync);
+        }
+        differs(lines)
+    }
+
+    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+        let paths: Vec<_> = paths().collect();
+        Action::quick(format!(
+            "for path in {}; do [ ! -e $path ] || chmod {MODE} $path; done\n",
+            paths.join(" ")
+        ))
+    }
+
+    fn rests_on(&self) -> Vec<Topic> {
+        vec![Topic::Packages, Topic::Membership, Topic::Path(CONFIG.to_owned())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::sh;
+
+    fn verdict(paths: &str) -> Option<Verdict> {
+        let seen = Seen::example(&format!("\x1epaths\n{paths}\x1eend\n"));
+        KubeletFiles {}.compare(&seen).ok()
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_closed() {
+        let file = |mode: &str, path: &str| format!("regular file|{mode}|root:root|1.0|{path}\n");
+        let closed = file("600", CONFIG);
+        assert_eq!(verdict(&closed), Some(Verdict::InSync), "a drop-in elsewhere");
+        let open = closed + &file("644", DROP_INS[0]);
+        let Some(Verdict::Differs(change)) = verdict(&open) else {
+            unreachable!("{open}")
+        };
+        assert_eq!(
+            change.detail,
+            [
+                format!("-mode 644 of {}", DROP_INS[0]),
+                format!("+mode 600 of {}", DROP_INS[0])
+            ]
+        );
+    }
+
+    #[test]
+    fn a_host_that_will_join_is_planned_for() {
+        assert!(matches!(verdict(""), Some(Verdict::Differs(_))));
+    }
+
+    #[test]
+    fn the_script_is_valid_shell() {
+        let action = KubeletFiles {}.action(&Seen::default(), &Known::Nothing);
+        assert!(sh::is_valid(&action.script));
+    }
+}
