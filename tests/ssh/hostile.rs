@@ -10,7 +10,7 @@ use crate::server::{Servers, servers};
 pub(crate) const KINDS: [&str; 5] = ["line", "volume", "escapes", "records", "silence"];
 
 /// Announces a shell as ours does, and then goes its own way.
-pub(crate) const SCRIPT: &str = r#"ready() { printf '\nci-bootstrap: ready\n'; printf '\nci-bootstrap: ready\n' >&2; }
+pub(crate) const SCRIPT: &str = r"ready() { printf '\nci-bootstrap: ready\n'; printf '\nci-bootstrap: ready\n' >&2; }
 case $1 in
   line) ready; head -c 268435456 /dev/zero | tr '\0' x ;;
   volume) ready; yes 'a line of a log' | head -c 268435456 ;;
@@ -18,7 +18,7 @@ case $1 in
   records) ready; printf '\036units\nId=\n\n\036\n\036end\n\035begin 99999\n\035end 99999 0\n\036os\n\377\376\0\n\036end\n' ;;
   silence) exit 0 ;;
 esac
-"#;
+";
 
 /// Far above what the program needs, and below what it is sent.
 const MEMORY: u64 = 200 << 10;
