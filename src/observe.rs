@@ -107,3 +107,6 @@ pub fn foresee(steps: &[&HostStep], found: &mut [Found]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

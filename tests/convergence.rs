@@ -52,6 +52,7 @@ fn hosts_converge() {
     cases.case("hardening goes off and on", drift::of_hardening);
     cases.case("labels go on, come back and go", drift::of_labels);
     cases.case("Calico's objects are put back", drift::of_calico);
+    cases.case("cluster DNS leaves a node that it crowds", drift::of_cluster_dns);
     let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     let (name, own) = ("Calico's release manifest is applied whole", "manifests/standin");
     if Path::new(&cache).join(own).exists() {

@@ -167,6 +167,11 @@ fn tail(lines: &[String]) -> Vec<String> {
 /// Causes that are met again and again, and what helps.
 const HINTS: &[(&str, &str)] = &[
     (
+        "plugin/loop: Loop",
+        "CoreDNS asks itself, as its node's resolv.conf names a loop-back address: write a file with other servers on each host and name it in \
+         cluster.kubelet.resolvConf; docs/preflight.md says how a running cluster gets it",
+    ),
+    (
         "Unable to locate package",
         "the package is in no repository of this host: check packages.apt in the inventory and the host's own sources",
     ),
@@ -220,15 +225,27 @@ const HINTS: &[(&str, &str)] = &[
 ];
 
 fn hint(text: &str) -> Option<&'static str> {
+    // That a probe fails says what the others say already: nothing serves. It is never the cause.
+    let is_cause = |line: &&str| !line.contains("probe failed") && !line.contains("probe errored");
+    let lines: Vec<_> = text.lines().filter(is_cause).collect();
     HINTS
         .iter()
-        .find(|(cause, _)| text.contains(cause))
+        .find(|(cause, _)| lines.iter().any(|line| line.contains(cause)))
         .map(|(_, help)| *help)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::HINTS;
+    use super::{HINTS, hint};
+
+    #[test]
+    fn a_probe_is_no_cause() {
+        let probe = "Unhealthy (x9, 3 s ago): Readiness probe failed: Get \"http://10.244.0.2:8181/ready\": connect: connection refused";
+        let log = "[FATAL] plugin/loop: Loop (127.0.0.1:40105 -> :53) detected for zone \".\"";
+        assert_eq!(hint(probe), None);
+        assert!(hint(&format!("{probe}\n{log}")).is_some_and(|help| help.contains("resolvConf")));
+        assert!(hint("dial tcp 10.0.0.1:443: connect: connection refused").is_some());
+    }
 
     #[test]
     fn every_known_cause_is_in_the_handbook() {

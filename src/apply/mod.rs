@@ -39,6 +39,7 @@ mod stale;
 mod tests;
 mod tickets;
 mod turns;
+mod unwritten;
 
 use board::{Blocked, Board};
 use election::Election;

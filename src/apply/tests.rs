@@ -23,6 +23,7 @@ use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportEr
 
 mod admission;
 mod order;
+mod ordering_property;
 mod turns;
 
 /// A file that has to exist. Its action is a script of the test's own.

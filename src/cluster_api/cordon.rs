@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::cluster_api::standin::{Reply, connect, refusal};
 
-    fn node(unschedulable: bool, annotations: Value) -> Value {
+    fn node(unschedulable: bool, annotations: &Value) -> Value {
         json!({
             "metadata": {"name": "w1", "resourceVersion": "7", "annotations": annotations},
             "spec": if unschedulable { json!({"unschedulable": true}) } else { json!({}) },
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_administrators_cordon_is_neither_taken_over_nor_lifted() {
-        let foreign = node(true, json!({"somebody": "else"}));
+        let foreign = node(true, &json!({"somebody": "else"}));
         assert_eq!(Cordoning::of(&foreign).cordon, Cordon::Foreign);
         assert_eq!(
             (cordoning_patch(&foreign), uncordoning_patch(&foreign)),
@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn a_cordon_and_its_annotation_come_and_go_in_one_piece() {
-        let free = node(false, json!({}));
-        let ours = node(true, json!({CORDONED: "true"}));
+        let free = node(false, &json!({}));
+        let ours = node(true, &json!({CORDONED: "true"}));
         assert_eq!(
             (Cordoning::of(&free).cordon, Cordoning::of(&ours).cordon),
             (Cordon::Absent, Cordon::Ours)
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn an_annotation_that_was_left_behind_is_no_cordon() {
         // An administrator lifted our cordon with kubectl, which knows nothing of the annotation.
-        let lifted = node(false, json!({CORDONED: "true"}));
+        let lifted = node(false, &json!({CORDONED: "true"}));
         assert_eq!(Cordoning::of(&lifted).cordon, Cordon::Absent);
         assert!(cordoning_patch(&lifted).is_some());
     }
@@ -173,11 +173,11 @@ mod tests {
     #[tokio::test]
     async fn a_node_that_changed_meanwhile_is_read_again() {
         let (api, log) = connect(|request, count| match request {
-            "GET /api/v1/nodes/w1" => Reply::Json(200, node(false, json!({}))),
+            "GET /api/v1/nodes/w1" => Reply::Json(200, node(false, &json!({}))),
             "PATCH /api/v1/nodes/w1" if count == 1 => {
                 refusal(409, "Conflict", "the object has been modified")
             }
-            "PATCH /api/v1/nodes/w1" => Reply::Json(200, node(true, json!({CORDONED: "true"}))),
+            "PATCH /api/v1/nodes/w1" => Reply::Json(200, node(true, &json!({CORDONED: "true"}))),
             _ => refusal(404, "NotFound", "no such path"),
         })
         .await;

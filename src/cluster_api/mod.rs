@@ -24,6 +24,7 @@ mod object;
 mod objects;
 mod pods;
 mod release;
+mod restart;
 mod restored;
 mod rollout;
 mod sha256;

@@ -117,7 +117,7 @@ impl Node {
     }
 
     /// Reads a live node.
-    pub(super) fn of(node: &Value) -> Self {
+    pub(crate) fn of(node: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (metadata, status) = (&node["metadata"], &node["status"]);
         let conditions = Condition::all(node);

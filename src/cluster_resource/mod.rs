@@ -17,6 +17,7 @@ use crate::transport::Transport;
 mod calico;
 mod cordon;
 mod csi_driver;
+mod dns_spread;
 mod generated_secret;
 mod harbor_robot;
 mod hardening;
@@ -160,11 +161,12 @@ pub enum ClusterKindError {
     Object(#[from] ApiError),
 }
 
-const KINDS: [&str; 19] = [
+const KINDS: [&str; 20] = [
     "calico",
     "clusterSettings",
     "cordon",
     "csiDriver",
+    "dnsSpread",
     "generatedSecret",
     "imageBuild",
     "jenkinsConfiguration",
@@ -208,6 +210,7 @@ pub fn resource(
         "calico" => Box::new(calico::Calico::of(cluster)),
         "cordon" => Box::new(read::<cordon::Cordon>(kind, fields)?),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
+        "dnsSpread" => Box::new(dns_spread::DnsSpread::of(host()?)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
         "imageBuild" => Box::new(image_build::ImageBuild::of(
             read(kind, fields)?,

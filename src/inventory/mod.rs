@@ -11,6 +11,7 @@ mod folder;
 mod host;
 mod jenkins;
 mod packages;
+mod parameter;
 mod preflight;
 mod read;
 mod schema;
@@ -32,6 +33,7 @@ pub use jenkins::{
     Jenkins, Job, Keep, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
 };
 pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use parameter::ParameterValue;
 pub use preflight::{Preflight, PreflightCheck};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
@@ -42,7 +44,7 @@ pub use storage::{Export, Nfs, Provisioner, Storage, StorageClass};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::yaml::Spanned;
+use crate::yaml::{Entries, Spanned};
 
 /// The version of the inventory's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,6 +87,11 @@ pub struct Inventory {
     /// The HTTP proxy through which hosts and builds reach the outside.
     #[serde(default)]
     pub proxy: Proxy,
+    /// Further kernel parameters of the hosts, by their names for sysctl(8). They are set at once and after each boot. One that is
+    /// taken out of the inventory keeps its value until the next boot. Parameters that this program sets itself can't be set here.
+    #[serde(default)]
+    #[schemars(example = &serde_json::json!({"net.core.somaxconn": 4096}))]
+    pub sysctl: Entries<Spanned<ParameterValue>>,
     /// What is checked before the first change.
     #[serde(default)]
     pub preflight: Preflight,

@@ -1,5 +1,7 @@
 //! The cluster as it shall be.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -82,6 +84,8 @@ pub struct Cluster {
     pub time: Time,
     /// The HTTP proxy of the hosts.
     pub proxy: Proxy,
+    /// Further kernel parameters of the hosts.
+    pub sysctl: BTreeMap<String, String>,
     /// What is checked before the first change.
     pub preflight: Preflight,
     /// Jenkins, where the inventory asks for it.

@@ -23,6 +23,8 @@ crate::diagnostic::codes! { "inventory";
     MANIFEST_CHECKSUM "manifest-checksum" "a manifest read from a file must have its checksum"
     IPVS_DEPRECATED "ipvs-deprecated" "the IPVS mode of kube-proxy is deprecated"
     MANAGED_FIELD "managed-field" "fields of the kubelet's configuration that this program sets can't be set twice"
+    BAD_PARAMETER "bad-parameter" "kernel parameters are written as in sysctl.conf(5)"
+    MANAGED_PARAMETER "managed-parameter" "kernel parameters that this program sets can't be set twice"
     MISSING_ENDPOINT "missing-endpoint" "several control planes need an endpoint that leads to all of them"
     NO_CONTROL_PLANE "no-control-plane" "workers need a control plane to join"
     EVEN_CONTROL_PLANES "even-control-planes" "an even number of control planes survives no more failures than one fewer"

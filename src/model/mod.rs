@@ -30,6 +30,7 @@ mod site;
 mod ssh;
 mod storage;
 mod support;
+mod sysctl;
 mod validate;
 mod version;
 

@@ -4,7 +4,7 @@ use super::check::Check;
 use super::cluster::{ApiServer, Cluster, Images, Upgrade};
 use super::{
     Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, backup, calico, capacity,
-    code, components, form, hosts, jenkins, name, network, packages, release, site, storage,
+    code, components, form, hosts, jenkins, name, network, packages, release, site, storage, sysctl,
 };
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::inventory::{self, Document, Inventory};
@@ -68,17 +68,18 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     let packages = packages::check(&inventory.packages, version, check);
     let registries = site::registries(&inventory.registries, check);
     let storage = storage::check(inventory, &hosts, check);
-    let time = site::time(&inventory.time, check);
     let backup = backup::check(&inventory.backup, check);
+    let (time, sysctl) = (
+        site::time(&inventory.time, check),
+        sysctl::check(&inventory.sysctl, check),
+    );
     let proxy = site::proxy(&inventory.proxy, check);
 
     let hosts: Vec<Host> = hosts.into_iter().map(|(_, host)| host).collect();
     let jenkins = jenkins::check(inventory.jenkins.as_ref(), &hosts, check);
     let (networks, endpoint, mut proxy, registries) = (networks?, endpoint?, proxy?, registries?);
     proxy.complete(&hosts, &networks, &endpoint.host);
-    let (kubeadm, sans) = kubeadm?;
-    let (kubernetes, images) = release?;
-    let image_repository = repository?;
+    let ((kubeadm, sans), (kubernetes, images), image_repository) = (kubeadm?, release?, repository?);
     let sans = complete_sans(sans, &endpoint, &hosts);
     Some(with_egress(Cluster {
         name: name?,
@@ -107,6 +108,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         selinux: inventory.selinux,
         time: time?,
         proxy,
+        sysctl: sysctl?,
         preflight: inventory.preflight.clone(),
         jenkins: jenkins?,
         backup: backup?,

@@ -199,6 +199,9 @@ fn a_host_that_drops_a_port_is_named_once() {
     };
     assert_eq!(messages(&guarded("")), [""; 0]);
     assert_eq!(guarded("firewall: ignore\n").len(), 1);
+    // A host that is off is no host that drops packets.
+    let [cp1, w1, w2, _] = closed(hosts());
+    assert_eq!(messages(&findings_of(&cluster(""), [cp1, w1, w2])), [""; 0]);
     // A node takes datagrams without a word.
     let [cp1, w1, w2, w3] = closed(hosts());
     let w3 = w3.instead("state", "member").with("listener", "udp 4789 ");

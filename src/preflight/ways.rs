@@ -25,7 +25,10 @@ pub(super) fn ports(scene: &Scene<'_>) -> Vec<Finding> {
                 *unknown.entry(host).or_default() += 1;
                 continue;
             };
-            let target = scene.answer(&way.to);
+            // Of a host that is off, its silence tells nothing.
+            let Some(target) = scene.answer(&way.to) else {
+                continue;
+            };
             if is_settled(way, *outcome, target) {
                 continue;
             }
@@ -67,16 +70,16 @@ pub(super) fn ports(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// Whether nothing can be learnt: a datagram that a listener takes is not answered.
-fn is_settled(way: &Way, outcome: Outcome, target: Option<&Answer>) -> bool {
+fn is_settled(way: &Way, outcome: Outcome, target: &Answer) -> bool {
     match (way.port, outcome) {
-        (Port::Udp(port), Outcome::Silent) => target.is_some_and(|target| target.listens(true, port)),
+        (Port::Udp(port), Outcome::Silent) => target.listens(true, port),
         _ => false,
     }
 }
 
 /// Whether this run takes down what is in the way at the target.
-fn opens(firewall: Firewall, target: Option<&Answer>) -> bool {
-    firewall != Firewall::Ignore && target.is_some_and(|target| target.firewall.is_some())
+fn opens(firewall: Firewall, target: &Answer) -> bool {
+    firewall != Firewall::Ignore && target.firewall.is_some()
 }
 
 /// Paths that don't take packets as large as the interfaces at their ends.

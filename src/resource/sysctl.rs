@@ -19,7 +19,10 @@ impl Sysctl {
     fn differing<'a>(&'a self, seen: &Seen) -> Vec<(&'a str, String, &'a str)> {
         let mut differing = Vec::new();
         for (key, wanted) in &self.values {
-            let Some(running) = seen.sysctl(key) else {
+            // The kernel parts numbers by tabs.
+            let running = seen.sysctl(key);
+            let running = running.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+            let Some(running) = running else {
                 differing.push((
                     key.as_str(),
                     "(no such key)".to_owned(),
@@ -68,6 +71,13 @@ impl Resource for Sysctl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_parted_by_any_blank() {
+        let values = [("a.b".to_owned(), "1 2 3".to_owned())].into();
+        let seen = Seen::example("\x1esysctls\n/proc/sys/a/b:1\t2\t3\n\x1eend\n");
+        assert_eq!(Sysctl { values }.compare(&seen), Ok(Verdict::InSync));
+    }
 
     #[test]
     fn a_floor_leaves_higher_values_alone() {

@@ -59,7 +59,7 @@ impl Check for Dns {
                 answered => answered,
             };
             match answered {
-                Ok(address) => Ok(address),
+                Ok(address) => self.ask_outside(site).await.map(|outside| address + &outside),
                 Err(reason) => Err(self.explained(site, &reason).await),
             }
         })
@@ -85,6 +85,35 @@ impl Dns {
         )))
     }
 
+    /// Asks for the first outside name of the inventory that the host itself resolves: what pods ask outside goes the same way.
+    async fn ask_outside(&self, site: &Site) -> Result<String, Problem> {
+        let server = site.cluster.networks.dns;
+        for name in outside_names(&site.cluster) {
+            // Names have letters that a shell takes as they are.
+            let known = format!("timeout 5 getent ahosts {name} >/dev/null && echo known\n");
+            let known = site.exec(&self.host, known, ASKING).await?;
+            if known.stdout.trim_ascii() != b"known" {
+                continue;
+            }
+            let script = script(&server.to_string(), &question(&name, server.is_ipv6()));
+            let output = site.exec(&self.host, script, ASKING).await?;
+            let reason = match hex(&output.stdout).as_deref().map(answer) {
+                Some(Ok(_)) => return Ok(format!(", {name} is known, too")),
+                Some(Err(reason)) => reason,
+                None => format!("no answer within {PATIENCE} seconds"),
+            };
+            let problem = Problem::failed(format!(
+                "{server} on UDP port 53, asked for {name}, which {} itself knows: {reason}",
+                self.host
+            ));
+            return Err(problem.with_help(
+                "CoreDNS asks the DNS servers of its node's resolv.conf (`cluster.kubelet.resolvConf`): do its pods reach them? \
+                 `kubectl -n kube-system logs -l k8s-app=kube-dns` tells more",
+            ));
+        }
+        Ok(String::new())
+    }
+
     /// The problem, with what the API server knows about the DNS server.
     async fn explained(&self, site: &Site, message: &str) -> Problem {
         let problem = Problem::failed(message);
@@ -108,6 +137,39 @@ impl Dns {
             Err(_) => problem,
         }
     }
+}
+
+/// Names outside of the cluster that hosts need: of repositories and registries, without those of the hosts themselves.
+fn outside_names(cluster: &Cluster) -> Vec<String> {
+    let packages = &cluster.packages;
+    let apt = packages.apt.values().map(|repository| &repository.url);
+    let rpm = packages.rpm.values().map(|repository| &repository.url);
+    let registries = cluster
+        .registries
+        .iter()
+        .flat_map(|registry| std::iter::once(&registry.name).chain(&registry.mirrors));
+    let mut names = Vec::new();
+    for url in registries
+        .chain(apt)
+        .chain(rpm)
+        .chain([&cluster.image_repository])
+    {
+        let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        let name = rest.split(['/', ':']).next().unwrap_or_default();
+        let is_name = name.parse::<std::net::IpAddr>().is_err()
+            && name.contains('.')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        if is_name
+            && !name.starts_with('-')
+            && cluster.host(name).is_none()
+            && !names.contains(&name.to_owned())
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 fn coredns() -> RolloutTarget {
@@ -153,6 +215,35 @@ fn hex(text: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outside_names_are_those_of_servers() {
+        let text = "apiVersion: ci-bootstrap/v1
+cluster: { name: ci, kubernetes: 1.36.4, imageRepository: '10.0.0.9:5000' }
+ssh: { user: root }
+hosts: [{ name: cp1, address: 10.0.0.1, roles: [control-plane] }]
+registries: [{ name: 'harbor.ci.example:8443', mirrors: ['https://mirror.ci.example/v2/hub', 'http://10.0.0.9'] }]
+packages: { apt: { kubernetes: { url: 'http://10.0.0.9/k/', suite: /, key: { url: 'http://a/b', fingerprint: 0000000000000000000000000000000000000000 } } } }
+";
+        let (name, text) = ("i".to_owned(), text.to_owned());
+        let document = crate::inventory::parse(
+            crate::diagnostic::Source { name, text },
+            std::path::Path::new("."),
+        );
+        let valid = crate::model::validate(&document);
+        let names = valid
+            .map(|valid| outside_names(&valid.cluster))
+            .unwrap_or_default();
+        assert_eq!(
+            names,
+            [
+                "harbor.ci.example",
+                "mirror.ci.example",
+                "download.docker.com",
+                "pkgs.k8s.io"
+            ]
+        );
+    }
 
     #[test]
     fn hexadecimal_is_read() {

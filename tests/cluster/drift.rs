@@ -217,6 +217,30 @@ pub(crate) fn of_calico(lab: &Lab) {
     assert_eq!(pods, "3 3", "apply ended before the new pods were ready");
 }
 
+/// All pods of CoreDNS on one node, as after the founding of a cluster, and other nodes are ready.
+pub(crate) fn of_cluster_dns(lab: &Lab) {
+    let nodes = || {
+        let pods = "-n kube-system get pods -l k8s-app=kube-dns -o jsonpath={.items[*].spec.nodeName}";
+        let nodes = lab.kubectl(pods);
+        nodes
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        nodes(),
+        ["w1", "w2"].map(str::to_owned).into(),
+        "where the first apply has left them"
+    );
+    lab.kubectl("cordon w1 w2");
+    lab.kubectl("-n kube-system delete pods -l k8s-app=kube-dns");
+    lab.kubectl("-n kube-system rollout status deployment coredns --timeout 120s");
+    assert_eq!(nodes(), ["cp1".to_owned()].into());
+    lab.kubectl("uncordon w1 w2");
+    repairs(lab, &lab.inventory(3), &["w1: cluster DNS on several nodes"]);
+    assert_eq!(nodes(), ["w1", "w2"].map(str::to_owned).into());
+}
+
 /// A node is `Ready` while its calico-node is not. An apply waits for it, and changes nothing.
 pub(crate) fn of_the_pod_network(lab: &Lab) {
     let fault = "/var/lib/calico/standin-fault";

@@ -43,11 +43,11 @@ mirror() { # registry: the lab's has its images under the same names
 storage_section() { # the container hosts' client in user space speaks NFSv3
   echo 'storage: { class: { mountOptions: [nfsvers=3, hard] } }'
 }
-jenkins_section() { # all hosts together have the memory of one
+jenkins_section() { # all hosts together have the memory of one; with 512Mi the real controller is killed by 20 builds at once
   cat <<Y
 jenkins:
   plugins: { updateSite: { metadata: "$HTTP/jenkins/update-center.json" } }
-  resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { memory: 512Mi } }
+  resources: { requests: { cpu: 50m, memory: 64Mi }, limits: { memory: 1536Mi } }
 Y
 }
 

@@ -4,6 +4,7 @@
 
 mod commands;
 mod host_keys;
+mod hostile;
 mod login;
 mod openssh;
 mod prepare;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::hostile;
 use crate::server::run;
 
 /// Password of every account, and what `openssl passwd -6` makes of it.
@@ -83,6 +84,15 @@ fn keys(dir: &Path, outer: u16, inner: u16) {
     ] {
         let _ = writeln!(allowed, "{}", keygen(dir, name, kind, passphrase));
     }
+    for kind in hostile::KINDS {
+        let key = keygen(dir, &format!("hostile_{kind}"), "ed25519", "");
+        let _ = writeln!(
+            allowed,
+            "command=\"sh {}/hostile.sh {kind}\" {key}",
+            dir.display()
+        );
+    }
+    write(dir, "hostile.sh", hostile::SCRIPT);
     write(dir, "authorized_keys", &allowed);
     write(dir, "booting", BOOTING);
     keygen(dir, "stranger", "ed25519", "");

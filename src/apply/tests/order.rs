@@ -11,6 +11,8 @@ use crate::plan::ClusterStep;
 #[derive(Debug)]
 struct Request {
     path: PathBuf,
+    /// What must exist when it is made.
+    before: Vec<PathBuf>,
     refused: bool,
 }
 
@@ -30,6 +32,8 @@ impl RegistryResource for Request {
             if self.refused {
                 return Err(Error::Harbor(HarborError::NoSecret("robot$ci".to_owned())));
             }
+            let missing: Vec<_> = self.before.iter().filter(|path| !path.exists()).collect();
+            assert!(missing.is_empty(), "made before {missing:?}");
             fs_err::write(&self.path, "").unwrap();
             Ok(())
         })
@@ -37,11 +41,19 @@ impl RegistryResource for Request {
 }
 
 pub(super) fn requested(path: &Path, refused: bool) -> ClusterStep {
+    requested_after(path, Vec::new(), refused)
+}
+
+pub(super) fn requested_after(path: &Path, before: Vec<PathBuf>, refused: bool) -> ClusterStep {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let path = path.to_owned();
     ClusterStep {
         head: step(&tempfile::tempdir().unwrap(), &name).head,
-        resource: Desired::Registry(Box::new(Request { path, refused })),
+        resource: Desired::Registry(Box::new(Request {
+            path,
+            before,
+            refused,
+        })),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::order::{batches, requested};
 use super::*;
 
-fn limited(mut step: Step, at: At, breaker: bool) -> Step {
+pub(super) fn limited(mut step: Step, at: At, breaker: bool) -> Step {
     let head = match &mut step {
         Step::Host(step) => &mut step.head,
         Step::Cluster(step) => &mut step.head,

@@ -1,8 +1,10 @@
 //! `ci-bootstrap status`: how the cluster is, and what is not as planned.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -14,7 +16,7 @@ use crate::model::Cluster;
 use crate::secret::Secrets;
 
 use super::jenkins::JenkinsStatus;
-use super::run::{SECRET_LIMIT, block_on};
+use super::run::{SECRET_LIMIT, block_on, interrupted};
 use super::screen;
 use super::session::{self, CatalogArgs};
 use super::table::Table;
@@ -31,6 +33,7 @@ mod space;
 #[command(after_help = "\
 Examples:
   ci-bootstrap status inventory.yaml
+  ci-bootstrap status inventory.yaml --watch=5
   ci-bootstrap status inventory.yaml --json | jq '.certificates'
 
 Exits with 5 when a node is not ready, a component is not healthy, a certificate ends within 30 days
@@ -42,6 +45,17 @@ pub(super) struct Args {
     /// Print the status as JSON
     #[arg(long)]
     json: bool,
+    /// Show it anew every so many seconds (10 without a number), until Ctrl-C
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        conflicts_with = "json"
+    )]
+    watch: Option<u64>,
     #[command(flatten)]
     catalog: CatalogArgs,
 }
@@ -91,28 +105,61 @@ struct Answers {
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let cluster = super::load(&args.file)?.cluster;
-    let status = block_on(async {
-        let secrets = Secrets::new(SECRET_LIMIT);
-        let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
-        let plan = args.catalog.plan(&cluster, known, None).or_exit(Exit::Usage)?;
-        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
-        let (drift, certificates, timers, answers) = futures::join!(
-            drift(plan, &fleet, &cluster),
-            certificate::all(&fleet, &cluster),
-            timers(&fleet, &cluster),
-            ask(&fleet, &cluster)
-        );
-        let mut status = Status::new(&cluster, drift, certificates, answers);
-        status.problems.extend(timers.iter().filter_map(Timer::problem));
-        status.timers = timers;
-        Ok(status)
-    })?;
-    if args.json {
-        writeln!(screen::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
-    } else {
-        write!(screen::stdout(), "{}", status.text())?;
+    let Some(seconds) = args.watch else {
+        let status = block_on(look(args, &cluster))?;
+        if args.json {
+            writeln!(screen::stdout(), "{}", serde_json::to_string_pretty(&status)?)?;
+        } else {
+            write!(screen::stdout(), "{}", status.text())?;
+        }
+        return Ok(status.exit());
+    };
+    block_on(watch(args, &cluster, Duration::from_secs(seconds)))
+}
+
+/// Clears the screen of a terminal and what has scrolled out of it, and goes to its first place.
+const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+
+/// Shows the status again and again until a person has seen enough.
+async fn watch(args: &Args, cluster: &Cluster, pause: Duration) -> Result<Exit, Failure> {
+    let again = async {
+        loop {
+            let status = Box::pin(look(args, cluster)).await?;
+            if std::io::stdout().is_terminal() {
+                write!(std::io::stdout(), "{CLEAR}")?;
+            }
+            let now = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
+            write!(
+                screen::stdout(),
+                "{now}, every {} s\n{}\n",
+                pause.as_secs(),
+                status.text()
+            )?;
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::select! {
+        ended = again => ended,
+        () = interrupted() => Ok(Exit::Interrupted),
     }
-    Ok(status.exit())
+}
+
+/// Asks hosts and cluster for everything, by new connections.
+async fn look(args: &Args, cluster: &Cluster) -> Result<Status, Failure> {
+    let secrets = Secrets::new(SECRET_LIMIT);
+    let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
+    let plan = args.catalog.plan(cluster, known, None).or_exit(Exit::Usage)?;
+    let fleet = session::fleet(cluster, &secrets).await.or_exit(Exit::Usage)?;
+    let (drift, certificates, timers, answers) = futures::join!(
+        drift(plan, &fleet, cluster),
+        certificate::all(&fleet, cluster),
+        timers(&fleet, cluster),
+        ask(&fleet, cluster)
+    );
+    let mut status = Status::new(cluster, drift, certificates, answers);
+    status.problems.extend(timers.iter().filter_map(Timer::problem));
+    status.timers = timers;
+    Ok(status)
 }
 
 /// What an apply would change: the same look at the hosts that `plan` takes.

@@ -48,7 +48,7 @@ impl RolloutTarget {
         }
     }
 
-    pub(super) fn id(&self) -> ObjectId {
+    pub(in crate::cluster_api) fn id(&self) -> ObjectId {
         let api_version = match self.kind {
             RolloutKind::Node => "v1",
             RolloutKind::Job => "batch/v1",
