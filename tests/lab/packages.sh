@@ -69,13 +69,13 @@ kube_packages() { # repository revision
   tree; link_to_kube kubeadm; unit 10-kubeadm.conf usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf
   pack "$1" kubeadm "$v" "$needs, kubelet (>= 1.19.0), kubectl (>= 1.19.0)$([ ! -x "$BIN/crictl" ] || echo ", cri-tools (>= 1.28.0)")" "Kubernetes cluster set-up"
 }
-cni_package() {
+cni_package() { # repository
   tree; for plugin in bridge host-local loopback portmap; do put "cni-$plugin" "opt/cni/bin/$plugin"; done
-  pack kubernetes kubernetes-cni "$cni-1.1" "" "CNI plugins"
+  pack "$1" kubernetes-cni "$cni-1.1" "" "CNI plugins"
 }
-cri_package() {
+cri_package() { # repository
   [ -x "$BIN/crictl" ] || return 0
-  tree; put crictl usr/bin/crictl; pack kubernetes cri-tools "$crictl-1.1" "" "Command line of container runtimes"
+  tree; put crictl usr/bin/crictl; pack "$1" cri-tools "$crictl-1.1" "" "Command line of container runtimes"
 }
 containerd_package() { # as Docker's: a configuration with CRI switched off
   local program; tree
@@ -87,12 +87,12 @@ containerd_package() { # as Docker's: a configuration with CRI switched off
 }
 
 t0=$(now); rm -rf "$debs.new" "$LAB_ROOT"/deb.??????
-multicall kube kubernetes; kube_packages kubernetes 1.1; cni_package; cri_package; containerd_package
+multicall kube kubernetes; kube_packages kubernetes 1.1; cni_package kubernetes; cri_package kubernetes; containerd_package
 # The same programs under a higher package revision: what a pin or a hold must keep away.
 kube_packages kubernetes-next 2.1
 while read -r repository other _; do
   [ -x "$BIN/kube-$other" ] || continue
-  ( kube=$other; multicall "kube-$kube" "$repository"; kube_packages "$repository" 1.1 )
+  ( kube=$other; multicall "kube-$kube" "$repository"; kube_packages "$repository" 1.1; cni_package "$repository"; cri_package "$repository" )
 done < <(grep -v '^#' "$LAB_HERE/other-releases.tsv")
 rm -rf "$debs"; mv "$debs.new" "$debs"
 mark_done debs "$stamp"; say "packages: $(since "$t0"), $(find "$debs" -name '*.deb' | wc -l) files"
