@@ -6,7 +6,7 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, context};
 use crate::yaml;
 
 /// Adds `text | fromyaml`, `value | toyaml`, `value | merged(patch)`, `pod | without_nulls`, `pod | pulled_anew(images)`,
-/// `text | rendered`, `list | before(item, side_by_side)` and `list | prefixed(text)`.
+/// `text | rendered` and `list | prefixed(text)`.
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("fromyaml", from_yaml);
     environment.add_filter("toyaml", to_yaml);
@@ -14,17 +14,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("without_nulls", without_nulls);
     environment.add_filter("pulled_anew", pulled_anew);
     environment.add_filter("rendered", rendered);
-    environment.add_filter("before", before);
     environment.add_filter("prefixed", prefixed);
-}
-
-/// The items of a list that must be done before `item` is begun, when so many (1 where none is given) are done side by side in the list's order.
-fn before(list: &Value, item: &Value, side_by_side: Option<usize>) -> Result<Value, Error> {
-    let items: Vec<Value> = list.try_iter()?.collect();
-    let place = items.iter().position(|other| other == item);
-    let place = place.ok_or_else(|| refused(&format!("{item} is not in the list")))?;
-    let count = (place + 1).saturating_sub(side_by_side.unwrap_or(1).max(1));
-    Ok(items.into_iter().take(count).collect())
 }
 
 /// The items of a list, each with a text before it.

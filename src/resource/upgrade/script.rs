@@ -13,17 +13,20 @@ pub(super) const SNAPSHOTS: &str = "/var/lib/ci-bootstrap/upgrade";
 const APT: &str = "export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 mkdir -p @ARCHIVES@/partial
 dpkg --configure -a
+held=$(apt-mark showhold @NAMES@)
 apt-get -q -o DPkg::Lock::Timeout=300 -o Dir::Cache::archives=@ARCHIVES@ -o APT::Keep-Downloaded-Packages=true install -y --no-install-recommends \
-  --allow-change-held-packages --allow-downgrades -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold @OPTION@ @PACKAGES@";
+  --allow-change-held-packages --allow-downgrades -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold @OPTION@ @PACKAGES@
+[ -z \"$held\" ] || apt-mark hold $held";
 
-/// Commands that install these packages at a release, or only download them.
+/// Commands that install these packages at a release, or only download them. apt forgets that a package was held when it changes it.
 pub(super) fn packages(names: &[&str], version: &str, download: bool) -> String {
     let joined = |sign: char| sh::words(names.iter().map(|name| format!("{name}{sign}{version}-*")));
     let option = |apt: &'static str| if download { apt } else { "" };
     let apt = APT
         .replace("@ARCHIVES@", ARCHIVES)
         .replace("@OPTION@", option("--download-only"))
-        .replace("@PACKAGES@", &joined('='));
+        .replace("@PACKAGES@", &joined('='))
+        .replace("@NAMES@", &sh::words(names.iter().copied()));
     format!(
         "if command -v apt-get >/dev/null; then\n{apt}\nelse\n  \
          dnf -q -y install --setopt=install_weak_deps=False --setopt=keepcache=True --disableexcludes=all {} {}\nfi\n",
@@ -52,6 +55,22 @@ pub(super) fn explain_failure(lines: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn held_packages_stay_held() {
+        let script = packages(&["kubectl", "kubelet"], "1.36.5", false);
+        let at = |text: &str| script.find(text);
+        let [asked, installed, held] = [
+            "showhold kubectl kubelet",
+            "kubelet=1.36.5-*",
+            "apt-mark hold $held",
+        ]
+        .map(at);
+        assert!(
+            asked.is_some() && asked < installed && installed < held,
+            "{script}"
+        );
+    }
 
     #[test]
     fn scripts_are_shell() {
