@@ -41,7 +41,7 @@ pub enum Dataplane {
 /// The pod network.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Calico {
+pub struct CalicoSpec {
     /// Release of Calico.
     pub version: Spanned<String>,
     /// How pod traffic travels between hosts.
@@ -55,14 +55,14 @@ pub struct Calico {
     /// Let pods reach the outside with their host's address.
     pub nat_outgoing: Spanned<bool>,
     /// Where the release manifest comes from. Without it: upstream's address for this version.
-    pub manifest: Manifest,
+    pub manifest: ManifestSpec,
     /// Registry of Calico's images.
     pub image_registry: Spanned<String>,
     /// How Calico programs the kernel.
     pub dataplane: Spanned<Dataplane>,
 }
 
-impl Default for Calico {
+impl Default for CalicoSpec {
     fn default() -> Self {
         Self {
             version: "3.32.1".into(),
@@ -70,7 +70,7 @@ impl Default for Calico {
             mtu: 0.into(),
             block_size: None,
             nat_outgoing: true.into(),
-            manifest: Manifest::default(),
+            manifest: ManifestSpec::default(),
             image_registry: "quay.io".into(),
             dataplane: Spanned::default(),
         }
@@ -80,7 +80,7 @@ impl Default for Calico {
 /// An upstream manifest: from a URL or a file, checked by its SHA-256.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Manifest {
+pub struct ManifestSpec {
     /// Fetched from here, by the machine on which ci-bootstrap runs.
     pub url: Option<Spanned<String>>,
     /// Read from this file, relative to the inventory.

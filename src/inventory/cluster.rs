@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Calico;
+use super::CalicoSpec;
 use crate::yaml::Spanned;
 
 /// The Kubernetes cluster.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Cluster {
+pub struct ClusterSpec {
     /// Name of the cluster: lower-case letters, digits and `-`. It names the kubeconfig context.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), example = &"ci")]
     pub name: Spanned<String>,
@@ -27,40 +27,40 @@ pub struct Cluster {
     pub image_repository: Spanned<String>,
     /// Networks inside the cluster.
     #[serde(default)]
-    pub networks: Networks,
+    pub networks: NetworksSpec,
     /// How Services are made reachable on each node.
     #[serde(default)]
-    pub kube_proxy: KubeProxy,
+    pub kube_proxy: KubeProxySpec,
     /// The agent on each node.
     #[serde(default)]
-    pub kubelet: Kubelet,
+    pub kubelet: KubeletSpec,
     /// What kubeadm is told besides.
     #[serde(default)]
-    pub kubeadm: Kubeadm,
+    pub kubeadm: KubeadmSpec,
     /// How strictly the cluster is set up. It can be switched on a running cluster: `apply` then restarts the components of one control
     /// plane after the other, and kubelet; pods go on.
     #[serde(default)]
-    pub hardening: Hardening,
+    pub hardening: HardeningSpec,
     /// How a running cluster is upgraded.
     #[serde(default)]
-    pub upgrade: Upgrade,
+    pub upgrade: UpgradeSpec,
     /// The container runtime.
     #[serde(default)]
-    pub containerd: Containerd,
+    pub containerd: ContainerdSpec,
     /// The pod network.
     #[serde(default)]
-    pub calico: Calico,
+    pub calico: CalicoSpec,
 }
 
 /// How a running cluster is upgraded when `kubernetes` is raised.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Upgrade {
+pub struct UpgradeSpec {
     /// How many workers are upgraded side by side. Control planes are always upgraded one at a time.
     pub workers_at_once: Spanned<u32>,
 }
 
-impl Default for Upgrade {
+impl Default for UpgradeSpec {
     fn default() -> Self {
         Self {
             workers_at_once: 1.into(),
@@ -71,7 +71,7 @@ impl Default for Upgrade {
 /// How strictly the cluster is set up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Hardening {
+pub enum HardeningSpec {
     /// What the CIS Kubernetes Benchmark asks for and a CI farm doesn't miss: no profiling; an audit log on each control plane, in
     /// `/var/log/kubernetes/audit`, of at most 1.1 GB and without what Secrets and requests hold; the runtime's seccomp profile and
     /// at most 4096 processes for each pod, unless `kubelet.extraConfig` or the pod says otherwise.
@@ -89,7 +89,7 @@ fn image_repository() -> Spanned<String> {
 /// changed later.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Networks {
+pub struct NetworksSpec {
     /// Network of the pods, in CIDR form.
     pub pods: Spanned<String>,
     /// Size of each node's part of `pods`, as a prefix length: `24` gives a node 256 pod addresses. Without it: 24, or
@@ -102,7 +102,7 @@ pub struct Networks {
     pub domain: Spanned<String>,
 }
 
-impl Default for Networks {
+impl Default for NetworksSpec {
     fn default() -> Self {
         Self {
             pods: "10.244.0.0/16".into(),
@@ -116,7 +116,7 @@ impl Default for Networks {
 /// How kube-proxy forwards traffic for Services.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum KubeProxyMode {
+pub enum KubeProxyModeSpec {
     /// `nftables`.
     #[default]
     Auto,
@@ -131,24 +131,24 @@ pub enum KubeProxyMode {
 /// How Services are made reachable on each node.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct KubeProxy {
+pub struct KubeProxySpec {
     /// How traffic is forwarded.
-    pub mode: Spanned<KubeProxyMode>,
+    pub mode: Spanned<KubeProxyModeSpec>,
     /// Size of the kernel's table of connections.
-    pub conntrack: Conntrack,
+    pub conntrack: ConntrackSpec,
 }
 
 /// Size of the kernel's table of connections, which kube-proxy sets.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Conntrack {
+pub struct ConntrackSpec {
     /// Connections per CPU core; `0` leaves the kernel's setting alone.
     pub max_per_core: Spanned<u32>,
     /// Connections at least, whatever the number of cores.
     pub min: Spanned<u32>,
 }
 
-impl Default for Conntrack {
+impl Default for ConntrackSpec {
     fn default() -> Self {
         Self {
             max_per_core: 32_768.into(),
@@ -171,7 +171,7 @@ pub enum CgroupDriver {
 /// The agent on each node.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Kubelet {
+pub struct KubeletSpec {
     /// Most pods that run on one node.
     pub max_pods: Spanned<u32>,
     /// Refuse hosts that still use cgroup v1, as Kubernetes does by default since 1.35.
@@ -189,7 +189,7 @@ pub struct Kubelet {
     pub extra_config: Spanned<serde_json::Map<String, serde_json::Value>>,
 }
 
-impl Default for Kubelet {
+impl Default for KubeletSpec {
     fn default() -> Self {
         Self {
             max_pods: 110.into(),
@@ -204,7 +204,7 @@ impl Default for Kubelet {
 /// What kubeadm is told besides.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Kubeadm {
+pub struct KubeadmSpec {
     /// Preflight checks whose errors become warnings.
     #[schemars(example = &["SystemVerification"])]
     pub ignore_preflight_errors: Vec<Spanned<String>>,
@@ -219,7 +219,7 @@ pub struct Kubeadm {
 /// The container runtime.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Containerd {
+pub struct ContainerdSpec {
     /// Release to install, of the lines 1.7 and 2.0 or newer. `2.3` means the newest 2.3 release of the repository.
     pub version: Spanned<String>,
     /// Name of the package.
@@ -229,7 +229,7 @@ pub struct Containerd {
     pub restrict_oom_score_adj: Spanned<bool>,
 }
 
-impl Default for Containerd {
+impl Default for ContainerdSpec {
     fn default() -> Self {
         Self {
             version: "2.3".into(),

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, FolderFile};
-use super::{Inventory, Jenkins, Key};
+use super::{Inventory, JenkinsSpec, KeySpec};
 use crate::yaml::Spanned;
 
 /// Largest file that is taken for a key, a certificate or a manifest.
@@ -101,13 +101,13 @@ fn public(inventory: &Inventory) -> impl Iterator<Item = &Spanned<String>> {
     let packages = &inventory.packages;
     let keys = packages.apt.iter().map(|(_, repository)| &repository.key);
     let keys = keys.chain(packages.rpm.iter().map(|(_, repository)| &repository.key));
-    let keys = keys.filter_map(|key: &Spanned<Key>| key.file.as_ref());
+    let keys = keys.filter_map(|key: &Spanned<KeySpec>| key.file.as_ref());
     let authorities = inventory
         .registries
         .iter()
         .filter_map(|registry| registry.ca.as_ref());
     let manifest = inventory.cluster.calico.manifest.path.as_ref();
-    let templates = inventory.jenkins.iter().flat_map(Jenkins::files);
+    let templates = inventory.jenkins.iter().flat_map(JenkinsSpec::files);
     let storage = inventory
         .storage
         .iter()

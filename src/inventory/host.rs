@@ -21,7 +21,7 @@ pub enum Role {
 /// A machine.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Host {
+pub struct HostSpec {
     /// Its name, which becomes its hostname and its name in Kubernetes: lower-case letters, digits, `-` and `.`.
     #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"), example = &"cp1")]
     pub name: Spanned<String>,

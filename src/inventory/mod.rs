@@ -19,27 +19,28 @@ mod site;
 mod ssh;
 mod storage;
 
-pub use backup::Backup;
-pub use calico::{Calico, Dataplane, Encapsulation, Manifest};
+pub use backup::BackupSpec;
+pub use calico::{CalicoSpec, Dataplane, Encapsulation, ManifestSpec};
 pub use cluster::{
-    CgroupDriver, Cluster, Conntrack, Containerd, Hardening, KubeProxy, KubeProxyMode, Kubeadm, Kubelet,
-    Networks, Upgrade,
+    CgroupDriver, ClusterSpec, ConntrackSpec, ContainerdSpec, HardeningSpec, KubeProxyModeSpec,
+    KubeProxySpec, KubeadmSpec, KubeletSpec, NetworksSpec, UpgradeSpec,
 };
 pub use files::Files;
 pub use folder::FolderFile;
-pub use host::{Host, Role};
+pub use host::{HostSpec, Role};
 pub use jenkins::{
-    Administrator, AgentKind, AgentTemplate, Agents, Credential, CredentialKind, HomeVolume, Image, Ingress,
-    Jenkins, Job, Keep, PluginSource, Plugins, Resources, Toleration, UpdateSite, Volume,
+    AdministratorSpec, AgentKind, AgentTemplateSpec, AgentsSpec, CredentialKind, CredentialSpec,
+    HomeVolumeSpec, ImageSpec, IngressSpec, JenkinsSpec, JobSpec, KeepSpec, PluginSource, PluginsSpec,
+    ResourcesSpec, TolerationSpec, UpdateSiteSpec, Volume,
 };
-pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use packages::{AptRepositorySpec, KeySpec, PackagesSpec, RpmRepositorySpec};
 pub use parameter::ParameterValue;
-pub use preflight::{Preflight, PreflightCheck};
+pub use preflight::{PreflightCheck, PreflightSpec};
 pub use read::{Document, ReadError, parse, read};
 pub use schema::schema;
-pub use site::{Ca, Firewall, Harbor, Login, Proxy, Registry, Selinux, Time};
-pub use ssh::{Jump, Secret, Ssh, Sudo};
-pub use storage::{Export, Nfs, Provisioner, Storage, StorageClass};
+pub use site::{Ca, Firewall, HarborSpec, LoginSpec, ProxySpec, RegistrySpec, SelinuxSpec, TimeSpec};
+pub use ssh::{JumpSpec, Secret, Ssh, SudoSpec};
+pub use storage::{ExportSpec, NfsSpec, Provisioner, StorageClassSpec, StorageSpec};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,32 +62,32 @@ pub struct Inventory {
     /// The format of this file: `ci-bootstrap/v1`.
     pub api_version: Spanned<ApiVersion>,
     /// The Kubernetes cluster.
-    pub cluster: Cluster,
+    pub cluster: ClusterSpec,
     /// How to log in to the hosts. A host can override each key in its own `ssh`.
     #[serde(default)]
     pub ssh: Ssh,
     /// The machines, in the order in which they are shown. The first control plane is the one that is initialised.
-    pub hosts: Spanned<Vec<Host>>,
+    pub hosts: Spanned<Vec<HostSpec>>,
     /// Where packages come from.
     #[serde(default)]
-    pub packages: Packages,
+    pub packages: PackagesSpec,
     /// Container registries that need something special on the hosts: a private CA, a mirror.
     #[serde(default)]
-    pub registries: Vec<Registry>,
+    pub registries: Vec<RegistrySpec>,
     /// Storage of the cluster: an NFS share and a StorageClass. Without it, the cluster has none.
-    pub storage: Option<Spanned<Storage>>,
+    pub storage: Option<Spanned<StorageSpec>>,
     /// What to do about the firewall of the hosts.
     #[serde(default)]
     pub firewall: Firewall,
     /// What to do about SELinux on hosts that have it.
     #[serde(default)]
-    pub selinux: Selinux,
+    pub selinux: SelinuxSpec,
     /// Time synchronisation of the hosts.
     #[serde(default)]
-    pub time: Time,
+    pub time: TimeSpec,
     /// The HTTP proxy through which hosts and builds reach the outside.
     #[serde(default)]
-    pub proxy: Proxy,
+    pub proxy: ProxySpec,
     /// Further kernel parameters of the hosts, by their names for sysctl(8). They are set at once and after each boot. One that is
     /// taken out of the inventory keeps its value until the next boot. Parameters that this program sets itself can't be set here.
     #[serde(default)]
@@ -94,10 +95,10 @@ pub struct Inventory {
     pub sysctl: Entries<Spanned<ParameterValue>>,
     /// What is checked before the first change.
     #[serde(default)]
-    pub preflight: Preflight,
+    pub preflight: PreflightSpec,
     /// Jenkins in the cluster, with its agents as pods. Without it there is none.
-    pub jenkins: Option<Jenkins>,
+    pub jenkins: Option<JenkinsSpec>,
     /// What is known of the cluster's backups.
     #[serde(default)]
-    pub backup: Backup,
+    pub backup: BackupSpec,
 }

@@ -12,16 +12,16 @@ use crate::yaml::{Entries, Spanned};
 /// `/etc/os-release` of the host says.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Packages {
+pub struct PackagesSpec {
     /// Repositories of hosts with apt (Debian, Ubuntu).
-    pub apt: Entries<AptRepository>,
+    pub apt: Entries<AptRepositorySpec>,
     /// Repositories of hosts with dnf (RHEL, Rocky, Alma, Fedora).
-    pub rpm: Entries<RpmRepository>,
+    pub rpm: Entries<RpmRepositorySpec>,
     /// Keep kubeadm, kubelet, kubectl and containerd from being upgraded by anything else.
     pub hold: Spanned<bool>,
 }
 
-impl Default for Packages {
+impl Default for PackagesSpec {
     fn default() -> Self {
         Self {
             apt: Entries::default(),
@@ -34,7 +34,7 @@ impl Default for Packages {
 /// An apt repository.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AptRepository {
+pub struct AptRepositorySpec {
     /// Its address.
     pub url: Spanned<String>,
     /// Its suite; `/` for a flat repository.
@@ -44,23 +44,23 @@ pub struct AptRepository {
     #[serde(default)]
     pub components: Vec<Spanned<String>>,
     /// The key that signs it.
-    pub key: Spanned<Key>,
+    pub key: Spanned<KeySpec>,
 }
 
 /// A repository for dnf.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RpmRepository {
+pub struct RpmRepositorySpec {
     /// Its base address; dnf's `$releasever` and `$basearch` work.
     pub url: Spanned<String>,
     /// The key that signs it.
-    pub key: Spanned<Key>,
+    pub key: Spanned<KeySpec>,
 }
 
 /// An OpenPGP key: a file, or a URL together with the fingerprint that what comes from there must have.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Key {
+pub struct KeySpec {
     /// Armoured key file, relative to the inventory.
     pub file: Option<Spanned<String>>,
     /// Address of the armoured key.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Checks before the first change.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Preflight {
+pub struct PreflightSpec {
     /// Checks whose findings are left out, for a site that knows better.
     #[schemars(example = &["disk-latency"])]
     pub ignore: Vec<PreflightCheck>,

@@ -9,7 +9,7 @@ use crate::yaml::Spanned;
 /// A container registry that needs something special on the hosts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Registry {
+pub struct RegistrySpec {
     /// The registry as it stands in image names: `host` or `host:port`.
     #[schemars(example = &"harbor.ci.example")]
     pub name: Spanned<String>,
@@ -23,15 +23,15 @@ pub struct Registry {
     #[serde(default)]
     pub insecure: Spanned<bool>,
     /// The login with which nodes and agents pull from it, and agents push to it.
-    pub credentials: Option<Login>,
+    pub credentials: Option<LoginSpec>,
     /// An image in it that `verify` pulls on every node. Without it: one that the cluster is made of, where the registry has it.
     #[schemars(example = &"harbor.ci.example/ci/base:1.0")]
     pub image: Option<Spanned<String>>,
     /// For a Harbor of version 2.2 or later: the project and the robot account of `credentials` are made in it where they are missing.
-    pub harbor: Option<Harbor>,
+    pub harbor: Option<HarborSpec>,
 }
 
-impl Registry {
+impl RegistrySpec {
     /// Every secret that it names.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<Secret>> {
         let admin = self.harbor.as_ref().map(|harbor| &harbor.admin);
@@ -43,18 +43,18 @@ impl Registry {
 /// A project of Harbor and its robot account, which is the login under `credentials`: `robot$PROJECT+NAME`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Harbor {
+pub struct HarborSpec {
     /// The project. A missing one is made, for its members only; one that is there stays as it is.
     #[schemars(example = &"ci")]
     pub project: Spanned<String>,
     /// Who makes both. This login stays with this program: no host and no pod gets to know it.
-    pub admin: Login,
+    pub admin: LoginSpec,
 }
 
 /// A user and a password.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Login {
+pub struct LoginSpec {
     /// Login name.
     #[schemars(example = &"robot$ci")]
     pub username: Spanned<String>,
@@ -88,7 +88,7 @@ pub enum Firewall {
 /// What to do about SELinux.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Selinux {
+pub enum SelinuxSpec {
     /// Enforcing, on hosts that have SELinux.
     Enforcing,
     /// Permissive, on hosts that have SELinux.
@@ -101,14 +101,14 @@ pub enum Selinux {
 /// Time synchronisation of the hosts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Time {
+pub struct TimeSpec {
     /// Install and run chrony where no other time service runs.
     pub manage: Spanned<bool>,
     /// NTP servers. Without any: those of the distribution.
     pub servers: Vec<Spanned<String>>,
 }
 
-impl Default for Time {
+impl Default for TimeSpec {
     fn default() -> Self {
         Self {
             manage: true.into(),
@@ -120,7 +120,7 @@ impl Default for Time {
 /// The HTTP proxy through which hosts and builds reach the outside.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Proxy {
+pub struct ProxySpec {
     /// Proxy for `http://` addresses.
     #[schemars(example = &"http://proxy.ci.example:3128")]
     pub http: Option<Spanned<String>>,

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Inventory, Jenkins, Registry};
+use super::{Inventory, JenkinsSpec, RegistrySpec};
 use crate::diagnostic::Span;
 use crate::secret::SecretRef;
 use crate::yaml::Spanned;
@@ -41,10 +41,10 @@ pub struct Ssh {
     /// host keys are known or revoked. A host that is not on record is refused, whatever `StrictHostKeyChecking` says. Without it: no.
     pub ssh_config: Option<Spanned<bool>>,
     /// A host through which the connection goes.
-    pub jump: Option<Spanned<Jump>>,
+    pub jump: Option<Spanned<JumpSpec>>,
     /// How commands are run as root. Without it: `passwordless`, or `none` for the user root.
     #[serde(skip_serializing)]
-    pub sudo: Option<Spanned<Sudo>>,
+    pub sudo: Option<Spanned<SudoSpec>>,
     /// Longest time to connect and log in. Without it: `20s`.
     #[schemars(example = &"20s")]
     pub connect_timeout: Option<Spanned<String>>,
@@ -53,7 +53,7 @@ pub struct Ssh {
 /// A host through which connections go. What is not written here is as for the hosts behind it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Jump {
+pub struct JumpSpec {
     /// Name or address, or the name of a host of this inventory, which is then reached as that host is.
     #[schemars(example = &"bastion.ci.example")]
     pub host: Spanned<String>,
@@ -76,7 +76,7 @@ pub struct Jump {
 /// How commands are run as root.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Sudo {
+pub enum SudoSpec {
     /// `sudo` asks for no password.
     Passwordless,
     /// The login user is root.
@@ -99,7 +99,7 @@ pub(super) fn plain_secrets(inventory: &Inventory) -> Vec<Span> {
     let sections = std::iter::once(&inventory.ssh).chain(inventory.hosts.iter().map(|host| &host.ssh));
     let secrets = sections.flat_map(|ssh| {
         let sudo = ssh.sudo.as_ref().and_then(|sudo| match &sudo.value {
-            Sudo::Password(password) => Some(password),
+            SudoSpec::Password(password) => Some(password),
             _ => None,
         });
         let jump = ssh
@@ -112,8 +112,8 @@ pub(super) fn plain_secrets(inventory: &Inventory) -> Vec<Span> {
             .flatten()
             .chain(sudo)
     });
-    let jenkins = inventory.jenkins.iter().flat_map(Jenkins::secrets);
-    let registries = inventory.registries.iter().flat_map(Registry::secrets);
+    let jenkins = inventory.jenkins.iter().flat_map(JenkinsSpec::secrets);
+    let registries = inventory.registries.iter().flat_map(RegistrySpec::secrets);
     secrets
         .chain(jenkins)
         .chain(registries)

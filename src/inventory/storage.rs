@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Manifest;
+use super::ManifestSpec;
 use crate::yaml::Spanned;
 
 /// Who makes the volumes that claims of the class ask for.
@@ -22,17 +22,17 @@ pub enum Provisioner {
 /// Storage of the cluster: an NFS share and a StorageClass whose volumes are directories of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Storage {
+pub struct StorageSpec {
     /// The NFS share. A host with the role `nfs` becomes its server.
-    pub nfs: Nfs,
+    pub nfs: NfsSpec,
     /// The StorageClass.
-    pub class: StorageClass,
+    pub class: StorageClassSpec,
 }
 
 /// The NFS share.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Nfs {
+pub struct NfsSpec {
     /// Name or address of a server that exists already; nothing is changed on it. Without it: the host with the role
     /// `nfs`, which becomes the server.
     #[schemars(example = &"nas.ci.example")]
@@ -40,10 +40,10 @@ pub struct Nfs {
     /// The exported directory, as the server names it.
     pub path: Spanned<String>,
     /// How the host with the role `nfs` exports it.
-    pub export: Option<Spanned<Export>>,
+    pub export: Option<Spanned<ExportSpec>>,
 }
 
-impl Default for Nfs {
+impl Default for NfsSpec {
     fn default() -> Self {
         Self {
             server: None,
@@ -56,7 +56,7 @@ impl Default for Nfs {
 /// How the host with the role `nfs` exports the share.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Export {
+pub struct ExportSpec {
     /// Mode of the directory, in octal.
     pub mode: Spanned<String>,
     /// Owner of the directory, `user:group`, both by name or both by number.
@@ -68,7 +68,7 @@ pub struct Export {
     pub clients: Vec<Spanned<String>>,
 }
 
-impl Default for Export {
+impl Default for ExportSpec {
     fn default() -> Self {
         let options = ["rw", "sync", "no_subtree_check", "no_root_squash"];
         Self {
@@ -83,7 +83,7 @@ impl Default for Export {
 /// The StorageClass.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct StorageClass {
+pub struct StorageClassSpec {
     /// Its name.
     pub name: Spanned<String>,
     /// Who makes the volumes.
@@ -95,10 +95,10 @@ pub struct StorageClass {
     /// Image of nfs-subdir-external-provisioner.
     pub image: Spanned<String>,
     /// Release manifests of csi-driver-nfs, each with its SHA-256.
-    pub manifests: Vec<Spanned<Manifest>>,
+    pub manifests: Vec<Spanned<ManifestSpec>>,
 }
 
-impl Default for StorageClass {
+impl Default for StorageClassSpec {
     fn default() -> Self {
         let mount_options = ["nfsvers=4.1", "hard", "timeo=600", "retrans=2", "noatime"];
         Self {

@@ -21,7 +21,7 @@ pub struct Backup {
     pub signer: Option<String>,
 }
 
-pub(super) fn check(written: &inventory::Backup, check: &mut Check<'_>) -> Option<Backup> {
+pub(super) fn check(written: &inventory::BackupSpec, check: &mut Check<'_>) -> Option<Backup> {
     let signer = match &written.signer {
         None => None,
         Some(signer) => Some(check.parse(signer, &code::BAD_SIGNER, "public key for bundles", public_key)?),

@@ -34,7 +34,7 @@ pub struct Calico {
 }
 
 pub(super) fn check(
-    written: &inventory::Calico,
+    written: &inventory::CalicoSpec,
     kubernetes: Option<Version>,
     mode: KubeProxyMode,
     pods: Option<IpNet>,
@@ -83,12 +83,12 @@ pub(super) fn check(
 }
 
 /// The block size as written, or Calico's own for the address family.
-pub(super) fn block_size(written: &inventory::Calico, pods: IpNet) -> u8 {
+pub(super) fn block_size(written: &inventory::CalicoSpec, pods: IpNet) -> u8 {
     let usual = if pods.addr().is_ipv4() { 26 } else { 122 };
     written.block_size.map_or(usual, |size| size.value)
 }
 
-fn skew(written: &inventory::Calico, version: Version, kubernetes: Version, check: &mut Check<'_>) {
+fn skew(written: &inventory::CalicoSpec, version: Version, kubernetes: Version, check: &mut Check<'_>) {
     let Some(line) = release::line(kubernetes) else {
         return;
     };
@@ -127,7 +127,7 @@ fn skew(written: &inventory::Calico, version: Version, kubernetes: Version, chec
 }
 
 fn manifest(
-    written: &inventory::Calico,
+    written: &inventory::CalicoSpec,
     version: Version,
     bgp: bool,
     check: &mut Check<'_>,
@@ -148,7 +148,7 @@ fn manifest(
 }
 
 fn known_checksum(
-    written: &inventory::Calico,
+    written: &inventory::CalicoSpec,
     version: Version,
     bgp: bool,
     check: &mut Check<'_>,

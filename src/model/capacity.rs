@@ -15,8 +15,8 @@ fn parts(network: IpNet, part: u8) -> u64 {
 /// The rules between networks and what lives in them.
 pub(super) fn check(
     networks: &Networks,
-    written: &inventory::Cluster,
-    hosts: &[(&inventory::Host, Host)],
+    written: &inventory::ClusterSpec,
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) {
     apart_from_hosts(networks, &written.networks, hosts, check);
@@ -47,8 +47,8 @@ pub(super) fn check(
 
 fn apart_from_hosts(
     networks: &Networks,
-    written: &inventory::Networks,
-    hosts: &[(&inventory::Host, Host)],
+    written: &inventory::NetworksSpec,
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) {
     let pods = written.pods.span;
@@ -78,7 +78,7 @@ fn apart_from_hosts(
 /// One problem for all hosts that it is about, however many: the first few are shown.
 fn about_hosts(
     code: &'static Code,
-    hosts: &[(&inventory::Host, Host)],
+    hosts: &[(&inventory::HostSpec, Host)],
     about: impl Fn(&Host) -> bool,
     what: &str,
 ) -> Option<Diagnostic> {
@@ -96,7 +96,7 @@ fn about_hosts(
     }))
 }
 
-fn pods_per_node(networks: &Networks, written: &inventory::Cluster, check: &mut Check<'_>) {
+fn pods_per_node(networks: &Networks, written: &inventory::ClusterSpec, check: &mut Check<'_>) {
     let bits = if networks.pods.addr().is_ipv4() { 32 } else { 128 };
     let addresses = 1_u64 << (bits - u32::from(networks.node_prefix)).min(32);
     let pods = &written.kubelet.max_pods;
@@ -122,7 +122,7 @@ fn pods_per_node(networks: &Networks, written: &inventory::Cluster, check: &mut 
     }
 }
 
-fn block_size(networks: &Networks, written: &inventory::Calico, nodes: u64, check: &mut Check<'_>) {
+fn block_size(networks: &Networks, written: &inventory::CalicoSpec, nodes: u64, check: &mut Check<'_>) {
     let (smallest, largest) = if networks.pods.addr().is_ipv4() {
         (32, 20)
     } else {

@@ -9,7 +9,7 @@ use super::{
     Backup, Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
     KubeProxy, Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
 };
-use crate::inventory::{Firewall, Hardening, Preflight, Selinux};
+use crate::inventory::{Firewall, HardeningSpec, PreflightSpec, SelinuxSpec};
 use crate::secret::SecretRef;
 
 /// The API server.
@@ -59,7 +59,7 @@ pub struct Cluster {
     /// What kubeadm is told besides.
     pub kubeadm: Kubeadm,
     /// How strictly it is set up.
-    pub hardening: Hardening,
+    pub hardening: HardeningSpec,
     /// What that is in the configuration of its components.
     pub hardening_fields: HardeningFields,
     /// The container runtime.
@@ -79,7 +79,7 @@ pub struct Cluster {
     /// What to do about firewalls.
     pub firewall: Firewall,
     /// What to do about SELinux.
-    pub selinux: Selinux,
+    pub selinux: SelinuxSpec,
     /// Time synchronisation.
     pub time: Time,
     /// The HTTP proxy of the hosts.
@@ -87,7 +87,7 @@ pub struct Cluster {
     /// Further kernel parameters of the hosts.
     pub sysctl: BTreeMap<String, String>,
     /// What is checked before the first change.
-    pub preflight: Preflight,
+    pub preflight: PreflightSpec,
     /// Jenkins, where the inventory asks for it.
     pub jenkins: Option<Jenkins>,
     /// What is known of its backups.
@@ -99,7 +99,7 @@ pub struct Cluster {
 impl Cluster {
     /// Whether it is set up as the CIS Kubernetes Benchmark asks for.
     pub fn is_hardened(&self) -> bool {
-        self.hardening == Hardening::Cis
+        self.hardening == HardeningSpec::Cis
     }
 
     /// The secrets that playbooks and templates need. Those of logins are not among them.

@@ -82,11 +82,13 @@ pub struct Containerd {
     pub restrict_oom_score_adj: bool,
 }
 
-pub(super) fn kube_proxy(written: &inventory::KubeProxy, check: &mut Check<'_>) -> KubeProxy {
+pub(super) fn kube_proxy(written: &inventory::KubeProxySpec, check: &mut Check<'_>) -> KubeProxy {
     let mode = match written.mode.value {
-        inventory::KubeProxyMode::Auto | inventory::KubeProxyMode::Nftables => KubeProxyMode::Nftables,
-        inventory::KubeProxyMode::Iptables => KubeProxyMode::Iptables,
-        inventory::KubeProxyMode::Ipvs => {
+        inventory::KubeProxyModeSpec::Auto | inventory::KubeProxyModeSpec::Nftables => {
+            KubeProxyMode::Nftables
+        }
+        inventory::KubeProxyModeSpec::Iptables => KubeProxyMode::Iptables,
+        inventory::KubeProxyModeSpec::Ipvs => {
             check.report(
                 Diagnostic::warning(
                     &code::IPVS_DEPRECATED,
@@ -124,7 +126,7 @@ const MANAGED: &[(&str, Option<&str>)] = &[
     ("staticPodPath", None),
 ];
 
-pub(super) fn kubelet(written: &inventory::Kubelet, check: &mut Check<'_>) -> Option<Kubelet> {
+pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut Check<'_>) -> Option<Kubelet> {
     for (field, instead) in MANAGED {
         if written.extra_config.contains_key(*field) {
             let title = format!("`{field}` is set by ci-bootstrap");
@@ -160,7 +162,10 @@ pub(super) fn kubelet(written: &inventory::Kubelet, check: &mut Check<'_>) -> Op
 }
 
 /// kubeadm's part, and the extra names for the API server's certificate.
-pub(super) fn kubeadm(written: &inventory::Kubeadm, check: &mut Check<'_>) -> Option<(Kubeadm, Vec<String>)> {
+pub(super) fn kubeadm(
+    written: &inventory::KubeadmSpec,
+    check: &mut Check<'_>,
+) -> Option<(Kubeadm, Vec<String>)> {
     let year: Spanned<String> = "8760h".into();
     let validity = written.certificate_validity.as_ref().unwrap_or(&year);
     let validity = check.parse(validity, &code::BAD_DURATION, "duration", duration::parse);
@@ -185,7 +190,7 @@ pub(super) fn kubeadm(written: &inventory::Kubeadm, check: &mut Check<'_>) -> Op
     Some((kubeadm, sans?))
 }
 
-pub(super) fn containerd(written: &inventory::Containerd, check: &mut Check<'_>) -> Option<Containerd> {
+pub(super) fn containerd(written: &inventory::ContainerdSpec, check: &mut Check<'_>) -> Option<Containerd> {
     let line = check.parse(
         &written.version,
         &code::BAD_VERSION,

@@ -65,7 +65,7 @@ impl Host {
 const RESERVED: &[&str] = &["localhost", "kubernetes", "localdomain", "cluster", "registries"];
 
 pub(super) fn check(
-    written: &inventory::Host,
+    written: &inventory::HostSpec,
     inventory: &inventory::Inventory,
     check: &mut Check<'_>,
 ) -> Option<Host> {
@@ -118,7 +118,7 @@ fn address(written: &Spanned<String>, check: &mut Check<'_>) -> Option<IpAddr> {
     Some(address)
 }
 
-fn roles(written: &inventory::Host, check: &mut Check<'_>) -> Roles {
+fn roles(written: &inventory::HostSpec, check: &mut Check<'_>) -> Roles {
     let mut roles = Roles::default();
     for role in &written.roles.value {
         let known = match role.value {

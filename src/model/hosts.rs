@@ -16,7 +16,7 @@ use crate::yaml::Spanned;
 pub(super) fn check<'a>(
     written: &'a inventory::Inventory,
     check: &mut Check<'_>,
-) -> Vec<(&'a inventory::Host, Host)> {
+) -> Vec<(&'a inventory::HostSpec, Host)> {
     unique(&written.hosts, check);
     let hosts = written.hosts.iter();
     let hosts: Vec<_> = hosts
@@ -26,7 +26,7 @@ pub(super) fn check<'a>(
     hosts
 }
 
-fn unique(hosts: &[inventory::Host], check: &mut Check<'_>) {
+fn unique(hosts: &[inventory::HostSpec], check: &mut Check<'_>) {
     let (mut names, mut addresses) = (HashMap::new(), HashMap::new());
     for host in hosts {
         if let Some(first) = first_of(&mut names, host.name.value.as_str(), host) {
@@ -52,10 +52,10 @@ fn unique(hosts: &[inventory::Host], check: &mut Check<'_>) {
 
 /// The first host with this key; none if this is the first.
 fn first_of<'a, K: Eq + Hash>(
-    seen: &mut HashMap<K, &'a inventory::Host>,
+    seen: &mut HashMap<K, &'a inventory::HostSpec>,
     key: K,
-    host: &'a inventory::Host,
-) -> Option<&'a inventory::Host> {
+    host: &'a inventory::HostSpec,
+) -> Option<&'a inventory::HostSpec> {
     match seen.entry(key) {
         Entry::Occupied(first) => Some(first.get()),
         Entry::Vacant(place) => {
@@ -73,7 +73,7 @@ fn same_machine(title: String, again: &Spanned<String>, first: &Spanned<String>)
 }
 
 /// Two hosts that are logged in to at the same place are one machine, whatever their addresses.
-fn unique_logins(hosts: &[(&inventory::Host, Host)], check: &mut Check<'_>) {
+fn unique_logins(hosts: &[(&inventory::HostSpec, Host)], check: &mut Check<'_>) {
     let mut seen = HashMap::new();
     for (host, model) in hosts {
         let jump = model.ssh.jump.as_ref().map(|jump| &jump.address);
@@ -86,8 +86,9 @@ fn unique_logins(hosts: &[(&inventory::Host, Host)], check: &mut Check<'_>) {
                 "hosts `{}` and `{}` have the same login",
                 first.name.value, host.name.value
             );
-            let written =
-                |host: &'_ inventory::Host| host.ssh_address.clone().unwrap_or_else(|| host.address.clone());
+            let written = |host: &'_ inventory::HostSpec| {
+                host.ssh_address.clone().unwrap_or_else(|| host.address.clone())
+            };
             check.report(same_machine(title, &written(host), &written(first)));
         }
     }
@@ -96,7 +97,7 @@ fn unique_logins(hosts: &[(&inventory::Host, Host)], check: &mut Check<'_>) {
 /// The rules about which hosts a cluster needs.
 pub(super) fn control_planes(
     written: &inventory::Inventory,
-    hosts: &[(&inventory::Host, Host)],
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) {
     let with = |wanted: Role| {
@@ -147,8 +148,8 @@ pub(super) fn control_planes(
 
 /// The endpoint of the API server: as written, or on the first control plane.
 pub(super) fn endpoint(
-    written: &inventory::Cluster,
-    hosts: &[(&inventory::Host, Host)],
+    written: &inventory::ClusterSpec,
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) -> Option<Endpoint> {
     match &written.endpoint {

@@ -32,7 +32,7 @@ pub struct Manifest {
 
 /// The source as written, `usual` where none is written. `None` when it was reported as wrong.
 pub(super) fn source(
-    given: &inventory::Manifest,
+    given: &inventory::ManifestSpec,
     usual: Option<String>,
     check: &mut Check<'_>,
 ) -> Option<ManifestSource> {
@@ -55,7 +55,7 @@ pub(super) fn source(
 }
 
 /// The SHA-256 as written, where one is.
-pub(super) fn sha256(given: &inventory::Manifest, check: &mut Check<'_>) -> Option<String> {
+pub(super) fn sha256(given: &inventory::ManifestSpec, check: &mut Check<'_>) -> Option<String> {
     let written = given.sha256.as_ref()?;
     check.parse(written, &code::BAD_CHECKSUM, "SHA-256", |text| {
         form::hexadecimal(text, 64)
@@ -63,7 +63,7 @@ pub(super) fn sha256(given: &inventory::Manifest, check: &mut Check<'_>) -> Opti
 }
 
 /// Whether a manifest in a file, which can be checked right now, has its checksum.
-pub(super) fn content_matches(given: &inventory::Manifest, sha256: &str, check: &mut Check<'_>) -> bool {
+pub(super) fn content_matches(given: &inventory::ManifestSpec, sha256: &str, check: &mut Check<'_>) -> bool {
     let Some(path) = &given.path else { return true };
     let Some(content) = form::file(path, check) else {
         return false;

@@ -4,10 +4,10 @@ use super::check::Check;
 use super::code;
 use super::site::host;
 use crate::diagnostic::Diagnostic;
-use crate::inventory::Registry;
+use crate::inventory::RegistrySpec;
 use crate::yaml::Spanned;
 
-pub(super) fn check(registries: &[Registry], check: &mut Check<'_>) {
+pub(super) fn check(registries: &[RegistrySpec], check: &mut Check<'_>) {
     for registry in registries {
         for mirror in &registry.mirrors {
             path(mirror, registries, check);
@@ -17,7 +17,7 @@ pub(super) fn check(registries: &[Registry], check: &mut Check<'_>) {
 }
 
 /// Harbor answers with its web page at every path that is not of its API, and containerd takes that for an image that is not there.
-fn path(mirror: &Spanned<String>, registries: &[Registry], check: &mut Check<'_>) {
+fn path(mirror: &Spanned<String>, registries: &[RegistrySpec], check: &mut Check<'_>) {
     let entry = registries
         .iter()
         .find(|entry| entry.name.value == host(&mirror.value));
@@ -37,13 +37,13 @@ fn path(mirror: &Spanned<String>, registries: &[Registry], check: &mut Check<'_>
 }
 
 /// Whether it is a Harbor for all that is written about it.
-fn is_harbor(registry: &Registry) -> bool {
-    let robot = |login: &crate::inventory::Login| login.username.value.starts_with("robot$");
+fn is_harbor(registry: &RegistrySpec) -> bool {
+    let robot = |login: &crate::inventory::LoginSpec| login.username.value.starts_with("robot$");
     registry.harbor.is_some() || registry.credentials.as_ref().is_some_and(robot)
 }
 
 /// A login that goes over the network for everybody to read, or to whoever answers.
-fn login(registry: &Registry, registries: &[Registry], check: &mut Check<'_>) {
+fn login(registry: &RegistrySpec, registries: &[RegistrySpec], check: &mut Check<'_>) {
     let Some(credentials) = &registry.credentials else {
         return;
     };

@@ -37,7 +37,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use crate::inventory::{Dataplane, Encapsulation, Preflight, PreflightCheck, Provisioner};
+pub use crate::inventory::{Dataplane, Encapsulation, PreflightCheck, PreflightSpec, Provisioner};
 pub use backup::Backup;
 pub use calico::Calico;
 pub use cluster::{ApiServer, Cluster, Upgrade};

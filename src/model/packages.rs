@@ -66,7 +66,7 @@ const DOCKER_APT_KEY: &str = "9dc858229fc7dd38854ae2d88d81803c0ebfcd88";
 const DOCKER_RPM_KEY: &str = "060a61c51b558a7f742b77aac52feb6b621e9f35";
 
 pub(super) fn check(
-    written: &inventory::Packages,
+    written: &inventory::PackagesSpec,
     kubernetes: Option<Version>,
     check: &mut Check<'_>,
 ) -> Option<Packages> {
@@ -126,7 +126,7 @@ fn repositories<W, R>(
     named.into_iter().collect()
 }
 
-fn apt(written: &inventory::AptRepository, check: &mut Check<'_>) -> Option<AptRepository> {
+fn apt(written: &inventory::AptRepositorySpec, check: &mut Check<'_>) -> Option<AptRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
     let suite = check.parse(&written.suite, &code::BAD_WORD, "suite", form::word);
     let components = check.parse_all(&written.components, &code::BAD_WORD, "component", form::word);
@@ -139,7 +139,7 @@ fn apt(written: &inventory::AptRepository, check: &mut Check<'_>) -> Option<AptR
     })
 }
 
-fn rpm(written: &inventory::RpmRepository, check: &mut Check<'_>) -> Option<RpmRepository> {
+fn rpm(written: &inventory::RpmRepositorySpec, check: &mut Check<'_>) -> Option<RpmRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
     let key = key(&written.key, check);
     Some(RpmRepository { url: url?, key: key? })
@@ -157,7 +157,7 @@ fn url_of_any_host(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn key(written: &Spanned<inventory::Key>, check: &mut Check<'_>) -> Option<Key> {
+fn key(written: &Spanned<inventory::KeySpec>, check: &mut Check<'_>) -> Option<Key> {
     match (&written.file, &written.url, &written.fingerprint) {
         (Some(file), None, None) => armoured(file, check).map(Key::Text),
         (None, Some(url), Some(fingerprint)) => {

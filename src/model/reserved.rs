@@ -17,7 +17,7 @@ const RESOURCES: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "pid"];
 const LONGEST: &str = "336h";
 const SHORTEST: &str = "2m";
 
-pub(super) fn check(written: &inventory::Kubelet, check: &mut Check<'_>) {
+pub(super) fn check(written: &inventory::KubeletSpec, check: &mut Check<'_>) {
     let fields = &written.extra_config;
     let span = fields.span;
     for field in RESERVED {

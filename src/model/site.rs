@@ -127,7 +127,10 @@ pub struct Proxy {
     pub no_proxy: Vec<String>,
 }
 
-pub(super) fn registries(written: &[inventory::Registry], check: &mut Check<'_>) -> Option<Vec<Registry>> {
+pub(super) fn registries(
+    written: &[inventory::RegistrySpec],
+    check: &mut Check<'_>,
+) -> Option<Vec<Registry>> {
     for (index, registry) in written.iter().enumerate() {
         if let Some(first) = written[..index]
             .iter()
@@ -152,7 +155,7 @@ pub(super) fn registries(written: &[inventory::Registry], check: &mut Check<'_>)
     registries.into_iter().collect()
 }
 
-fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Registry> {
+fn registry(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Registry> {
     let name = check.parse(&written.name, &code::BAD_ADDRESS, "registry", form::registry_name);
     let mirrors = check.parse_all(&written.mirrors, &code::BAD_URL, "address of a mirror", form::url);
     let ca = written.ca.as_ref().map(|ca| certificate(&ca.file, check));
@@ -195,7 +198,7 @@ fn registry(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Regi
     })
 }
 
-pub(super) fn login(written: &inventory::Login, check: &mut Check<'_>) -> Option<Login> {
+pub(super) fn login(written: &inventory::LoginSpec, check: &mut Check<'_>) -> Option<Login> {
     let username = check.parse(&written.username, &code::BAD_WORD, "login name", form::login_name);
     let password = ssh::reference(&written.password, check);
     Some(Login {
@@ -206,7 +209,7 @@ pub(super) fn login(written: &inventory::Login, check: &mut Check<'_>) -> Option
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn image(written: &inventory::Registry, check: &mut Check<'_>) -> Option<Option<String>> {
+fn image(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Option<String>> {
     let Some(image) = &written.image else {
         return Some(None);
     };
@@ -243,7 +246,7 @@ fn certificate(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> 
     text
 }
 
-pub(super) fn time(written: &inventory::Time, check: &mut Check<'_>) -> Option<Time> {
+pub(super) fn time(written: &inventory::TimeSpec, check: &mut Check<'_>) -> Option<Time> {
     let server = endpoint::host_name_or_address;
     Some(Time {
         manage: written.manage.value,
@@ -251,7 +254,7 @@ pub(super) fn time(written: &inventory::Time, check: &mut Check<'_>) -> Option<T
     })
 }
 
-pub(super) fn proxy(written: &inventory::Proxy, check: &mut Check<'_>) -> Option<Proxy> {
+pub(super) fn proxy(written: &inventory::ProxySpec, check: &mut Check<'_>) -> Option<Proxy> {
     let mut address = |written: &Option<Spanned<String>>| match written {
         Some(written) => check.parse(written, &code::BAD_URL, "proxy", form::url).map(Some),
         None => Some(None),

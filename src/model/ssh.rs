@@ -60,7 +60,7 @@ impl SshAccess {
 }
 
 pub(super) fn check(
-    host: &inventory::Host,
+    host: &inventory::HostSpec,
     inventory: &inventory::Inventory,
     check: &mut Check<'_>,
 ) -> Option<SshAccess> {
@@ -198,14 +198,14 @@ fn sudo(written: &inventory::Ssh, check: &mut Check<'_>) -> Option<Sudo> {
     let root = written.user.as_ref().is_some_and(|user| user.value == "root");
     match written.sudo.as_ref().map(|sudo| &sudo.value) {
         None if root => Some(Sudo::None),
-        None | Some(inventory::Sudo::Passwordless) => Some(Sudo::Passwordless),
-        Some(inventory::Sudo::None) => {
+        None | Some(inventory::SudoSpec::Passwordless) => Some(Sudo::Passwordless),
+        Some(inventory::SudoSpec::None) => {
             if let Some(user) = written.user.as_ref().filter(|_| !root) {
                 not_root(written, user, check);
             }
             Some(Sudo::None)
         }
-        Some(inventory::Sudo::Password(password)) => reference(password, check).map(Sudo::Password),
+        Some(inventory::SudoSpec::Password(password)) => reference(password, check).map(Sudo::Password),
     }
 }
 
@@ -235,7 +235,7 @@ fn identities(written: &[Spanned<String>], check: &mut Check<'_>) -> Option<Vec<
 /// Outer `None`: it is wrong, and reported. Inner `None`: the way is direct.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
 fn jump<'a>(
-    host: &inventory::Host,
+    host: &inventory::HostSpec,
     inventory: &'a inventory::Inventory,
     merged: &inventory::Ssh,
     way: &mut Vec<&'a str>,
@@ -245,7 +245,7 @@ fn jump<'a>(
         return Some(None);
     };
     let own = host.ssh.jump.is_some();
-    let named = |other: &&inventory::Host| {
+    let named = |other: &&inventory::HostSpec| {
         other.name.value == jump.host.value || other.address.value == jump.host.value
     };
     let known = inventory.hosts.iter().find(named);
@@ -286,7 +286,7 @@ fn jump<'a>(
     Some(Some(Box::new(access)))
 }
 
-fn loops(jump: &inventory::Jump, way: &[&str], check: &mut Check<'_>) {
+fn loops(jump: &inventory::JumpSpec, way: &[&str], check: &mut Check<'_>) {
     let way: Vec<String> = way.iter().map(|name| format!("`{name}`")).collect();
     let title = format!("the way to {} leads back to `{}`", way[0], jump.host.value);
     check.report(
@@ -300,7 +300,7 @@ fn loops(jump: &inventory::Jump, way: &[&str], check: &mut Check<'_>) {
 }
 
 /// The jump host's own keys where they are written, else `others`; no root access, and no further jump.
-fn for_jump(jump: &inventory::Jump, others: &inventory::Ssh) -> inventory::Ssh {
+fn for_jump(jump: &inventory::JumpSpec, others: &inventory::Ssh) -> inventory::Ssh {
     inventory::Ssh {
         user: jump.user.clone().or_else(|| others.user.clone()),
         port: jump.port.or(others.port),

@@ -74,7 +74,7 @@ pub struct StorageClass {
 )]
 pub(super) fn check(
     inventory: &inventory::Inventory,
-    hosts: &[(&inventory::Host, Host)],
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) -> Option<Option<Storage>> {
     let Some(written) = &inventory.storage else {
@@ -103,8 +103,8 @@ pub(super) fn check(
     reason = "none for a section that is wrong, as everywhere here"
 )]
 fn nfs(
-    storage: &Spanned<inventory::Storage>,
-    hosts: &[(&inventory::Host, Host)],
+    storage: &Spanned<inventory::StorageSpec>,
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) -> Option<Option<Nfs>> {
     let written = &storage.nfs;
@@ -135,8 +135,8 @@ fn nfs(
 
 /// The server's address, and its host where the inventory has it.
 fn server<'a>(
-    storage: &Spanned<inventory::Storage>,
-    servers: &[&'a (&inventory::Host, Host)],
+    storage: &Spanned<inventory::StorageSpec>,
+    servers: &[&'a (&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) -> Option<(String, Option<&'a Host>)> {
     let written = &storage.nfs;
@@ -190,12 +190,12 @@ fn server<'a>(
 }
 
 fn export(
-    written: Option<&Spanned<inventory::Export>>,
+    written: Option<&Spanned<inventory::ExportSpec>>,
     host: &Host,
-    hosts: &[(&inventory::Host, Host)],
+    hosts: &[(&inventory::HostSpec, Host)],
     check: &mut Check<'_>,
 ) -> Option<Export> {
-    let written = written.map_or_else(inventory::Export::default, |export| export.value.clone());
+    let written = written.map_or_else(inventory::ExportSpec::default, |export| export.value.clone());
     let mode = check.parse(&written.mode, &code::BAD_MODE, "mode", mode);
     let owner = check.parse(&written.owner, &code::BAD_WORD, "owner", owner);
     let options = check.parse_all(&written.options, &code::BAD_OPTION, "option of an export", option);
@@ -211,7 +211,7 @@ fn export(
     })
 }
 
-fn class(written: &inventory::StorageClass, check: &mut Check<'_>) -> Option<StorageClass> {
+fn class(written: &inventory::StorageClassSpec, check: &mut Check<'_>) -> Option<StorageClass> {
     let name = check.parse(
         &written.name,
         &code::BAD_NAME,
@@ -248,7 +248,7 @@ fn class(written: &inventory::StorageClass, check: &mut Check<'_>) -> Option<Sto
     })
 }
 
-fn csi_manifest(given: &Spanned<inventory::Manifest>, check: &mut Check<'_>) -> Option<Manifest> {
+fn csi_manifest(given: &Spanned<inventory::ManifestSpec>, check: &mut Check<'_>) -> Option<Manifest> {
     let source = manifest::source(given, None, check);
     let sha256 = manifest::sha256(given, check);
     let incomplete = given.url.is_none() && given.path.is_none() || given.sha256.is_none();

@@ -116,7 +116,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     }))
 }
 
-fn image_repository(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<String> {
+fn image_repository(written: &inventory::ClusterSpec, check: &mut Check<'_>) -> Option<String> {
     check.parse(
         &written.image_repository,
         &code::BAD_ADDRESS,
@@ -136,7 +136,7 @@ fn hosts<'a>(
     inventory: &'a Inventory,
     networks: Option<&Networks>,
     check: &mut Check<'_>,
-) -> Vec<(&'a inventory::Host, Host)> {
+) -> Vec<(&'a inventory::HostSpec, Host)> {
     let hosts = hosts::check(inventory, check);
     if !check.document.incomplete {
         hosts::control_planes(inventory, &hosts, check);
@@ -147,7 +147,7 @@ fn hosts<'a>(
     hosts
 }
 
-fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Version, ImageVersions)> {
+fn kubernetes(written: &inventory::ClusterSpec, check: &mut Check<'_>) -> Option<(Version, ImageVersions)> {
     let span = written.kubernetes.span;
     let version: Version = check.parse(
         &written.kubernetes,
@@ -186,7 +186,7 @@ fn kubernetes(written: &inventory::Cluster, check: &mut Check<'_>) -> Option<(Ve
     Some((version, line.image_versions(version.patch)))
 }
 
-fn upgrade(written: &inventory::Upgrade, check: &mut Check<'_>) -> Option<Upgrade> {
+fn upgrade(written: &inventory::UpgradeSpec, check: &mut Check<'_>) -> Option<Upgrade> {
     let at_once = &written.workers_at_once;
     if at_once.value == 0 {
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, "no worker at once");

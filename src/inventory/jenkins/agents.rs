@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Resources;
+use super::ResourcesSpec;
 use crate::yaml::{Entries, Spanned};
 
 /// Pods in which builds run.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Agents {
+pub struct AgentsSpec {
     /// Namespace of the pods. Whoever may write a Jenkinsfile can mount every Secret of it. Without it: Jenkins'
     /// namespace followed by `-agents`.
     #[schemars(example = &"kube-ops-agents")]
@@ -30,10 +30,10 @@ pub struct Agents {
     /// them lets nothing else through.
     pub websocket: Spanned<bool>,
     /// Kinds of pods. The first also takes builds that ask for no label.
-    pub templates: Spanned<Vec<AgentTemplate>>,
+    pub templates: Spanned<Vec<AgentTemplateSpec>>,
 }
 
-impl Default for Agents {
+impl Default for AgentsSpec {
     fn default() -> Self {
         Self {
             namespace: None,
@@ -42,7 +42,7 @@ impl Default for Agents {
             cap: 10.into(),
             image: "docker.io/jenkins/inbound-agent:3385.vf1123fb_515da_-1-jdk21".into(),
             websocket: false.into(),
-            templates: vec![AgentTemplate::jnlp()].into(),
+            templates: vec![AgentTemplateSpec::jnlp()].into(),
         }
     }
 }
@@ -68,7 +68,7 @@ pub enum AgentKind {
 /// One kind of pod.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AgentTemplate {
+pub struct AgentTemplateSpec {
     /// Its name: lower-case letters, digits and `-`. Pods are named after it.
     #[schemars(example = &"maven")]
     pub name: Spanned<String>,
@@ -86,13 +86,13 @@ pub struct AgentTemplate {
     pub service_account: Option<Spanned<String>>,
     /// What the container that the kind brings along asks for and may use.
     #[serde(default)]
-    pub resources: Resources,
+    pub resources: ResourcesSpec,
     /// Labels that the pod's node must have.
     #[serde(default)]
     pub node_selector: Entries<Spanned<String>>,
     /// Taints of nodes that don't keep the pod away.
     #[serde(default)]
-    pub tolerations: Vec<Toleration>,
+    pub tolerations: Vec<TolerationSpec>,
     /// What is mounted into all its containers.
     #[serde(default)]
     pub volumes: Vec<Spanned<Volume>>,
@@ -115,7 +115,7 @@ pub struct AgentTemplate {
     pub privileged: Spanned<bool>,
 }
 
-impl AgentTemplate {
+impl AgentTemplateSpec {
     fn jnlp() -> Self {
         Self {
             name: "jnlp".into(),
@@ -124,7 +124,7 @@ impl AgentTemplate {
             labels: Vec::new(),
             image: None,
             service_account: None,
-            resources: Resources::default(),
+            resources: ResourcesSpec::default(),
             node_selector: Entries::default(),
             tolerations: Vec::new(),
             volumes: Vec::new(),
@@ -141,7 +141,7 @@ impl AgentTemplate {
 /// A taint of nodes that doesn't keep a pod away.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Toleration {
+pub struct TolerationSpec {
     /// Key of the taint.
     #[schemars(example = &"dedicated")]
     pub key: Spanned<String>,

@@ -23,7 +23,7 @@ pub enum CredentialKind {
 /// A credential that jobs use by its id.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Credential {
+pub struct CredentialSpec {
     /// Its id: lower-case letters, digits and `-`.
     #[schemars(example = &"gitlab")]
     pub id: Spanned<String>,
@@ -47,7 +47,7 @@ pub struct Credential {
     pub passphrase: Option<Spanned<Secret>>,
 }
 
-impl Credential {
+impl CredentialSpec {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<Secret>> {
         [&self.password, &self.token, &self.private_key, &self.passphrase]
             .into_iter()
@@ -58,7 +58,7 @@ impl Credential {
 /// A Pipeline whose Jenkinsfile lies in a repository.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Job {
+pub struct JobSpec {
     /// Its name: lower-case letters, digits and `-`.
     #[schemars(example = &"shop")]
     pub name: Spanned<String>,

@@ -4,9 +4,9 @@ mod agents;
 mod credentials;
 mod plugins;
 
-pub use agents::{AgentKind, AgentTemplate, Agents, Toleration, Volume};
-pub use credentials::{Credential, CredentialKind, Job};
-pub use plugins::{PluginSource, Plugins, UpdateSite};
+pub use agents::{AgentKind, AgentTemplateSpec, AgentsSpec, TolerationSpec, Volume};
+pub use credentials::{CredentialKind, CredentialSpec, JobSpec};
+pub use plugins::{PluginSource, PluginsSpec, UpdateSiteSpec};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::yaml::{Entries, Spanned};
 /// Jenkins in the cluster, with its agents as pods. Without this section there is none.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Jenkins {
+pub struct JenkinsSpec {
     /// Namespace of the controller and of everything that only it may read.
     pub namespace: Spanned<String>,
     /// Image of the controller, with its tag or digest. Releases from 2.555.1 on need one with Java 21 or 25.
@@ -28,33 +28,33 @@ pub struct Jenkins {
     /// Port, between 30000 and 32767, on which every node answers for it; `0` opens none. Agents don't need it.
     pub node_port: Spanned<u16>,
     /// An Ingress for it. The controller for Ingresses is not installed by this program.
-    pub ingress: Option<Ingress>,
+    pub ingress: Option<IngressSpec>,
     /// The volume of its home: jobs, builds, users, plugins.
-    pub storage: HomeVolume,
+    pub storage: HomeVolumeSpec,
     /// How long builds are kept. Without it: for ever, unless a job says otherwise.
-    pub keep: Option<Keep>,
+    pub keep: Option<KeepSpec>,
     /// What the controller's container asks for and may use.
-    pub resources: Resources,
+    pub resources: ResourcesSpec,
     /// Options of the controller's Java machine.
     pub java_options: Spanned<String>,
     /// The administrator.
-    pub admin: Administrator,
+    pub admin: AdministratorSpec,
     /// Its plugins.
-    pub plugins: Plugins,
+    pub plugins: PluginsSpec,
     /// Pods in which builds run.
-    pub agents: Agents,
+    pub agents: AgentsSpec,
     /// Images of your own, for agents or as bases of others: each is built by a pod in the cluster and pushed, again when its folder has changed.
-    pub images: Vec<Image>,
+    pub images: Vec<ImageSpec>,
     /// Image of Kaniko, which builds them.
     pub image_builder: Spanned<String>,
     /// Credentials that jobs use by their id. They are kept in a Secret and read from files.
-    pub credentials: Vec<Spanned<Credential>>,
+    pub credentials: Vec<Spanned<CredentialSpec>>,
     /// Files with the host keys of Git servers, as OpenSSH writes them: Jenkins and agents accept these keys and no others. Without
     /// any, each new agent accepts whatever key it is shown.
     #[schemars(example = &serde_json::json!(["git-known-hosts"]))]
     pub known_hosts: Vec<Spanned<String>>,
     /// Pipelines whose Jenkinsfile lies in a repository.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<JobSpec>,
     /// More configuration as code, merged into ours: your keys win, lists replace lists, and `null` takes a key out.
     #[schemars(example = &serde_json::json!({"jenkins": {"systemMessage": "hello"}}))]
     pub configuration: Spanned<serde_json::Map<String, serde_json::Value>>,
@@ -63,7 +63,7 @@ pub struct Jenkins {
     pub network_policy: Spanned<bool>,
 }
 
-impl Default for Jenkins {
+impl Default for JenkinsSpec {
     fn default() -> Self {
         Self {
             namespace: "kube-ops".into(),
@@ -71,13 +71,13 @@ impl Default for Jenkins {
             url: None,
             node_port: 30080.into(),
             ingress: None,
-            storage: HomeVolume::default(),
+            storage: HomeVolumeSpec::default(),
             keep: None,
-            resources: Resources::of(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
+            resources: ResourcesSpec::of(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
             java_options: "-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError".into(),
-            admin: Administrator::default(),
-            plugins: Plugins::default(),
-            agents: Agents::default(),
+            admin: AdministratorSpec::default(),
+            plugins: PluginsSpec::default(),
+            agents: AgentsSpec::default(),
             images: Vec::new(),
             image_builder: "ghcr.io/osscontainertools/kaniko:v1.28.3-debug".into(),
             credentials: Vec::new(),
@@ -89,7 +89,7 @@ impl Default for Jenkins {
     }
 }
 
-impl Jenkins {
+impl JenkinsSpec {
     /// Every secret that it names.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &Spanned<Secret>> {
         let credentials = self
@@ -113,7 +113,7 @@ impl Jenkins {
 /// An image of your own.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Image {
+pub struct ImageSpec {
     /// Its full name, with the registry and a tag. It is pushed with the registry's `credentials`.
     #[schemars(example = &"harbor.ci.example/ci/maven-node:1")]
     pub name: Spanned<String>,
@@ -125,7 +125,7 @@ pub struct Image {
 /// An Ingress for Jenkins.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ingress {
+pub struct IngressSpec {
     /// Name under which it is reached.
     #[schemars(example = &"jenkins.ci.example")]
     pub host: Spanned<String>,
@@ -139,7 +139,7 @@ pub struct Ingress {
 /// The volume of Jenkins' home. It is kept when Jenkins is taken out of the cluster.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct HomeVolume {
+pub struct HomeVolumeSpec {
     /// `StorageClass`. Without it: the one of the section `storage`, or else the cluster's default class.
     #[schemars(example = &"nfs-client")]
     pub class: Option<Spanned<String>>,
@@ -147,7 +147,7 @@ pub struct HomeVolume {
     pub size: Spanned<String>,
 }
 
-impl Default for HomeVolume {
+impl Default for HomeVolumeSpec {
     fn default() -> Self {
         Self {
             class: None,
@@ -159,7 +159,7 @@ impl Default for HomeVolume {
 /// How long builds are kept, of every job. A job's own `buildDiscarder` may keep fewer, not more. The last build that passed stays.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Keep {
+pub struct KeepSpec {
     /// Most builds of a job.
     #[schemars(example = &50)]
     pub builds: Option<Spanned<u32>>,
@@ -174,14 +174,14 @@ pub struct Keep {
 /// What a container asks for and may use, by `cpu`, `memory` and other resources of Kubernetes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Resources {
+pub struct ResourcesSpec {
     /// Kept free for it on its node.
     pub requests: Entries<Spanned<String>>,
     /// More than this it does not get.
     pub limits: Entries<Spanned<String>>,
 }
 
-impl Resources {
+impl ResourcesSpec {
     fn of(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
         let entries = |pairs: &[(&str, &str)]| {
             Entries(
@@ -201,7 +201,7 @@ impl Resources {
 /// The administrator of Jenkins.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Administrator {
+pub struct AdministratorSpec {
     /// Login name.
     pub username: Spanned<String>,
     /// Password. Without it: one is made up once, and kept in the Secret `jenkins-admin`.
@@ -209,7 +209,7 @@ pub struct Administrator {
     pub password: Option<Spanned<Secret>>,
 }
 
-impl Default for Administrator {
+impl Default for AdministratorSpec {
     fn default() -> Self {
         Self {
             username: "admin".into(),

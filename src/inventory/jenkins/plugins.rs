@@ -21,11 +21,11 @@ pub enum PluginSource {
 /// Plugins of Jenkins: what is listed, and what that depends on, is what it has.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Plugins {
+pub struct PluginsSpec {
     /// Where they come from.
     pub source: Spanned<PluginSource>,
     /// The update site, for `source: updateSite`.
-    pub update_site: UpdateSite,
+    pub update_site: UpdateSiteSpec,
     /// Begin with the list of this program: Kubernetes, configuration as code, Pipeline, Git, the Chinese
     /// translation and Extended Choice Parameter, with what they depend on.
     pub defaults: Spanned<bool>,
@@ -38,11 +38,11 @@ pub struct Plugins {
     pub lock: Option<Spanned<String>>,
 }
 
-impl Default for Plugins {
+impl Default for PluginsSpec {
     fn default() -> Self {
         Self {
             source: Spanned::default(),
-            update_site: UpdateSite::default(),
+            update_site: UpdateSiteSpec::default(),
             defaults: true.into(),
             pins: Entries::default(),
             lock: None,
@@ -53,7 +53,7 @@ impl Default for Plugins {
 /// The update site of Jenkins, or a mirror of it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct UpdateSite {
+pub struct UpdateSiteSpec {
     /// Address of `update-center.json`, which few mirrors have.
     pub metadata: Spanned<String>,
     /// Address of `plugin-versions.json`, which is always read, too. Without it: `current/plugin-versions.json` beside `metadata`.
@@ -64,7 +64,7 @@ pub struct UpdateSite {
     pub downloads: Option<Spanned<String>>,
 }
 
-impl Default for UpdateSite {
+impl Default for UpdateSiteSpec {
     fn default() -> Self {
         Self {
             metadata: "https://updates.jenkins.io/update-center.json".into(),

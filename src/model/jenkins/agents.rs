@@ -90,7 +90,7 @@ pub struct Toleration {
     pub effect: Option<String>,
 }
 
-pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Option<Agents> {
+pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Agents> {
     let written = &jenkins.agents;
     let places = namespaces::check(jenkins, check);
     let image = check.parse(&written.image, &code::BAD_IMAGE, "image", form::image);
@@ -131,7 +131,7 @@ pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Opti
 }
 
 fn template(
-    written: &inventory::AgentTemplate,
+    written: &inventory::AgentTemplateSpec,
     places: Option<&Namespaces>,
     check: &mut Check<'_>,
 ) -> Option<AgentTemplate> {
@@ -197,7 +197,7 @@ fn template(
 
 /// The kind, or the text of the user's own template.
 fn source(
-    written: &inventory::AgentTemplate,
+    written: &inventory::AgentTemplateSpec,
     check: &mut Check<'_>,
 ) -> Option<(Option<AgentKind>, Option<String>)> {
     let title = || {
@@ -234,7 +234,7 @@ fn source(
     }
 }
 
-fn toleration(written: &inventory::Toleration, check: &mut Check<'_>) -> Option<Toleration> {
+fn toleration(written: &inventory::TolerationSpec, check: &mut Check<'_>) -> Option<Toleration> {
     let owned = |text: &str| text.to_owned();
     let key = check.parse(&written.key, &code::BAD_TAINT, "key of a taint", |text| {
         name::qualified(text).map(|()| owned(text))

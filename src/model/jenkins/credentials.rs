@@ -88,7 +88,7 @@ pub struct Job {
 }
 
 pub(super) fn check(
-    written: &[Spanned<inventory::Credential>],
+    written: &[Spanned<inventory::CredentialSpec>],
     plugins: Option<&Plugins>,
     check: &mut Check<'_>,
 ) -> Option<Vec<Credential>> {
@@ -97,7 +97,7 @@ pub(super) fn check(
         written.iter().map(|credential| &credential.id),
         check,
     );
-    let gitlab = |credential: &&Spanned<inventory::Credential>| {
+    let gitlab = |credential: &&Spanned<inventory::CredentialSpec>| {
         credential.kind.value == CredentialKind::GitlabToken
             && plugins.is_some_and(|plugins| !plugins.has("gitlab-plugin"))
     };
@@ -121,7 +121,7 @@ pub(super) fn check(
     all.into_iter().collect()
 }
 
-fn credential(written: &Spanned<inventory::Credential>, check: &mut Check<'_>) -> Option<Credential> {
+fn credential(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_>) -> Option<Credential> {
     let id = check.parse(&written.id, &code::BAD_NAME, "id", names::identifier);
     keys(written, check)?;
     let username = written.username.as_ref();
@@ -151,7 +151,7 @@ fn credential(written: &Spanned<inventory::Credential>, check: &mut Check<'_>) -
 }
 
 /// Whether the keys are those of the kind: `None` if not, and it is reported.
-fn keys(written: &Spanned<inventory::Credential>, check: &mut Check<'_>) -> Option<()> {
+fn keys(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_>) -> Option<()> {
     let (needed, allowed): (&[&str], &[&str]) = match written.kind.value {
         CredentialKind::UsernamePassword => (&["username", "password"], &[]),
         CredentialKind::Token | CredentialKind::GitlabToken => (&["token"], &[]),
@@ -185,7 +185,7 @@ fn keys(written: &Spanned<inventory::Credential>, check: &mut Check<'_>) -> Opti
     sound.then_some(())
 }
 
-pub(super) fn jobs(written: &inventory::Jenkins, check: &mut Check<'_>) -> Option<Vec<Job>> {
+pub(super) fn jobs(written: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Vec<Job>> {
     names::unique("jobs", written.jobs.iter().map(|job| &job.name), check);
     let all: Vec<_> = written
         .jobs
@@ -196,8 +196,8 @@ pub(super) fn jobs(written: &inventory::Jenkins, check: &mut Check<'_>) -> Optio
 }
 
 fn job(
-    written: &inventory::Job,
-    credentials: &[Spanned<inventory::Credential>],
+    written: &inventory::JobSpec,
+    credentials: &[Spanned<inventory::CredentialSpec>],
     check: &mut Check<'_>,
 ) -> Option<Job> {
     let name = check.parse(&written.name, &code::BAD_NAME, "name of a job", names::identifier);

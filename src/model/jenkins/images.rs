@@ -35,13 +35,13 @@ pub struct Image {
     pub context: String,
 }
 
-pub(super) fn check(written: &[inventory::Image], check: &mut Check<'_>) -> Option<Vec<Image>> {
+pub(super) fn check(written: &[inventory::ImageSpec], check: &mut Check<'_>) -> Option<Vec<Image>> {
     names::unique("images", written.iter().map(|image| &image.name), check);
     let images: Vec<_> = written.iter().map(|image| self::image(image, check)).collect();
     images.into_iter().collect()
 }
 
-fn image(written: &inventory::Image, check: &mut Check<'_>) -> Option<Image> {
+fn image(written: &inventory::ImageSpec, check: &mut Check<'_>) -> Option<Image> {
     let name = check.parse(&written.name, &code::BAD_IMAGE, "name for an image", tagged);
     let archive = archive(&written.folder, check);
     let (name, archive) = (name?, archive?);

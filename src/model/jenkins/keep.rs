@@ -21,7 +21,7 @@ pub struct Keep {
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: builds are kept for ever.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-pub(super) fn check(written: Option<&inventory::Keep>, check: &mut Check<'_>) -> Option<Option<Keep>> {
+pub(super) fn check(written: Option<&inventory::KeepSpec>, check: &mut Check<'_>) -> Option<Option<Keep>> {
     let Some(written) = written else {
         return Some(None);
     };

@@ -119,7 +119,7 @@ impl Jenkins {
 /// Outer `None`: something is wrong with it, and reported. Inner `None`: there is no Jenkins.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
 pub(super) fn check(
-    written: Option<&inventory::Jenkins>,
+    written: Option<&inventory::JenkinsSpec>,
     hosts: &[Host],
     check: &mut Check<'_>,
 ) -> Option<Option<Jenkins>> {
@@ -177,7 +177,7 @@ pub(super) fn check(
 }
 
 /// Ours lets everybody who is logged in do everything, which suits one administrator and no directory of users.
-fn users(written: &inventory::Jenkins, check: &mut Check<'_>) {
+fn users(written: &inventory::JenkinsSpec, check: &mut Check<'_>) {
     let ours = written.configuration.get("jenkins");
     let has = |key: &str| {
         ours.and_then(|ours| ours.get(key))
@@ -196,7 +196,7 @@ fn users(written: &inventory::Jenkins, check: &mut Check<'_>) {
     }
 }
 
-fn node_port(written: &inventory::Jenkins, check: &mut Check<'_>) {
+fn node_port(written: &inventory::JenkinsSpec, check: &mut Check<'_>) {
     let port = written.node_port.value;
     if port != 0 && !(30000..=32767).contains(&port) {
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, format!("a NodePort of {port}"));
@@ -205,7 +205,7 @@ fn node_port(written: &inventory::Jenkins, check: &mut Check<'_>) {
 }
 
 /// The Ingress' address, or a node's, or at least one that is right inside the cluster.
-fn usual_url(written: &inventory::Jenkins, hosts: &[Host]) -> String {
+fn usual_url(written: &inventory::JenkinsSpec, hosts: &[Host]) -> String {
     if let Some(ingress) = &written.ingress {
         let scheme = if ingress.tls_secret.is_some() {
             "https"
@@ -224,7 +224,7 @@ fn usual_url(written: &inventory::Jenkins, hosts: &[Host]) -> String {
 }
 
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn ingress(written: Option<&inventory::Ingress>, check: &mut Check<'_>) -> Option<Option<Ingress>> {
+fn ingress(written: Option<&inventory::IngressSpec>, check: &mut Check<'_>) -> Option<Option<Ingress>> {
     let Some(written) = written else {
         return Some(None);
     };
@@ -243,7 +243,7 @@ fn ingress(written: Option<&inventory::Ingress>, check: &mut Check<'_>) -> Optio
     }))
 }
 
-fn storage(written: &inventory::HomeVolume, check: &mut Check<'_>) -> Option<HomeVolume> {
+fn storage(written: &inventory::HomeVolumeSpec, check: &mut Check<'_>) -> Option<HomeVolume> {
     let class = check.parse_some(
         written.class.as_ref(),
         &code::BAD_NAME,
@@ -257,7 +257,7 @@ fn storage(written: &inventory::HomeVolume, check: &mut Check<'_>) -> Option<Hom
     })
 }
 
-fn administrator(written: &inventory::Administrator, check: &mut Check<'_>) -> Option<Administrator> {
+fn administrator(written: &inventory::AdministratorSpec, check: &mut Check<'_>) -> Option<Administrator> {
     let username = check.parse(&written.username, &code::BAD_WORD, "login name", names::login);
     let password = ssh::secret(written.password.as_ref(), check);
     Some(Administrator {

@@ -71,7 +71,7 @@ impl Namespaces {
     }
 }
 
-pub(super) fn check(jenkins: &inventory::Jenkins, check: &mut Check<'_>) -> Option<Namespaces> {
+pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Namespaces> {
     let written = &jenkins.agents;
     let usual = |written: &Option<Spanned<String>>, suffix: &str| {
         let usual = || Spanned::from(format!("{}-{suffix}", jenkins.namespace.value));

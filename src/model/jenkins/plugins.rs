@@ -69,7 +69,7 @@ impl Plugins {
     }
 }
 
-pub(super) fn check(written: &inventory::Plugins, image: &str, check: &mut Check<'_>) -> Option<Plugins> {
+pub(super) fn check(written: &inventory::PluginsSpec, image: &str, check: &mut Check<'_>) -> Option<Plugins> {
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
     if written.defaults.value {
         versions.extend(defaults());
@@ -109,7 +109,7 @@ pub(super) fn check(written: &inventory::Plugins, image: &str, check: &mut Check
     .filter(|_| sound)
 }
 
-fn update_site(written: &inventory::UpdateSite, check: &mut Check<'_>) -> Option<UpdateSite> {
+fn update_site(written: &inventory::UpdateSiteSpec, check: &mut Check<'_>) -> Option<UpdateSite> {
     let metadata = check.parse(&written.metadata, &code::BAD_URL, "address", form::url);
     let mut other =
         |written: &Option<_>| check.parse_some(written.as_ref(), &code::BAD_URL, "address", form::url);

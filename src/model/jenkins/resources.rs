@@ -19,7 +19,7 @@ pub struct Resources {
     pub limits: BTreeMap<String, String>,
 }
 
-pub(super) fn check(written: &inventory::Resources, check: &mut Check<'_>) -> Option<Resources> {
+pub(super) fn check(written: &inventory::ResourcesSpec, check: &mut Check<'_>) -> Option<Resources> {
     let requests = quantities(&written.requests, check);
     let limits = quantities(&written.limits, check);
     Some(Resources {
