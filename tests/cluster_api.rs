@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ci_bootstrap::cluster_api::{
-    Api, ApiError, Configuration, DifferenceKind, Kubeconfig, NodeSettings, Object, ObjectId, Releases,
-    RolloutKind, RolloutTarget, Taint, customise,
+    Api, ApiError, DifferenceKind, KubeadmConfiguration, Kubeconfig, NodeSettings, NodeTaint, Object,
+    ObjectId, Releases, RolloutKind, RolloutTarget, customise,
 };
 use ci_bootstrap::model::{Calico, Dataplane, Encapsulation, Manifest, ManifestSource};
 use ci_bootstrap::transport::direct::Direct;
@@ -136,7 +136,7 @@ async fn a_refused_object_says_why() {
 async fn labels_and_taints_come_and_go_alone() {
     let api = api().await;
     let before = api.nodes().await.unwrap().pop().unwrap();
-    let taint = Taint {
+    let taint = NodeTaint {
         key: "ci-test".into(),
         value: "x".into(),
         effect: "PreferNoSchedule".into(),
@@ -320,10 +320,14 @@ async fn the_status_of_a_healthy_cluster_is_healthy() {
 #[ignore = "needs a cluster"]
 async fn kube_proxy_gets_its_settings_and_a_restart() {
     let api = api().await;
-    let cluster = api.configuration(Configuration::Cluster).await.unwrap().unwrap();
+    let cluster = api
+        .configuration(KubeadmConfiguration::Cluster)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(cluster["kind"], "ClusterConfiguration");
     let before = api
-        .configuration(Configuration::KubeProxy)
+        .configuration(KubeadmConfiguration::KubeProxy)
         .await
         .unwrap()
         .unwrap();

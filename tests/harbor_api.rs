@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ci_bootstrap::harbor::{Account, Harbor, HarborError, Missing};
+use ci_bootstrap::harbor::{AccountProblem, HarborClient, HarborError, RobotAccount};
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
 use serde_json::json;
@@ -79,9 +79,9 @@ impl Standin {
         panic!("the stand-in does not listen");
     }
 
-    fn client(&self, password: &str) -> Harbor {
+    fn client(&self, password: &str) -> HarborClient {
         let http = HttpClient::new(Arc::new(Direct)).at("127.0.0.1", self.port);
-        Harbor::new(http, "admin", &password.into())
+        HarborClient::new(http, "admin", &password.into())
     }
 
     /// Requests so far that could have changed something, as `METHOD path status`.
@@ -113,8 +113,8 @@ impl Standin {
     }
 }
 
-fn account() -> Account {
-    Account {
+fn account() -> RobotAccount {
+    RobotAccount {
         project: "ci".to_owned(),
         robot: "builder".to_owned(),
         username: "robot$ci+builder".to_owned(),
@@ -123,7 +123,7 @@ fn account() -> Account {
 }
 
 /// What a run does: looks, and makes what is missing.
-async fn apply(account: &Account, harbor: &Harbor) -> Result<Vec<Missing>, HarborError> {
+async fn apply(account: &RobotAccount, harbor: &HarborClient) -> Result<Vec<AccountProblem>, HarborError> {
     let missing = account.missing(harbor).await?;
     for missing in &missing {
         account.make(harbor, *missing).await?;
@@ -139,7 +139,7 @@ async fn project_and_account_are_made_once() {
     let (harbor, account) = (standin.client(ADMIN_PASSWORD), account());
     assert_eq!(
         account.missing(&harbor).await.unwrap(),
-        [Missing::Project, Missing::Robot]
+        [AccountProblem::Project, AccountProblem::Robot]
     );
     assert_eq!(standin.changes(), [""; 0], "a look changed something");
     apply(&account, &harbor).await.unwrap();
@@ -173,21 +173,21 @@ async fn what_another_run_began_is_finished() {
         harbor.create_project(&format!("ci-{number}")).await.unwrap();
     }
     harbor.create_project("ci").await.unwrap();
-    assert_eq!(account.missing(&harbor).await.unwrap(), [Missing::Robot]);
+    assert_eq!(account.missing(&harbor).await.unwrap(), [AccountProblem::Robot]);
     harbor.create_robot("ci", "builder").await.unwrap();
-    let [Missing::Password(_)] = account.missing(&harbor).await.unwrap()[..] else {
+    let [AccountProblem::Password(_)] = account.missing(&harbor).await.unwrap()[..] else {
         panic!("the account has a secret that nobody knows");
     };
     // Somebody else was faster: both are there when they shall be made.
-    account.make(&harbor, Missing::Project).await.unwrap();
-    account.make(&harbor, Missing::Robot).await.unwrap();
+    account.make(&harbor, AccountProblem::Project).await.unwrap();
+    account.make(&harbor, AccountProblem::Robot).await.unwrap();
     assert_eq!(account.missing(&harbor).await.unwrap(), []);
 
-    let other = Account {
+    let other = RobotAccount {
         password: "Another-secret-2".into(),
         ..account.clone()
     };
-    let [Missing::Password(_)] = apply(&other, &harbor).await.unwrap()[..] else {
+    let [AccountProblem::Password(_)] = apply(&other, &harbor).await.unwrap()[..] else {
         panic!("a changed password is a change");
     };
     assert!(!harbor.accepts(&other.username, &account.password).await.unwrap());
@@ -205,7 +205,7 @@ async fn refusals_are_told_apart() {
         "{wrong}"
     );
     let harbor = standin.client(ADMIN_PASSWORD);
-    let weak = Account {
+    let weak = RobotAccount {
         password: "weak".into(),
         ..account.clone()
     };
@@ -217,12 +217,12 @@ async fn refusals_are_told_apart() {
     apply(&account, &harbor).await.unwrap();
 
     let http = HttpClient::new(Arc::new(Direct)).at("127.0.0.1", standin.port);
-    let robot = Harbor::new(http, &account.username, &account.password);
+    let robot = HarborClient::new(http, &account.username, &account.password);
     let forbidden = robot.create_project("other").await.unwrap_err();
     assert!(matches!(forbidden, HarborError::Forbidden { .. }), "{forbidden}");
 
     let http = HttpClient::new(Arc::new(Direct)).at("127.0.0.1", 9);
-    let nobody = Harbor::new(http, "admin", &ADMIN_PASSWORD.into());
+    let nobody = HarborClient::new(http, "admin", &ADMIN_PASSWORD.into());
     let error = account.missing(&nobody).await.unwrap_err();
     assert!(
         matches!(error, HarborError::Unreachable { .. }) && error.to_string().contains("127.0.0.1:9"),
@@ -273,7 +273,7 @@ async fn another_word_before_the_names_is_told_with_the_name_to_write() {
         let error = apply(&account, &harbor).await.unwrap_err();
         assert!(error.to_string().contains("`automat-ci+builder`"), "{error}");
     }
-    let named = Account {
+    let named = RobotAccount {
         username: "automat-ci+builder".to_owned(),
         ..account
     };
@@ -296,7 +296,7 @@ async fn a_failed_login_of_somebody_else_locks_the_administrator_for_a_moment_on
     }
     assert!(refused, "the administrator was never refused");
     let missing = account().missing(&standin.client(ADMIN_PASSWORD)).await;
-    assert_eq!(missing.unwrap(), [Missing::Project, Missing::Robot]);
+    assert_eq!(missing.unwrap(), [AccountProblem::Project, AccountProblem::Robot]);
 }
 
 #[tokio::test]

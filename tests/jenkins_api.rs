@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ci_bootstrap::jenkins::{
-    GitPipeline, Jenkins, JenkinsError, boot_failure, broken_plugins, differences, scripted,
+    GitPipeline, JenkinsClient, JenkinsError, boot_failure, broken_plugins, differences, scripted,
 };
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
@@ -91,13 +91,13 @@ impl Standin {
         fs_err::read_to_string(self.home.path().join("log")).unwrap()
     }
 
-    fn client(&self, password: &str) -> Jenkins {
+    fn client(&self, password: &str) -> JenkinsClient {
         let http = HttpClient::new(Arc::new(Direct)).at("127.0.0.1", self.port);
-        Jenkins::new(http, "admin", &password.into())
+        JenkinsClient::new(http, "admin", &password.into())
     }
 
     /// A client, once the start has come to an end.
-    async fn up(&self) -> Jenkins {
+    async fn up(&self) -> JenkinsClient {
         let jenkins = self.client(PASSWORD);
         for _ in 0..100 {
             match jenkins.overview().await {
@@ -145,7 +145,7 @@ async fn who_does_not_answer_starts_or_refuses_is_told_apart() {
     assert!(wrong.to_string().contains("password of user `admin`"), "{wrong}");
     assert!(matches!(wrong, JenkinsError::Login(_)) && !wrong.may_heal());
     let nobody = HttpClient::new(Arc::new(Direct)).at("127.0.0.1", 9);
-    let error = Jenkins::new(nobody, "admin", &PASSWORD.into())
+    let error = JenkinsClient::new(nobody, "admin", &PASSWORD.into())
         .overview()
         .await
         .unwrap_err();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cluster_api::{Api, ApiError, Kubeconfig};
 use crate::fleet::Fleet;
 use crate::secret::Redactor;
-use crate::transport::{Exec, Transport, TransportError};
+use crate::transport::{Script, Transport, TransportError};
 
 /// Where kubeadm leaves the administrator's kubeconfig.
 const ADMIN_CONF: &str = "/etc/kubernetes/admin.conf";
@@ -52,7 +52,7 @@ impl From<ApiError> for AccessError {
 
 /// A way to the API server through a control plane that carries the cluster.
 #[derive(Clone)]
-pub struct Access {
+pub struct ApiAccess {
     /// The API server.
     pub api: Api,
     /// The administrator's kubeconfig of the host.
@@ -61,7 +61,7 @@ pub struct Access {
     pub(super) host_name: String,
 }
 
-impl Access {
+impl ApiAccess {
     /// Reads the administrator's kubeconfig on `host_name` and connects with it.
     ///
     /// # Errors
@@ -84,7 +84,9 @@ impl Access {
 /// # Errors
 /// When the host can't be talked to, or has none that can be used.
 pub async fn read_kubeconfig(host: &dyn Transport, name: &str) -> Result<Kubeconfig, AccessError> {
-    let output = host.exec(Exec::new(format!("cat {ADMIN_CONF}\n"), LIMIT)).await?;
+    let output = host
+        .exec(Script::new(format!("cat {ADMIN_CONF}\n"), LIMIT))
+        .await?;
     if !output.success() {
         return Err(failed(name, "reading /etc/kubernetes/admin.conf", &output.stderr));
     }
@@ -117,7 +119,7 @@ mod tests {
     use super::*;
     use crate::cluster_api::standin::admin_conf;
     use crate::transport::memory::MemoryHost;
-    use crate::transport::{Ended, Output};
+    use crate::transport::{ScriptEnd, ScriptOutput};
 
     /// A control plane in memory whose `admin.conf` is this.
     fn control_plane(admin_conf: &str) -> Fleet {
@@ -126,8 +128,8 @@ mod tests {
             let text = text.clone();
             let host = MemoryHost::new(name, move |script| {
                 assert_eq!(script, "cat /etc/kubernetes/admin.conf\n");
-                Output {
-                    ended: Ended::Exited(0),
+                ScriptOutput {
+                    ended: ScriptEnd::Exited(0),
                     stdout: text.clone().into_bytes(),
                     stderr: Vec::new(),
                 }
@@ -138,7 +140,7 @@ mod tests {
     }
 
     async fn refused(admin_conf: &str) -> String {
-        let opened = Access::open(&control_plane(admin_conf), "cp1").await;
+        let opened = ApiAccess::open(&control_plane(admin_conf), "cp1").await;
         opened.map(|access| access.host_name).unwrap_err().to_string()
     }
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use super::{Mode, Options, Outcome, run};
-use crate::cluster_resource::{Desired, Error, RegistryResource, Say};
+use super::{RunMode, RunOptions, RunOutcome, run};
+use crate::cluster_resource::{ClusterStepError, Desired, ProgressSink, RegistryResource};
 use crate::event::{Class, Events};
 use crate::fleet::Fleet;
 use crate::harbor::HarborError;
@@ -19,7 +19,7 @@ use crate::plan::{ClusterStep, Fact, HostStep, Limits, Place, Plan, StepHead, Tr
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Change, Kind, Verdict};
 use crate::transport::memory::{MemoryHost, run_here};
-use crate::transport::{Ended, Output, Transport};
+use crate::transport::{ScriptEnd, ScriptOutput, Transport};
 
 /// A registry whose account has another password, until it takes a new one.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ struct Registry {
 }
 
 impl RegistryResource for Registry {
-    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async {
             if self.done.load(Ordering::Relaxed) {
                 Ok(Verdict::InSync)
@@ -39,10 +39,14 @@ impl RegistryResource for Registry {
         })
     }
 
-    fn act<'a>(&'a self, _: &'a Arc<dyn Transport>, _: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        _: &'a Arc<dyn Transport>,
+        _: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async {
             if self.refuses {
-                return Err(Error::Harbor(HarborError::NoSecret(
+                return Err(ClusterStepError::Harbor(HarborError::NoSecret(
                     "robot$ci+builder".to_owned(),
                 )));
             }
@@ -104,10 +108,10 @@ fn owner() -> String {
 }
 
 /// This machine, except for the cluster's lock.
-fn answer(script: &str) -> Output {
+fn answer(script: &str) -> ScriptOutput {
     if script.contains("flock") {
-        return Output {
-            ended: Ended::Exited(0),
+        return ScriptOutput {
+            ended: ScriptEnd::Exited(0),
             stdout: b"held\n".to_vec(),
             stderr: Vec::new(),
         };
@@ -115,14 +119,14 @@ fn answer(script: &str) -> Output {
     run_here(script)
 }
 
-async fn applied(file: &Path, refuses: bool) -> Outcome {
+async fn applied(file: &Path, refuses: bool) -> RunOutcome {
     let dial = |name: String| -> BoxFuture<'static, _> {
         Box::pin(async move { Ok(Arc::new(MemoryHost::new(name, answer)) as Arc<dyn Transport>) })
     };
     let fleet = Arc::new(Fleet::new(["w1".to_owned()], Box::new(dial)));
     let (events, _receiver) = Events::channel();
-    let options = Options {
-        mode: Mode::Apply,
+    let options = RunOptions {
+        mode: RunMode::Apply,
         limit: Vec::new(),
         control_planes: Vec::new(),
         addresses: BTreeMap::from([("w1".to_owned(), "10.0.0.1".to_owned())]),

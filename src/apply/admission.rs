@@ -6,8 +6,8 @@ use crate::event::Failure;
 use crate::observe::Found;
 use crate::resource::{Seen, Standing};
 
-use super::Mode;
-use super::host_track::{HostTrack, Stopped, Tally};
+use super::RunMode;
+use super::host_track::{HostTrackRun, StepCounts, Stopped};
 
 /// Has a say before the first change of a host that is about to become a node.
 pub trait Admission: std::fmt::Debug + Send + Sync {
@@ -18,7 +18,7 @@ pub trait Admission: std::fmt::Debug + Send + Sync {
 /// The name of the step at which a host ends that is not admitted.
 const STEP: &str = "preflight";
 
-impl HostTrack<'_> {
+impl HostTrackRun<'_> {
     /// Whether the host is still to become a node.
     pub(super) fn is_newcomer(&self, seen: &Seen) -> bool {
         let standings = self.steps.iter().filter_map(|step| step.resource.standing(seen));
@@ -27,9 +27,9 @@ impl HostTrack<'_> {
     }
 
     /// The end of a track that may not write; in a plan, with what would keep an apply from beginning.
-    pub(super) async fn end_as_planned(&mut self, found: Vec<Found>) -> Result<Tally, Stopped> {
+    pub(super) async fn end_as_planned(&mut self, found: Vec<Found>) -> Result<StepCounts, Stopped> {
         let tally = self.end_without_writing(found).await?;
-        if self.run.options.mode == Mode::Plan {
+        if self.run.options.mode == RunMode::Plan {
             self.ask_admission().await?;
         }
         Ok(tally)

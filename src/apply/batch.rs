@@ -93,7 +93,7 @@ pub(super) fn without_contents(script: &str) -> String {
 
 /// What a line of output means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(super) enum OutputLine<'a> {
     /// The action of this step begins.
     Begin(usize),
     /// It ended with this status.
@@ -105,19 +105,19 @@ pub(super) enum Line<'a> {
 }
 
 /// Reads a line of a script with this separator.
-pub(super) fn read_line<'a>(line: &'a str, separator: &Separator) -> Line<'a> {
+pub(super) fn read_line<'a>(line: &'a str, separator: &Separator) -> OutputLine<'a> {
     let Some(mark) = line.strip_prefix(&mark(separator, MARK)) else {
-        return Line::Text(line);
+        return OutputLine::Text(line);
     };
     let words: Vec<_> = mark.split(' ').collect();
     match words[..] {
-        ["begin", index] => index.parse().map_or(Line::Text(line), Line::Begin),
+        ["begin", index] => index.parse().map_or(OutputLine::Text(line), OutputLine::Begin),
         ["end", index, status] => match (index.parse(), status.parse()) {
-            (Ok(index), Ok(status)) => Line::End(index, status),
-            _ => Line::Text(line),
+            (Ok(index), Ok(status)) => OutputLine::End(index, status),
+            _ => OutputLine::Text(line),
         },
-        ["unfinished", unit] => Line::Unfinished(unit),
-        _ => Line::Text(line),
+        ["unfinished", unit] => OutputLine::Unfinished(unit),
+        _ => OutputLine::Text(line),
     }
 }
 
@@ -126,12 +126,12 @@ const LONGEST_LINE: usize = 64 << 10;
 
 /// Splits a stream of bytes into lines as they come. Each byte is looked at once, and a line has a limit.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineSplitter {
     rest: Vec<u8>,
     is_cut: bool,
 }
 
-impl Lines {
+impl LineSplitter {
     /// The lines that `bytes` completes.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
@@ -200,9 +200,12 @@ mod tests {
         let separator = separator();
         let mark = mark(&separator, MARK);
         let end = format!("{mark}end 4 127");
-        assert_eq!(read_line(&end, &separator), Line::End(4, 127));
-        assert_eq!(read_line(&format!("{mark}begin 2"), &separator), Line::Begin(2));
-        assert_eq!(read_line("begin 2", &separator), Line::Text("begin 2"));
+        assert_eq!(read_line(&end, &separator), OutputLine::End(4, 127));
+        assert_eq!(
+            read_line(&format!("{mark}begin 2"), &separator),
+            OutputLine::Begin(2)
+        );
+        assert_eq!(read_line("begin 2", &separator), OutputLine::Text("begin 2"));
     }
 
     #[test]
@@ -217,7 +220,7 @@ mod tests {
             format!("{mark}end -1 0"),
             mark,
         ] {
-            assert_eq!(read_line(&line, &ours), Line::Text(&line));
+            assert_eq!(read_line(&line, &ours), OutputLine::Text(&line));
         }
     }
 
@@ -232,7 +235,7 @@ mod tests {
 
     #[test]
     fn lines_come_whole_however_they_are_cut() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         assert!(lines.feed(b"ab").is_empty());
         assert_eq!(lines.feed(b"c\nd\ne"), ["abc", "d"]);
         assert_eq!(lines.feed(b"\n"), ["e"]);
@@ -241,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_takes_no_more_memory_than_the_longest() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         for _ in 0..100 {
             assert!(lines.feed(&[b'x'; 4096]).is_empty());
         }

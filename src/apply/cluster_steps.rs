@@ -10,8 +10,8 @@ use crate::plan::{ClusterStep, Track};
 use crate::resource::{Change, Verdict};
 use crate::transport::Transport;
 
-use super::host_track::{Stopped, Tally};
-use super::{Mode, Run, failure};
+use super::host_track::{StepCounts, Stopped};
+use super::{Run, RunMode, failure};
 
 /// How often something is waited for that comes and goes.
 const WAITS: u32 = 5;
@@ -40,9 +40,9 @@ pub(super) enum Observed {
 
 impl Run {
     /// Brings steps into sync by requests, or says what differs.
-    pub(super) async fn cluster_steps(&self, track: &Track) -> Result<Tally, Stopped> {
+    pub(super) async fn cluster_steps(&self, track: &Track) -> Result<StepCounts, Stopped> {
         let place = track.place.to_string();
-        let mut tally = Tally::default();
+        let mut tally = StepCounts::default();
         for step in track.cluster_steps() {
             let passed = self.cluster_step(&place, step).await;
             let passed = passed.map_err(|failure| (Some(step.head.name.clone()), failure))?;
@@ -62,7 +62,7 @@ impl Run {
     pub(super) async fn observe(&self, place: &str, step: &ClusterStep) -> Result<Observed, Failure> {
         let waited = match self.wait_for(place, &step.head.name, &step.head.needs).await {
             Ok(waited) => waited,
-            Err(blocked) if self.options.mode == Mode::Plan => {
+            Err(blocked) if self.options.mode == RunMode::Plan => {
                 self.give_up_step(place, step, &blocked.reason);
                 let change = Change::new(format!("({})", blocked.reason));
                 let changed = self.planned(place, step, &change);
@@ -80,13 +80,13 @@ impl Run {
             Verdict::Differs(change) => change,
         };
         if !self.may_change(place) {
-            let reason = if self.options.mode == Mode::Plan {
+            let reason = if self.options.mode == RunMode::Plan {
                 format!("known after apply on {place}")
             } else {
                 format!("{place} is not in --limit")
             };
             self.give_up_step(place, step, &reason);
-            let changed = self.options.mode == Mode::Plan && self.planned(place, step, &change);
+            let changed = self.options.mode == RunMode::Plan && self.planned(place, step, &change);
             return Ok(Observed::Passed(Passed::new(changed, waited)));
         }
         Ok(Observed::Differs(change))

@@ -8,7 +8,7 @@ use crate::transport::TransportError;
 
 use super::access::AccessError;
 use super::board::Blocked;
-use super::lock::NoLock;
+use super::lock::LockError;
 use super::turns::GroupStopped;
 
 /// Most lines of output that go with a failure.
@@ -58,10 +58,10 @@ pub(super) fn group_stopped(stopped: &GroupStopped) -> Failure {
 }
 
 /// A lock that this run does not have.
-pub(super) fn no_lock(error: &NoLock) -> Failure {
+pub(super) fn no_lock(error: &LockError) -> Failure {
     let class = match error {
-        NoLock::Busy { .. } => Class::Locked,
-        NoLock::NoMajority { .. } | NoLock::Lost => Class::Unreachable,
+        LockError::Busy { .. } => Class::Locked,
+        LockError::NoMajority { .. } | LockError::Lost => Class::Unreachable,
     };
     plain(class, error.to_string(), Some(error.help()))
 }

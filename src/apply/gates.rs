@@ -5,7 +5,7 @@ use crate::plan::{ClusterStep, HostStep, Step};
 
 use super::Run;
 use super::cluster_steps::{Observed, Passed};
-use super::host_track::{Stopped, Tally};
+use super::host_track::{StepCounts, Stopped};
 use super::turns::Turns;
 
 /// One step by requests in a host's track.
@@ -94,8 +94,8 @@ impl<'a> Gates<'a> {
     }
 
     /// What became of them.
-    pub(super) fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+    pub(super) fn tally(&self) -> StepCounts {
+        let mut tally = StepCounts::default();
         for gate in &self.gates {
             tally.add(gate.changed);
         }

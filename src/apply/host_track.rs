@@ -9,13 +9,13 @@ use crate::event::{Event, Failure};
 use crate::observe::{self, Found};
 use crate::plan::{Fact, HostStep, Step};
 use crate::resource::{Action, Seen, Separator};
-use crate::transport::{Exec, Output, Transport};
+use crate::transport::{Script, ScriptOutput, Transport};
 
-use super::batch::{self, Line};
+use super::batch::{self, OutputLine};
 use super::gates::Gates;
-use super::listener::Listener;
+use super::listener::BatchListener;
 use super::turns::Turns;
-use super::{Mode, Run, failure, selection};
+use super::{Run, RunMode, failure, selection};
 
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
@@ -28,12 +28,12 @@ const WAITING: usize = 64;
 
 /// What became of a place's steps.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct StepCounts {
     pub(super) changed: usize,
     pub(super) unchanged: usize,
 }
 
-impl Tally {
+impl StepCounts {
     /// Counts one step.
     pub(super) fn add(&mut self, changed: bool) {
         if changed {
@@ -49,7 +49,7 @@ pub(super) type Stopped = (Option<String>, Failure);
 
 impl Run {
     /// Brings a host's steps into sync, or says what differs.
-    pub(super) async fn host_track(&self, name: &str, steps: &[Step]) -> Result<Tally, Stopped> {
+    pub(super) async fn host_track(&self, name: &str, steps: &[Step]) -> Result<StepCounts, Stopped> {
         self.events.send(Event::Connecting {
             place: name.to_owned(),
         });
@@ -61,7 +61,7 @@ impl Run {
         let turns = Turns::new(name, steps);
         let (steps, gates) = Gates::split(steps);
         let done = vec![0; steps.len()];
-        HostTrack {
+        HostTrackRun {
             run: self,
             name,
             host,
@@ -78,7 +78,7 @@ impl Run {
 }
 
 /// The state of one host's track.
-pub(super) struct HostTrack<'a> {
+pub(super) struct HostTrackRun<'a> {
     pub(super) run: &'a Run,
     pub(super) name: &'a str,
     pub(super) host: Arc<dyn Transport>,
@@ -95,8 +95,8 @@ pub(super) struct HostTrack<'a> {
     pub(super) asks_admission: bool,
 }
 
-impl HostTrack<'_> {
-    async fn run(mut self) -> Result<Tally, Stopped> {
+impl HostTrackRun<'_> {
+    async fn run(mut self) -> Result<StepCounts, Stopped> {
         let mut from = 0;
         let mut seen = self.look(from).await?;
         let mut first_look = true;
@@ -134,7 +134,7 @@ impl HostTrack<'_> {
         self.gates.pass(self.run, self.name, &mut self.turns, next).await
     }
 
-    fn tally(&self) -> Tally {
+    fn tally(&self) -> StepCounts {
         let changed = self.done.iter().filter(|times| **times > 0).count();
         let mut tally = self.gates.tally();
         tally.changed += changed;
@@ -162,11 +162,11 @@ impl HostTrack<'_> {
         let unfinished: Vec<_> = text
             .lines()
             .filter_map(|line| match batch::read_line(line, &separator) {
-                Line::Unfinished(unit) => Some(unit),
+                OutputLine::Unfinished(unit) => Some(unit),
                 _ => None,
             })
             .collect();
-        if unfinished.is_empty() || self.run.options.mode == Mode::Plan {
+        if unfinished.is_empty() || self.run.options.mode == RunMode::Plan {
             return self.read(&output, &separator);
         }
         let (place, on) = (
@@ -184,7 +184,7 @@ impl HostTrack<'_> {
         self.read(&output, &separator)
     }
 
-    fn read(&self, output: &Output, separator: &Separator) -> Result<Seen, Stopped> {
+    fn read(&self, output: &ScriptOutput, separator: &Separator) -> Result<Seen, Stopped> {
         Seen::parse(&String::from_utf8_lossy(&output.stdout), separator).ok_or_else(|| {
             let mut failure = failure::bug(&format!(
                 "{}: the look at the host broke off ({})",
@@ -198,9 +198,9 @@ impl HostTrack<'_> {
         })
     }
 
-    async fn exec(&self, script: String, limit: Duration) -> Result<Output, Stopped> {
+    async fn exec(&self, script: String, limit: Duration) -> Result<ScriptOutput, Stopped> {
         self.host
-            .exec(Exec::new(script, limit))
+            .exec(Script::new(script, limit))
             .await
             .map_err(|error| (None, failure::transport(&error)))
     }
@@ -339,13 +339,13 @@ impl HostTrack<'_> {
         let separator = &separator()?;
         let probe = observe::script(self.steps[first..].iter().copied(), separator);
         let script = batch::script(actions, &probe, separator);
-        let exec = self.host.exec(Exec {
+        let exec = self.host.exec(Script {
             script,
             timeout: limit,
             live: Some(live),
         });
         let steps = actions.iter().map(|(index, _)| (*index, &found[index - first]));
-        let (output, failed) = tokio::join!(exec, Listener::new(self, separator, steps).listen(lines));
+        let (output, failed) = tokio::join!(exec, BatchListener::new(self, separator, steps).listen(lines));
         if let Some(stopped) = failed {
             return Err(stopped);
         }

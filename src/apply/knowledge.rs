@@ -6,10 +6,10 @@ use crate::recovery;
 use crate::resource::{JoinTicket, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
 
 use super::election::Duty;
-use super::host_track::{HostTrack, Stopped};
-use super::{Access, AccessError, failure, stale};
+use super::host_track::{HostTrackRun, Stopped};
+use super::{AccessError, ApiAccess, failure, stale};
 
-impl HostTrack<'_> {
+impl HostTrackRun<'_> {
     /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
         if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
@@ -58,12 +58,12 @@ impl HostTrack<'_> {
         Ok(Known::Nothing)
     }
 
-    async fn worker_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+    async fn worker_ticket(&self, access: &ApiAccess) -> Result<JoinTicket, AccessError> {
         self.forget_node(access).await?;
         self.run.tickets.worker(access, &self.run.options.endpoint).await
     }
 
-    async fn control_plane_ticket(&self, access: &Access) -> Result<JoinTicket, AccessError> {
+    async fn control_plane_ticket(&self, access: &ApiAccess) -> Result<JoinTicket, AccessError> {
         self.forget_node(access).await?;
         stale::forget_etcd_member(access, self.address()).await?;
         self.run
@@ -73,7 +73,7 @@ impl HostTrack<'_> {
     }
 
     /// Takes out what a lost machine of this name left in the cluster.
-    async fn forget_node(&self, access: &Access) -> Result<(), AccessError> {
+    async fn forget_node(&self, access: &ApiAccess) -> Result<(), AccessError> {
         let restored = self.run.options.restore.is_some();
         stale::forget_node(&access.api, self.name, self.address(), restored).await
     }

@@ -10,34 +10,34 @@ use crate::event::Event;
 use crate::observe::Found;
 use crate::resource::Separator;
 
-use super::batch::{self, Line, Lines};
+use super::batch::{self, LineSplitter, OutputLine};
 use super::failure;
-use super::host_track::{HostTrack, Stopped};
+use super::host_track::{HostTrackRun, Stopped};
 
 /// What one step may print until its lines are no longer shown, in bytes. The last ones are kept for its failure.
 const SHOWN: usize = 1 << 20;
 
 /// Follows the output of a batch while it runs.
-pub(super) struct Listener<'a> {
-    track: &'a HostTrack<'a>,
+pub(super) struct BatchListener<'a> {
+    track: &'a HostTrackRun<'a>,
     separator: &'a Separator,
     /// The steps of the batch that have not ended, with what the last look made of them.
     steps: VecDeque<(usize, &'a Found)>,
     /// Since when the first of them is at work, and what it has printed.
-    running: Option<Running>,
+    running: Option<RunningStep>,
 }
 
-struct Running {
+struct RunningStep {
     began: Instant,
     /// Its last lines.
     output: VecDeque<String>,
     printed: usize,
 }
 
-impl<'a> Listener<'a> {
+impl<'a> BatchListener<'a> {
     /// Follows a batch of these steps, whose script has this separator.
     pub(super) fn new(
-        track: &'a HostTrack<'a>,
+        track: &'a HostTrackRun<'a>,
         separator: &'a Separator,
         steps: impl IntoIterator<Item = (usize, &'a Found)>,
     ) -> Self {
@@ -51,7 +51,7 @@ impl<'a> Listener<'a> {
 
     /// Sends events for what the lines say; the result is the failure of the step that failed.
     pub(super) async fn listen(mut self, mut bytes: mpsc::Receiver<Vec<u8>>) -> Option<Stopped> {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         let mut failed = None;
         while let Some(chunk) = bytes.recv().await {
             for line in lines.feed(&chunk) {
@@ -64,8 +64,8 @@ impl<'a> Listener<'a> {
     fn line(&mut self, line: &str) -> Option<Stopped> {
         let next = self.steps.front().map(|(index, _)| *index);
         match (batch::read_line(line, self.separator), &self.running) {
-            (Line::Begin(index), None) if Some(index) == next => self.begin(),
-            (Line::End(index, status), Some(_)) if Some(index) == next => return self.end(status),
+            (OutputLine::Begin(index), None) if Some(index) == next => self.begin(),
+            (OutputLine::End(index, status), Some(_)) if Some(index) == next => return self.end(status),
             _ => self.text(line),
         }
         None
@@ -84,7 +84,7 @@ impl<'a> Listener<'a> {
             summary,
             detail,
         });
-        self.running = Some(Running {
+        self.running = Some(RunningStep {
             began: Instant::now(),
             output: VecDeque::new(),
             printed: 0,

@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 
 use crate::fleet::Fleet;
 use crate::resource::sh;
-use crate::transport::{Hold, Transport, TransportError};
+use crate::transport::{HeldCommand, Transport, TransportError};
 
-use super::Options;
+use super::RunOptions;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Why there is no lock.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoLock {
+pub enum LockError {
     /// Somebody else has it; the text is theirs.
     #[error("another run is at work: {holder} (lock on {host})")]
     Busy {
@@ -53,7 +53,7 @@ pub enum NoLock {
     },
 }
 
-impl NoLock {
+impl LockError {
     /// What a person can do.
     pub fn help(&self) -> &'static str {
         match self {
@@ -75,12 +75,12 @@ pub struct Lock {
     /// Who can hold it, in the order in which they are asked.
     hosts: Vec<String>,
     holder: String,
-    held: OnceCell<Result<Vec<Hold>, NoLock>>,
+    held: OnceCell<Result<Vec<HeldCommand>, LockError>>,
 }
 
 impl Lock {
     /// The lock of the cluster that a run is about: on its control planes, or on all hosts where there is none.
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &RunOptions) -> Self {
         Self {
             hosts: in_order(options),
             holder: options.holder.clone(),
@@ -97,11 +97,11 @@ impl Lock {
     ///
     /// # Errors
     /// When it was lost, or never taken.
-    pub fn check(&self) -> Result<(), NoLock> {
+    pub fn check(&self) -> Result<(), LockError> {
         match self.held.get() {
             Some(Ok(held)) if self.is_majority(held) => Ok(()),
             Some(Err(error)) => Err(error.clone()),
-            Some(Ok(_)) | None => Err(NoLock::Lost),
+            Some(Ok(_)) | None => Err(LockError::Lost),
         }
     }
 
@@ -109,13 +109,13 @@ impl Lock {
     ///
     /// # Errors
     /// When another run holds it, too few hosts can be asked, or it was lost.
-    pub async fn take(&self, fleet: &Fleet) -> Result<(), NoLock> {
+    pub async fn take(&self, fleet: &Fleet) -> Result<(), LockError> {
         self.held.get_or_init(|| self.ask(fleet)).await;
         self.check()
     }
 
     /// It is held on all hosts that answer, not only on a majority, so that it outlives the loss of one.
-    async fn ask(&self, fleet: &Fleet) -> Result<Vec<Hold>, NoLock> {
+    async fn ask(&self, fleet: &Fleet) -> Result<Vec<HeldCommand>, LockError> {
         let hosts = join_all(self.hosts.iter().map(|name| fleet.host(name))).await;
         // Who can't have a majority gets in nobody's way.
         if hosts.iter().flatten().count() < self.needed() {
@@ -141,7 +141,7 @@ impl Lock {
         &self,
         name: &str,
         host: Result<Arc<dyn Transport>, TransportError>,
-    ) -> Result<Result<Hold, TransportError>, NoLock> {
+    ) -> Result<Result<HeldCommand, TransportError>, LockError> {
         let hold = match host {
             Ok(host) => host.hold(script(&self.holder), LIMIT).await,
             Err(error) => Err(error),
@@ -150,7 +150,7 @@ impl Lock {
             Ok(hold) => match hold.first_line.trim() {
                 "held" => Ok(hold),
                 line => {
-                    return Err(NoLock::Busy {
+                    return Err(LockError::Busy {
                         host: name.to_owned(),
                         holder: line.strip_prefix("busy ").unwrap_or(line).to_owned(),
                     });
@@ -164,13 +164,13 @@ impl Lock {
         self.hosts.len() / 2 + 1
     }
 
-    fn is_majority(&self, held: &[Hold]) -> bool {
+    fn is_majority(&self, held: &[HeldCommand]) -> bool {
         held.iter().filter(|hold| !hold.is_over()).count() >= self.needed()
     }
 
-    fn no_majority(&self, reasons: impl IntoIterator<Item = TransportError>) -> NoLock {
+    fn no_majority(&self, reasons: impl IntoIterator<Item = TransportError>) -> LockError {
         let reasons: Vec<_> = reasons.into_iter().map(|error| error.to_string()).collect();
-        NoLock::NoMajority {
+        LockError::NoMajority {
             hosts: self.hosts.clone(),
             needed: self.needed(),
             reached: self.hosts.len() - reasons.len(),
@@ -180,7 +180,7 @@ impl Lock {
 }
 
 /// The hosts that hold the lock, in the order of their addresses.
-fn in_order(options: &Options) -> Vec<String> {
+fn in_order(options: &RunOptions) -> Vec<String> {
     let mut hosts = options.control_planes.clone();
     if hosts.is_empty() {
         hosts.extend(options.addresses.keys().cloned());

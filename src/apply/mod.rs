@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use tokio::sync::OnceCell;
 
-use crate::bundle::Payload;
+use crate::bundle::RestoreArchive;
 use crate::cluster_api::Api;
 use crate::event::{Class, Event, Events, Failure, PlaceSize};
 use crate::fleet::Fleet;
@@ -46,18 +46,18 @@ use election::Election;
 use tickets::Tickets;
 use turns::Groups;
 
-pub use lock::{Lock, NoLock};
+pub use lock::{Lock, LockError};
 
 pub use admission::Admission;
 
-pub use access::{Access, AccessError, read_kubeconfig};
+pub use access::{AccessError, ApiAccess, read_kubeconfig};
 
 /// A shorter wait than this is nobody's business.
 const NOTICEABLE: Duration = Duration::from_secs(1);
 
 /// What a run may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum RunMode {
     /// Look, and say what differs.
     Plan,
     /// Make it so.
@@ -66,9 +66,9 @@ pub enum Mode {
 
 /// How a run is done.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RunOptions {
     /// Look or write.
-    pub mode: Mode,
+    pub mode: RunMode,
     /// Hosts whose tracks may change something; empty for all. Others are looked at, for the facts they provide.
     pub limit: Vec<String>,
     /// Hosts with the role control-plane, in the inventory's order.
@@ -78,7 +78,7 @@ pub struct Options {
     /// `host:port` at which nodes reach the API server.
     pub endpoint: String,
     /// What the cluster is restored from, where it is.
-    pub restore: Option<Arc<Payload>>,
+    pub restore: Option<Arc<RestoreArchive>>,
     /// Changes that the same command has made before this run, and that count as its own.
     pub changes_before: usize,
     /// Who is asked before a host that isn't a node is changed.
@@ -91,7 +91,7 @@ pub struct Options {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// Changes made; in a plan, changes wanted.
     pub changes: usize,
     /// Failures by place.
@@ -102,7 +102,7 @@ pub struct Outcome {
 struct Run {
     fleet: Arc<Fleet>,
     events: Events,
-    options: Options,
+    options: RunOptions,
     /// Every host of the plan, control planes first.
     hosts: Vec<String>,
     board: Board,
@@ -114,7 +114,7 @@ struct Run {
     api_in_use: tokio::sync::RwLock<()>,
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
-    access: OnceCell<Result<Access, AccessError>>,
+    access: OnceCell<Result<ApiAccess, AccessError>>,
     /// The places that may still provide each fact.
     providers: std::sync::Mutex<BTreeMap<Fact, BTreeSet<String>>>,
     changes: AtomicUsize,
@@ -122,10 +122,10 @@ struct Run {
 
 /// Runs a plan to its end. Every place comes to an end of its own; nothing one place does keeps another from its end,
 /// but a fact that it owed.
-pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: Options) -> Outcome {
+pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: RunOptions) -> RunOutcome {
     let began = Instant::now();
     let places = plan.tracks.iter().map(size).collect();
-    let command = if options.mode == Mode::Plan {
+    let command = if options.mode == RunMode::Plan {
         "plan"
     } else {
         "apply"
@@ -173,7 +173,7 @@ fn size(track: &Track) -> PlaceSize {
 }
 
 impl Run {
-    fn new(plan: &Plan, fleet: Arc<Fleet>, events: Events, options: Options) -> Self {
+    fn new(plan: &Plan, fleet: Arc<Fleet>, events: Events, options: RunOptions) -> Self {
         let mut providers: BTreeMap<Fact, BTreeSet<String>> = BTreeMap::new();
         for track in &plan.tracks {
             for fact in track.heads().flat_map(|head| &head.provides) {
@@ -310,14 +310,14 @@ impl Run {
         waiting.await.map(|()| true)
     }
 
-    async fn access(&self) -> Result<&Access, AccessError> {
+    async fn access(&self) -> Result<&ApiAccess, AccessError> {
         let Some(gateway) = self.gateway.get() else {
             return Err(AccessError::Api(
                 "no control plane of the cluster is known".to_owned(),
             ));
         };
         self.access
-            .get_or_init(|| Access::open(&self.fleet, gateway))
+            .get_or_init(|| ApiAccess::open(&self.fleet, gateway))
             .await
             .as_ref()
             .map_err(Clone::clone)
@@ -329,7 +329,7 @@ impl Run {
 
     fn may_change(&self, place: &str) -> bool {
         let limit = &self.options.limit;
-        self.options.mode == Mode::Apply && (limit.is_empty() || limit.iter().any(|name| name == place))
+        self.options.mode == RunMode::Apply && (limit.is_empty() || limit.iter().any(|name| name == place))
     }
 
     fn stopping(&self) -> bool {
@@ -350,7 +350,7 @@ impl Run {
         }
     }
 
-    fn finish(&self, done: usize, failures: BTreeMap<String, Failure>, began: Instant) -> Outcome {
+    fn finish(&self, done: usize, failures: BTreeMap<String, Failure>, began: Instant) -> RunOutcome {
         let changes = self.changes.load(Ordering::Relaxed);
         let blocked = failures
             .values()
@@ -364,6 +364,6 @@ impl Run {
             changes,
             took: began.elapsed(),
         });
-        Outcome { changes, failures }
+        RunOutcome { changes, failures }
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::cluster_api::{Api, Node, ObjectId};
 use crate::resource::{etcd_peer, sh};
-use crate::transport::Exec;
+use crate::transport::Script;
 
-use super::access::{Access, AccessError, failed};
+use super::access::{AccessError, ApiAccess, failed};
 
 /// The cluster calls a node that fell silent not ready after 40 seconds; until then it may be alive.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -44,8 +44,11 @@ fn is_at(node: &Node, address: &str) -> bool {
 }
 
 /// Removes the etcd member that a lost control plane left: a successor with an empty disk can't take its place.
-pub(super) async fn forget_etcd_member(access: &Access, address: &str) -> Result<(), AccessError> {
-    let output = access.host.exec(Exec::new(remove_member(address), LIMIT)).await?;
+pub(super) async fn forget_etcd_member(access: &ApiAccess, address: &str) -> Result<(), AccessError> {
+    let output = access
+        .host
+        .exec(Script::new(remove_member(address), LIMIT))
+        .await?;
     if output.success() {
         return Ok(());
     }

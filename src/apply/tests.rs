@@ -12,14 +12,14 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Admission, Mode, Options, Outcome, run};
+use super::{Admission, RunMode, RunOptions, RunOutcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
 use crate::plan::{At, Fact, HostStep, Limit, Limits, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
-use crate::transport::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
+use crate::transport::{HeldCommand, Script, ScriptEnd, ScriptOutput, Stream, Transport, TransportError};
 
 mod admission;
 mod order;
@@ -119,7 +119,7 @@ fn exclusive(mut step: HostStep, group: &str) -> HostStep {
 }
 
 /// What a test's host does with a script that is not answered as it is.
-type Answer = Arc<dyn Fn(&str, Output) -> Result<Output, TransportError> + Send + Sync>;
+type Answer = Arc<dyn Fn(&str, ScriptOutput) -> Result<ScriptOutput, TransportError> + Send + Sync>;
 
 /// Runs scripts on this machine. The lock is everybody's.
 struct Host {
@@ -128,7 +128,7 @@ struct Host {
 }
 
 impl Transport for Host {
-    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+    fn exec(&self, exec: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>> {
         Box::pin(async move {
             let script = exec.script.clone();
             let output = tokio::task::spawn_blocking(move || run_here(&script))
@@ -145,11 +145,11 @@ impl Transport for Host {
         })
     }
 
-    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>> {
         Box::pin(async {
             let (guard, dropped) = oneshot::channel();
             tokio::spawn(dropped);
-            Ok(Hold::new("held".to_owned(), guard))
+            Ok(HeldCommand::new("held".to_owned(), guard))
         })
     }
 
@@ -167,7 +167,7 @@ fn lost() -> TransportError {
 
 /// A run of the engine, and everything that came of it.
 struct Ran {
-    outcome: Outcome,
+    outcome: RunOutcome,
     events: Vec<Event>,
     scripts: Vec<String>,
 }
@@ -203,7 +203,7 @@ impl Ran {
 
 /// How a test's run is done.
 struct Bench {
-    mode: Mode,
+    mode: RunMode,
     limit: Vec<String>,
     stop: bool,
     answer: Answer,
@@ -213,7 +213,7 @@ struct Bench {
 impl Default for Bench {
     fn default() -> Self {
         Self {
-            mode: Mode::Apply,
+            mode: RunMode::Apply,
             limit: Vec::new(),
             stop: false,
             answer: Arc::new(|_, output| Ok(output)),
@@ -224,7 +224,7 @@ impl Default for Bench {
 
 impl Bench {
     fn answering(
-        answer: impl Fn(&str, Output) -> Result<Output, TransportError> + Send + Sync + 'static,
+        answer: impl Fn(&str, ScriptOutput) -> Result<ScriptOutput, TransportError> + Send + Sync + 'static,
     ) -> Self {
         Self {
             answer: Arc::new(answer),
@@ -261,7 +261,7 @@ impl Bench {
         let addresses = addresses.collect();
         let fleet = Arc::new(Fleet::new(names, Box::new(dial)));
         let (events, mut receiver) = Events::channel();
-        let options = Options {
+        let options = RunOptions {
             mode: self.mode,
             limit: self.limit,
             control_planes: Vec::new(),
@@ -306,7 +306,7 @@ async fn a_run_with_nothing_to_do_is_one_script() {
 async fn a_plan_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let bench = Bench {
-        mode: Mode::Plan,
+        mode: RunMode::Plan,
         ..Bench::default()
     };
     let ran = bench.run(vec![("w1", vec![step(&folder, "a")])]).await;
@@ -545,7 +545,7 @@ fn forging(lines: &'static str) -> Bench {
         };
         let mut stdout = lines.replace('N', nonce).into_bytes();
         stdout.extend(&output.stdout);
-        Ok(Output { stdout, ..output })
+        Ok(ScriptOutput { stdout, ..output })
     })
 }
 
@@ -578,8 +578,8 @@ async fn an_answer_that_ends_half_way_is_told_as_such() {
         if nonce(script).is_none() {
             return Ok(output);
         }
-        Ok(Output {
-            ended: Ended::Signalled("KILL".to_owned()),
+        Ok(ScriptOutput {
+            ended: ScriptEnd::Signalled("KILL".to_owned()),
             stdout: output.stdout[..40].to_vec(),
             stderr: Vec::new(),
         })

@@ -8,9 +8,9 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::cluster_api::BootstrapToken;
 use crate::resource::{JoinTicket, upload_certificates};
 use crate::secret::Redactor;
-use crate::transport::Exec;
+use crate::transport::Script;
 
-use super::access::{Access, AccessError, failed};
+use super::access::{AccessError, ApiAccess, failed};
 
 /// A token lives this long if the run can't delete it.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
@@ -25,7 +25,7 @@ pub(super) struct Tickets {
 
 impl Tickets {
     /// A ticket for a worker.
-    pub(super) async fn worker(&self, access: &Access, endpoint: &str) -> Result<JoinTicket, AccessError> {
+    pub(super) async fn worker(&self, access: &ApiAccess, endpoint: &str) -> Result<JoinTicket, AccessError> {
         let token = self
             .token
             .get_or_try_init(|| access.api.create_token(LIFETIME))
@@ -47,7 +47,7 @@ impl Tickets {
     /// A ticket for a control plane: certificates are uploaded once, under a key that is not shown.
     pub(super) async fn control_plane(
         &self,
-        access: &Access,
+        access: &ApiAccess,
         endpoint: &str,
     ) -> Result<JoinTicket, AccessError> {
         let mut ticket = self.worker(access, endpoint).await?;
@@ -57,7 +57,7 @@ impl Tickets {
             Redactor::process().learn(&key.clone().into());
             let output = access
                 .host
-                .exec(Exec::new(upload_certificates(&key), LIMIT))
+                .exec(Script::new(upload_certificates(&key), LIMIT))
                 .await?;
             if !output.success() {
                 return Err(failed(
@@ -73,7 +73,7 @@ impl Tickets {
     }
 
     /// Deletes the token, and those of runs that could not.
-    pub(super) async fn tear_up(&self, access: &Access) -> Result<(), AccessError> {
+    pub(super) async fn tear_up(&self, access: &ApiAccess) -> Result<(), AccessError> {
         if self.token.get().is_some() {
             for token in access.api.left_tokens().await? {
                 access.api.delete_token(&token.id).await?;

@@ -4,20 +4,20 @@ use crate::event::Event;
 use crate::observe::{self, Found};
 use crate::resource::Change;
 
-use super::host_track::{HostTrack, Stopped, Tally};
-use super::{Mode, failure};
+use super::host_track::{HostTrackRun, StepCounts, Stopped};
+use super::{RunMode, failure};
 
-impl HostTrack<'_> {
+impl HostTrackRun<'_> {
     /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
-    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<Tally, Stopped> {
+    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<StepCounts, Stopped> {
         observe::foresee(&self.steps, &mut found);
         self.give_up_unsettled(&found);
-        let mut tally = Tally::default();
+        let mut tally = StepCounts::default();
         let mut stopped = self.first_refusal(&found);
         for (index, found) in found.iter().enumerate() {
             self.pass_unless(&mut stopped, index).await;
-            let planned = found.change().filter(|_| self.run.options.mode == Mode::Plan);
+            let planned = found.change().filter(|_| self.run.options.mode == RunMode::Plan);
             if let Some(change) = planned {
                 self.tell_change(index, change);
             }
@@ -51,7 +51,7 @@ impl HostTrack<'_> {
 
     /// The failure of a plan whose step the program may not change.
     fn first_refusal(&self, found: &[Found]) -> Option<Stopped> {
-        if self.run.options.mode != Mode::Plan {
+        if self.run.options.mode != RunMode::Plan {
             return None;
         }
         found.iter().enumerate().find_map(|(index, found)| match found {
@@ -61,7 +61,7 @@ impl HostTrack<'_> {
     }
 
     fn give_up_unsettled(&self, found: &[Found]) {
-        let reason = if self.run.options.mode == Mode::Plan {
+        let reason = if self.run.options.mode == RunMode::Plan {
             format!("known after apply on {}", self.name)
         } else {
             format!("{} is not in --limit", self.name)

@@ -12,7 +12,7 @@ pub(super) const UNSIGNED_FORMAT: u32 = 1;
 /// The first member of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct About {
+pub struct BundleHeader {
     /// Layout of the bundle.
     pub format: u32,
     /// Version of the program that made it.
@@ -36,7 +36,7 @@ pub struct About {
     pub jenkins_home: Option<String>,
 }
 
-impl About {
+impl BundleHeader {
     /// Reads the first member. Its format is looked at before anything else of it: a newer one may have other fields.
     pub(super) fn parse(text: &[u8]) -> Result<Self, BundleError> {
         #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{About, BundleError, about, open};
+use super::{BundleError, BundleHeader, about, open};
 
 const PLAIN: &str = ".tar.gz";
 const SEALED: &str = ".tar.gz.age";
@@ -40,20 +40,20 @@ fn stamp<'a>(name: &'a str, cluster: &str) -> Option<&'a str> {
 
 /// A bundle in a folder.
 #[derive(Debug)]
-pub struct Listed {
+pub struct BundleFile {
     /// Where it lies.
     pub path: PathBuf,
     /// Bytes.
     pub size: u64,
     /// What it is of, or why that can't be told.
-    pub about: Result<About, BundleError>,
+    pub about: Result<BundleHeader, BundleError>,
 }
 
 /// The bundles in a folder by name, which is by cluster and time. Their first member alone is read.
 ///
 /// # Errors
 /// When the folder can't be read.
-pub fn list(folder: &Path, identity: Option<&Path>) -> Result<Vec<Listed>, BundleError> {
+pub fn list(folder: &Path, identity: Option<&Path>) -> Result<Vec<BundleFile>, BundleError> {
     let mut found = Vec::new();
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
@@ -64,7 +64,7 @@ pub fn list(folder: &Path, identity: Option<&Path>) -> Result<Vec<Listed>, Bundl
         let path = entry.path();
         let size = entry.metadata()?.len();
         let about = open(&path, identity).and_then(about);
-        found.push(Listed { path, size, about });
+        found.push(BundleFile { path, size, about });
     }
     found.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(found)

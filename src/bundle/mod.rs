@@ -15,13 +15,13 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-pub use about::{About, FORMAT};
+pub use about::{BundleHeader, FORMAT};
 pub use error::BundleError;
-pub use list::{Listed, file_name, list, outdated};
-pub use pack::Packer;
-pub use payload::Payload;
-pub use read::{Contents, Member, about, read};
-pub use seal::{Recipient, Sink, TransitKey, open, recipients};
+pub use list::{BundleFile, file_name, list, outdated};
+pub use pack::BundleWriter;
+pub use payload::RestoreArchive;
+pub use read::{BundleContents, BundleMember, about, read};
+pub use seal::{BundleOutput, Recipient, TransitKey, open, recipients};
 pub use signature::{NAMESPACE, SIGNING_KEY};
 
 /// First member: what the bundle is of.

@@ -10,19 +10,19 @@ use sha2::{Digest as _, Sha256};
 use tar::{Archive, Builder, Header};
 
 use super::signature::{LONGEST_KEY, SigningKey};
-use super::{ABOUT, About, BundleError, SIGNATURE, SIGNING_KEY, SUMS};
+use super::{ABOUT, BundleError, BundleHeader, SIGNATURE, SIGNING_KEY, SUMS};
 
 /// Bytes of one member of what is added in pieces.
 const PIECE: u64 = 8 << 20;
 
-/// A bundle that is being written. It is whole only after [`Packer::finish`].
-pub struct Packer<W: Write> {
+/// A bundle that is being written. It is whole only after [`BundleWriter::finish`].
+pub struct BundleWriter<W: Write> {
     tar: Builder<GzEncoder<W>>,
     sums: BTreeMap<String, String>,
     key: Option<SigningKey>,
 }
 
-impl<W: Write> std::fmt::Debug for Packer<W> {
+impl<W: Write> std::fmt::Debug for BundleWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Packer")
             .field("sums", &self.sums)
@@ -30,12 +30,12 @@ impl<W: Write> std::fmt::Debug for Packer<W> {
     }
 }
 
-impl<W: Write> Packer<W> {
+impl<W: Write> BundleWriter<W> {
     /// Begins a bundle with what it is of.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn begin(sink: W, about: &About) -> Result<Self, BundleError> {
+    pub fn begin(sink: W, about: &BundleHeader) -> Result<Self, BundleError> {
         // What is big in it has been compressed by nobody yet; a higher level costs much and gives little.
         let tar = Builder::new(GzEncoder::new(sink, Compression::fast()));
         let mut packer = Self {
@@ -94,7 +94,7 @@ impl<W: Write> Packer<W> {
     }
 
     fn append(&mut self, name: &str, size: u64, content: impl Read) -> Result<(), BundleError> {
-        let mut hashing = Hashing {
+        let mut hashing = HashingReader {
             inner: content,
             digest: Sha256::new(),
             length: 0,
@@ -148,13 +148,13 @@ fn header(size: u64) -> Header {
 }
 
 /// Hashes what is read through it.
-pub(super) struct Hashing<R> {
+pub(super) struct HashingReader<R> {
     pub(super) inner: R,
     pub(super) digest: Sha256,
     pub(super) length: u64,
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.digest.update(&buffer[..count]);

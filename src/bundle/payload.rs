@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, Header};
 
-use super::{About, BundleError, Contents, Member, read};
+use super::{BundleContents, BundleError, BundleHeader, BundleMember, read};
 
 /// etcd's state.
 const STATE: &str = "etcd.db";
@@ -31,7 +31,7 @@ const NEEDED: [&str; 9] = [
 
 /// A checked bundle's part for the host, as a gzipped tar archive in memory: it holds keys, and no file may.
 #[derive(Clone)]
-pub struct Payload {
+pub struct RestoreArchive {
     /// The bundle's identity.
     pub id: String,
     /// The archive.
@@ -39,8 +39,8 @@ pub struct Payload {
 }
 
 /// Adds a member as it passes: etcd's state may be as large as the memory.
-fn add<W: Write>(tar: &mut Builder<W>, member: Member<'_>) -> Result<(), BundleError> {
-    let Member { name, size, content } = member;
+fn add<W: Write>(tar: &mut Builder<W>, member: BundleMember<'_>) -> Result<(), BundleError> {
+    let BundleMember { name, size, content } = member;
     let longest = if name == STATE { LARGEST_STATE } else { LONGEST_KEY };
     if size > longest {
         return Err(BundleError::Damaged(format!(
@@ -49,12 +49,16 @@ fn add<W: Write>(tar: &mut Builder<W>, member: Member<'_>) -> Result<(), BundleE
     }
     let mut header = Header::new_gnu();
     header.set_size(size);
-    header.set_mode(if Payload::is_secret(name) { 0o600 } else { 0o644 });
+    header.set_mode(if RestoreArchive::is_secret(name) {
+        0o600
+    } else {
+        0o644
+    });
     tar.append_data(&mut header, name, content)
         .map_err(|error| BundleError::Damaged(format!("{name}: {error}")))
 }
 
-impl std::fmt::Debug for Payload {
+impl std::fmt::Debug for RestoreArchive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Payload")
             .field("id", &self.id)
@@ -62,15 +66,15 @@ impl std::fmt::Debug for Payload {
     }
 }
 
-impl Payload {
+impl RestoreArchive {
     /// Reads and checks a whole bundle that `accept` takes by what it is of, and takes out what the host needs.
     ///
     /// # Errors
     /// When the bundle is damaged, newer than the program, not accepted, or lacks something.
     pub fn of(
         source: impl Read,
-        accept: impl FnOnce(&About) -> Result<(), BundleError>,
-    ) -> Result<(Contents, Self), BundleError> {
+        accept: impl FnOnce(&BundleHeader) -> Result<(), BundleError>,
+    ) -> Result<(BundleContents, Self), BundleError> {
         let mut tar = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
         let contents = read(source, accept, |member| {
             if NEEDED.contains(&member.name) {

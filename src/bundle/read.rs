@@ -8,18 +8,18 @@ use sha2::{Digest as _, Sha256};
 use tar::Archive;
 
 use super::about::UNSIGNED_FORMAT;
-use super::pack::Hashing;
+use super::pack::HashingReader;
 use super::signature::verified_signer;
-use super::{ABOUT, About, BundleError, SIGNATURE, SUMS};
+use super::{ABOUT, BundleError, BundleHeader, SIGNATURE, SUMS};
 
 /// Members that are read whole to be looked at are never longer than this.
 const LONGEST_TEXT: u64 = 16 << 20;
 
 /// What a whole bundle holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
+pub struct BundleContents {
     /// What it is of.
-    pub about: About,
+    pub about: BundleHeader,
     /// Names and sums of its members.
     pub sums: BTreeMap<String, String>,
     /// The sum of the sums: what tells this bundle from every other.
@@ -33,7 +33,7 @@ pub struct Contents {
 ///
 /// # Errors
 /// When it is no bundle.
-pub fn about(source: impl Read) -> Result<About, BundleError> {
+pub fn about(source: impl Read) -> Result<BundleHeader, BundleError> {
     let mut archive = Archive::new(GzDecoder::new(source));
     let mut entries = archive.entries().map_err(damaged)?;
     let Some(entry) = entries.next() else {
@@ -43,11 +43,11 @@ pub fn about(source: impl Read) -> Result<About, BundleError> {
     if entry.path().map_err(damaged)?.to_str() != Some(ABOUT) {
         return Err(BundleError::Damaged(format!("it does not begin with {ABOUT}")));
     }
-    About::parse(&text(entry)?)
+    BundleHeader::parse(&text(entry)?)
 }
 
 /// A member as it passes.
-pub struct Member<'a> {
+pub struct BundleMember<'a> {
     /// Its name.
     pub name: &'a str,
     /// Its length in bytes, as the archive has it.
@@ -64,9 +64,9 @@ pub struct Member<'a> {
 /// When the bundle is damaged or newer than the program, or `accept` or `keep` fails.
 pub fn read(
     source: impl Read,
-    accept: impl FnOnce(&About) -> Result<(), BundleError>,
-    mut keep: impl FnMut(Member<'_>) -> Result<(), BundleError>,
-) -> Result<Contents, BundleError> {
+    accept: impl FnOnce(&BundleHeader) -> Result<(), BundleError>,
+    mut keep: impl FnMut(BundleMember<'_>) -> Result<(), BundleError>,
+) -> Result<BundleContents, BundleError> {
     let mut accept = Some(accept);
     let mut archive = Archive::new(GzDecoder::new(source));
     let (mut about, mut found, mut ending) = (None, BTreeMap::new(), Ending::default());
@@ -81,7 +81,7 @@ pub fn read(
             return Err(BundleError::Damaged(format!("{name} stands in it twice")));
         }
         let size = entry.size();
-        let mut hashing = Hashing {
+        let mut hashing = HashingReader {
             inner: entry,
             digest: Sha256::new(),
             length: 0,
@@ -91,7 +91,7 @@ pub fn read(
             accept(&first)?;
             about = Some(first);
         } else {
-            keep(Member {
+            keep(BundleMember {
                 name: &name,
                 size,
                 content: &mut hashing,
@@ -106,7 +106,7 @@ pub fn read(
         return Err(BundleError::Damaged("it ends early".to_owned()));
     };
     compare(&found, sums)?;
-    Ok(Contents {
+    Ok(BundleContents {
         signer: ending.signer(&about)?,
         about,
         sums: found,
@@ -134,7 +134,7 @@ impl Ending {
     }
 
     /// Who has signed the sums. From its second format on, a bundle is signed.
-    fn signer(&self, about: &About) -> Result<Option<String>, BundleError> {
+    fn signer(&self, about: &BundleHeader) -> Result<Option<String>, BundleError> {
         match (&self.sums, &self.signature) {
             (Some(sums), Some(signature)) => verified_signer(sums, signature).map(Some),
             _ if about.format <= UNSIGNED_FORMAT => Ok(None),
@@ -143,11 +143,11 @@ impl Ending {
     }
 }
 
-fn first(name: &str, content: &mut impl Read) -> Result<About, BundleError> {
+fn first(name: &str, content: &mut impl Read) -> Result<BundleHeader, BundleError> {
     if name != ABOUT {
         return Err(BundleError::Damaged(format!("it does not begin with {ABOUT}")));
     }
-    About::parse(&text(content)?)
+    BundleHeader::parse(&text(content)?)
 }
 
 fn text(content: impl Read) -> Result<Vec<u8>, BundleError> {

@@ -30,14 +30,14 @@ pub fn recipients(texts: &[String]) -> Result<Vec<Recipient>, BundleError> {
 }
 
 /// What a bundle is written to: a file, encrypted or not.
-pub enum Sink {
+pub enum BundleOutput {
     /// As it is.
     Plain(File),
     /// For recipients only.
     Sealed(Box<StreamWriter<File>>),
 }
 
-impl Sink {
+impl BundleOutput {
     /// A sink that encrypts where there are recipients.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Sink {
     }
 }
 
-impl Write for Sink {
+impl Write for BundleOutput {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.write(data),

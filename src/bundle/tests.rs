@@ -13,8 +13,8 @@ use ssh_key::{LineEnding, PrivateKey};
 use tar::{Builder, Header};
 
 use super::{
-    ABOUT, About, BundleError, FORMAT, Member, NAMESPACE, Packer, Payload, SIGNATURE, SIGNING_KEY, SUMS,
-    about, file_name, outdated, read,
+    ABOUT, BundleError, BundleHeader, BundleMember, BundleWriter, FORMAT, NAMESPACE, RestoreArchive,
+    SIGNATURE, SIGNING_KEY, SUMS, about, file_name, outdated, read,
 };
 
 const NAMES: [&str; 10] = [
@@ -30,8 +30,8 @@ const NAMES: [&str; 10] = [
     "pki/sa.pub",
 ];
 
-fn sample() -> About {
-    About {
+fn sample() -> BundleHeader {
+    BundleHeader {
         format: FORMAT,
         program: "0.1.0".into(),
         made: "2026-11-21T14:30:00Z".into(),
@@ -78,8 +78,8 @@ fn signer() -> String {
     key().public_key().to_openssh().unwrap().trim().to_owned()
 }
 
-fn bundle(about: &About, names: &[&str]) -> Vec<u8> {
-    let mut packer = Packer::begin(Vec::new(), about).unwrap();
+fn bundle(about: &BundleHeader, names: &[&str]) -> Vec<u8> {
+    let mut packer = BundleWriter::begin(Vec::new(), about).unwrap();
     packer.add_archive(&*archive(names)).unwrap();
     packer.add_archive(&*archive(&[SIGNING_KEY])).unwrap();
     packer.add("inventory.yaml", b"hosts: []\n").unwrap();
@@ -87,7 +87,7 @@ fn bundle(about: &About, names: &[&str]) -> Vec<u8> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a reader asks for")]
-fn any(_: &About) -> Result<(), BundleError> {
+fn any(_: &BundleHeader) -> Result<(), BundleError> {
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn promising(name: &str, size: u64) -> Vec<u8> {
 #[test]
 fn a_foreign_bundle_is_refused_by_its_first_member() {
     // Nothing follows: had it been read on, it would be damaged.
-    let error = Payload::of(&*promising("etcd.db", 1 << 30), |about| {
+    let error = RestoreArchive::of(&*promising("etcd.db", 1 << 30), |about| {
         Err(BundleError::Foreign(format!("of {}", about.cluster)))
     });
     assert_eq!(error.unwrap_err().to_string(), "of ci");
@@ -118,7 +118,9 @@ fn a_foreign_bundle_is_refused_by_its_first_member() {
 #[test]
 fn a_member_that_promises_more_than_it_can_be_is_not_read() {
     for (name, size) in [("pki/ca.key", (1 << 20) + 1), ("etcd.db", (8 << 30) + 1)] {
-        let error = Payload::of(&*promising(name, size), any).unwrap_err().to_string();
+        let error = RestoreArchive::of(&*promising(name, size), any)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&format!("{name} has {size} bytes")), "{error}");
     }
 }
@@ -131,7 +133,7 @@ fn what_is_packed_is_read_back() {
     let contents = read(
         &*bundle,
         |_| Ok(()),
-        |Member { name, content, .. }| {
+        |BundleMember { name, content, .. }| {
             if name == "inventory.yaml" {
                 content.read_to_string(&mut seen)?;
             }
@@ -145,7 +147,7 @@ fn what_is_packed_is_read_back() {
         NAMES.len() + 2,
         "its own first member and the inventory"
     );
-    let (_, payload) = Payload::of(&*bundle, any).unwrap();
+    let (_, payload) = RestoreArchive::of(&*bundle, any).unwrap();
     assert_eq!(payload.id, contents.id);
     let mut names = Vec::new();
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&*payload.archive));
@@ -159,18 +161,18 @@ fn what_is_packed_is_read_back() {
 fn whatever_is_cut_or_turned_is_damaged() {
     let good = bundle(&sample(), &NAMES);
     for end in (0..good.len()).step_by(7).chain(good.len() - 7..good.len()) {
-        let read = Payload::of(&good[..end], any);
+        let read = RestoreArchive::of(&good[..end], any);
         assert!(
             matches!(read, Err(BundleError::Damaged(_))),
             "cut at {end}: {read:?}"
         );
     }
     // Of gzip's head, the bytes of time and system mean nothing; nor do the bits that fill the last byte of its data.
-    let (contents, payload) = Payload::of(&*good, any).unwrap();
+    let (contents, payload) = RestoreArchive::of(&*good, any).unwrap();
     for at in (10..good.len()).step_by(5) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
-        if let Ok(read) = Payload::of(&*bad, any) {
+        if let Ok(read) = RestoreArchive::of(&*bad, any) {
             assert!(
                 read.0 == contents && read.1.archive == payload.archive,
                 "turned at {at}"
@@ -181,7 +183,7 @@ fn whatever_is_cut_or_turned_is_damaged() {
 
 #[test]
 fn a_bundle_without_keys_is_no_way_back() {
-    let error = Payload::of(&*bundle(&sample(), &NAMES[..5]), any).unwrap_err();
+    let error = RestoreArchive::of(&*bundle(&sample(), &NAMES[..5]), any).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the bundle is damaged: it holds no pki/etcd/ca.key"
@@ -190,12 +192,12 @@ fn a_bundle_without_keys_is_no_way_back() {
 
 #[test]
 fn a_newer_bundle_is_told_from_a_damaged_one() {
-    let newer = About {
+    let newer = BundleHeader {
         format: FORMAT + 1,
         program: "9.0.0".into(),
         ..sample()
     };
-    let error = Payload::of(&*bundle(&newer, &NAMES), any)
+    let error = RestoreArchive::of(&*bundle(&newer, &NAMES), any)
         .unwrap_err()
         .to_string();
     assert!(error.contains("ci-bootstrap 9.0.0 in format 3"), "{error}");
@@ -271,13 +273,13 @@ fn summed(mut members: Vec<(String, Vec<u8>)>) -> Vec<u8> {
 }
 
 fn why(bundle: &[u8]) -> String {
-    Payload::of(bundle, any).unwrap_err().to_string()
+    RestoreArchive::of(bundle, any).unwrap_err().to_string()
 }
 
 #[test]
 fn a_bundle_names_the_key_that_has_signed_it_and_does_not_hold_it() {
     let bundle = bundle(&sample(), &NAMES);
-    let (contents, _) = Payload::of(&*bundle, any).unwrap();
+    let (contents, _) = RestoreArchive::of(&*bundle, any).unwrap();
     assert_eq!(contents.signer.as_deref(), Some(&*signer()));
     assert!(members(&bundle).iter().all(|(name, _)| name != SIGNING_KEY));
 }
@@ -325,12 +327,12 @@ fn a_signature_can_be_left_out_of_no_bundle_that_has_to_have_one() {
 fn a_bundle_from_before_signatures_has_no_signer() {
     let mut old = members(&bundle(&sample(), &NAMES));
     old.pop();
-    let about = About {
+    let about = BundleHeader {
         format: 1,
         ..sample()
     };
     old[0] = (ABOUT.to_owned(), serde_json::to_vec(&about).unwrap());
-    let (contents, _) = Payload::of(&*summed(old), any).unwrap();
+    let (contents, _) = RestoreArchive::of(&*summed(old), any).unwrap();
     assert_eq!(contents.signer, None);
 }
 
@@ -350,6 +352,6 @@ fn a_member_stands_in_a_bundle_once() {
 
 #[test]
 fn a_bundle_without_a_key_to_sign_it_is_not_finished() {
-    let packer = Packer::begin(Vec::new(), &sample()).unwrap();
+    let packer = BundleWriter::begin(Vec::new(), &sample()).unwrap();
     assert!(packer.finish().unwrap_err().to_string().contains("signed with"));
 }

@@ -37,11 +37,11 @@ impl Admission {
         fleet: &Arc<Fleet>,
         events: &Events,
         ignore: &[PreflightCheck],
-        mode: apply::Mode,
+        mode: apply::RunMode,
     ) -> Self {
         let depth = match mode {
-            apply::Mode::Plan => Depth::Look,
-            apply::Mode::Apply => Depth::Measure,
+            apply::RunMode::Plan => Depth::Look,
+            apply::RunMode::Apply => Depth::Measure,
         };
         Self {
             cluster: cluster.clone(),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::apply::Mode;
+use crate::apply::RunMode;
 use crate::report::Timings;
 
 use super::restore::RestoreArgs;
-use super::run::{Prepared, RunArgs, block_on};
-use super::{Exit, Failure, OrExit as _};
+use super::run::{PreparedRun, RunArgs, block_on};
+use super::{CommandFailure, Exit, OrExit as _};
 
 /// Bring hosts and cluster to what the inventory says; what is so already stays untouched
 #[derive(Debug, clap::Args)]
@@ -38,15 +38,15 @@ pub(super) struct Args {
     timings: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let mut prepared = Prepared::new(&args.run, Some(&args.restore))?;
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
+    let mut prepared = PreparedRun::new(&args.run, Some(&args.restore))?;
     if let Some(file) = &args.timings {
         let page = Timings::new(file.clone()).with_context(|| file.display().to_string());
         prepared.timings = Some(page.or_exit(Exit::Usage)?);
     }
     block_on(async {
         if asks(args) {
-            let plan = prepared.run(Mode::Plan).await?;
+            let plan = prepared.run(RunMode::Plan).await?;
             if plan.exit_code() != Exit::Done {
                 return Ok(plan.exit_code());
             }
@@ -54,11 +54,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 return Ok(Exit::Done);
             }
         }
-        let mut report = prepared.run(Mode::Apply).await?;
+        let mut report = prepared.run(RunMode::Apply).await?;
         let mut changed = report.changes > 0;
         if report.exit_code() == Exit::Done && prepared.put_home_back().await? {
             // Jenkins starts with jobs and settings of another time. The home counts as one change.
-            report = prepared.run_after(report.changes + 1, Mode::Apply).await?;
+            report = prepared.run_after(report.changes + 1, RunMode::Apply).await?;
             changed = true;
         }
         if report.exit_code() != Exit::Done || !changed || !prepared.has_checks() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::inventory_file::{count, plural, today};
 use super::screen;
-use super::{Exit, Failure, OrExit, load};
+use super::{CommandFailure, Exit, OrExit, load};
 use crate::diagnostic::{Diagnostic, Label, Severity, Source};
 use crate::inventory;
 use crate::model::{self, Cluster, Validated};
@@ -28,7 +28,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     if args.json {
         return as_json(args);
     }
@@ -66,7 +66,7 @@ fn summary(cluster: &Cluster) -> String {
     )
 }
 
-fn as_json(args: &Args) -> Result<Exit, Failure> {
+fn as_json(args: &Args) -> Result<Exit, CommandFailure> {
     let document = inventory::read(&args.file).or_exit(Exit::Usage)?;
     let (valid, summary, problems) = match model::validate(&document) {
         Ok(mut valid) => {

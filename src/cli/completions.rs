@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 
 /// Print the completion script of a shell.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let mut command = super::Cli::command();
     let name = command.get_name().to_owned();
     let mut script = Vec::new();

@@ -19,7 +19,7 @@ Start with `ci-bootstrap init ADDRESS…`, then `ci-bootstrap check inventory.ya
 
 /// Why a command failed, and the exit code that says so.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CommandFailure {
     /// How the program ends.
     pub exit: Exit,
     /// What is printed.
@@ -27,7 +27,7 @@ pub struct Failure {
 }
 
 /// What nobody gave an exit code is a bug.
-impl<E: Into<anyhow::Error>> From<E> for Failure {
+impl<E: Into<anyhow::Error>> From<E> for CommandFailure {
     fn from(error: E) -> Self {
         Self {
             exit: Exit::Bug,
@@ -39,12 +39,12 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 /// Gives an expected error its exit code.
 pub trait OrExit<T> {
     /// Fails with this exit code.
-    fn or_exit(self, exit: Exit) -> Result<T, Failure>;
+    fn or_exit(self, exit: Exit) -> Result<T, CommandFailure>;
 }
 
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
-    fn or_exit(self, exit: Exit) -> Result<T, Failure> {
-        self.map_err(|error| Failure {
+    fn or_exit(self, exit: Exit) -> Result<T, CommandFailure> {
+        self.map_err(|error| CommandFailure {
             exit,
             error: error.into(),
         })

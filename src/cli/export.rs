@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::screen;
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 use crate::{playbook, template};
 
 /// Write the built-in playbooks and templates to a folder, to change them there.
@@ -29,20 +29,20 @@ pub(super) struct Args {
 }
 
 /// A built-in file and where it goes.
-struct File {
+struct BuiltInFile {
     path: PathBuf,
     text: &'static str,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let folders = [
         ("playbooks", playbook::BUILT_IN),
         ("templates", template::BUILT_IN),
     ];
-    let files: Vec<File> = folders
+    let files: Vec<BuiltInFile> = folders
         .into_iter()
         .flat_map(|(folder, files)| files.iter().map(move |(name, text)| (folder, name, *text)))
-        .map(|(folder, name, text)| File {
+        .map(|(folder, name, text)| BuiltInFile {
             path: args.directory.join(folder).join(name),
             text,
         })
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Writes what isn't there yet, and says how many files that were. Writes nothing if it may not replace what differs.
-fn export(files: &[File], force: bool) -> Result<usize, Failure> {
+fn export(files: &[BuiltInFile], force: bool) -> Result<usize, CommandFailure> {
     let mut missing = Vec::new();
     let mut changed = Vec::new();
     for file in files {
@@ -86,7 +86,7 @@ fn differs(path: &Path, text: &str) -> io::Result<Option<bool>> {
     }
 }
 
-fn refusal(changed: &[&File]) -> anyhow::Error {
+fn refusal(changed: &[&BuiltInFile]) -> anyhow::Error {
     let mut message = "these files differ from the built-in ones, so nothing was written:".to_owned();
     for file in changed {
         // Writing to a string can't fail.
@@ -95,7 +95,7 @@ fn refusal(changed: &[&File]) -> anyhow::Error {
     anyhow!("{message}\nreplace them with --force, or name another folder")
 }
 
-fn write(file: &File) -> io::Result<()> {
+fn write(file: &BuiltInFile) -> io::Result<()> {
     if let Some(folder) = file.path.parent() {
         fs_err::create_dir_all(folder)?;
     }
@@ -105,13 +105,13 @@ fn write(file: &File) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-    use super::{File, export};
+    use super::{BuiltInFile, export};
     use crate::cli::Exit;
 
     #[test]
     fn what_somebody_changed_is_replaced_by_force_only() {
         let directory = tempfile::tempdir().unwrap();
-        let file = |name, text| File {
+        let file = |name, text| BuiltInFile {
             path: directory.path().join("playbooks").join(name),
             text,
         };

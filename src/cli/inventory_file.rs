@@ -3,19 +3,19 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 use crate::diagnostic::{Colour, Diagnostic, Source, render};
 use crate::inventory::{self, Document};
 use crate::model::{self, Validated};
 use crate::resource::sh;
 
 /// Reads and checks an inventory. Warnings are printed; so are problems, and then the command fails.
-pub fn load(path: &Path) -> Result<Validated, Failure> {
+pub fn load(path: &Path) -> Result<Validated, CommandFailure> {
     validated(&inventory::read(path).or_exit(Exit::Usage)?)
 }
 
 /// Checks an inventory that has been read, as [`load`] does.
-pub(super) fn validated(document: &Document) -> Result<Validated, Failure> {
+pub(super) fn validated(document: &Document) -> Result<Validated, CommandFailure> {
     match model::validate(document) {
         Ok(mut valid) => {
             valid.warnings.extend(model::support_warnings(document, today()));

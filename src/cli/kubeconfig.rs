@@ -17,7 +17,7 @@ use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
 use super::screen;
-use super::{Exit, Failure, OrExit, session};
+use super::{CommandFailure, Exit, OrExit, session};
 
 /// How long a server may take to answer a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub(super) struct Args {
     output: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     let (kubeconfig, server) = block_on(async {
         let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
@@ -98,7 +98,7 @@ async fn answering(servers: &[String]) -> Option<String> {
 }
 
 /// The kubeconfig of the first control plane that has one.
-async fn read(cluster: &Cluster, fleet: &Fleet) -> Result<Kubeconfig, Failure> {
+async fn read(cluster: &Cluster, fleet: &Fleet) -> Result<Kubeconfig, CommandFailure> {
     let mut reasons = Vec::new();
     for host in cluster.control_planes() {
         match session::kubeconfig(fleet, host.name.as_str()).await {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 
-use super::{Exit, Failure, OrExit, screen};
+use super::{CommandFailure, Exit, OrExit, screen};
 
 /// Write the manual pages to a folder, one for each command.
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct Args {
     directory: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     fs_err::create_dir_all(&args.directory).or_exit(Exit::Usage)?;
     // The command `help` would get a page with nothing on it.
     let command = super::Cli::command().disable_help_subcommand(true);

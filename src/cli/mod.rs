@@ -38,7 +38,7 @@ mod timers;
 mod trust;
 mod verify;
 
-pub use exit::{Exit, Failure, OrExit};
+pub use exit::{CommandFailure, Exit, OrExit};
 pub use inventory_file::load;
 
 /// Turns bare Linux hosts into a working CI system, over SSH.
@@ -109,7 +109,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Asks a person for a line.
-fn ask(question: &str) -> Result<String, Failure> {
+fn ask(question: &str) -> Result<String, CommandFailure> {
     write!(screen::stderr(), "{question}")?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
@@ -117,7 +117,7 @@ fn ask(question: &str) -> Result<String, Failure> {
 }
 
 /// Asks a person; only `y` and `yes` mean yes.
-fn agreed(question: &str) -> Result<bool, Failure> {
+fn agreed(question: &str) -> Result<bool, CommandFailure> {
     Ok(matches!(ask(question)?.to_lowercase().as_str(), "y" | "yes"))
 }
 

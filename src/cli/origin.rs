@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
-use crate::bundle::{self, About, Contents, Listed};
+use crate::bundle::{self, BundleContents, BundleFile, BundleHeader};
 use crate::model::Cluster;
 
-use super::{Exit, Failure, OrExit, screen};
+use super::{CommandFailure, Exit, OrExit, screen};
 
 /// What is known of a bundle's origin.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) enum Origin {
 ///
 /// # Errors
 /// When another key than that of the inventory has signed it; the text says so.
-pub(super) fn compare(contents: &Contents, cluster: &Cluster) -> Result<Origin, String> {
+pub(super) fn compare(contents: &BundleContents, cluster: &Cluster) -> Result<Origin, String> {
     match (&contents.signer, &cluster.backup.signer) {
         (Some(signer), Some(expected)) if signer == expected => Ok(Origin::Verified),
         (Some(signer), Some(expected)) => Err(format!(
@@ -43,11 +43,11 @@ pub(super) fn compare(contents: &Contents, cluster: &Cluster) -> Result<Origin, 
 
 /// Whether a cluster may be restored from a bundle: a person is asked, or has said so before, where its origin can't be told.
 pub(super) fn check(
-    contents: &Contents,
+    contents: &BundleContents,
     cluster: &Cluster,
     path: &Path,
     allow_unverified: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let name = path.display();
     let origin = compare(contents, cluster);
     let origin = origin
@@ -75,7 +75,11 @@ fn a_person_is_there() -> bool {
 }
 
 /// Tells of the newest bundle of the same cluster in the same folder, where it is newer than the one in use.
-pub(super) fn tell_newer(about: &About, path: &Path, identity: Option<&Path>) -> Result<(), Failure> {
+pub(super) fn tell_newer(
+    about: &BundleHeader,
+    path: &Path,
+    identity: Option<&Path>,
+) -> Result<(), CommandFailure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // A folder that can't be read has nothing to tell.
     let found = bundle::list(folder.unwrap_or(Path::new(".")), identity).unwrap_or_default();
@@ -92,7 +96,7 @@ pub(super) fn tell_newer(about: &About, path: &Path, identity: Option<&Path>) ->
 }
 
 /// The newest bundle of the same cluster that is newer than this. Times of one form are in the order of their texts.
-fn newest<'a>(found: &'a [Listed], than: &About) -> Option<(&'a Path, &'a str)> {
+fn newest<'a>(found: &'a [BundleFile], than: &BundleHeader) -> Option<(&'a Path, &'a str)> {
     let others = found.iter().filter_map(|listed| {
         let about = listed.about.as_ref().ok()?;
         let newer = about.cluster == than.cluster && about.made > than.made;
@@ -127,7 +131,7 @@ mod tests {
         model::validate(&document).unwrap().cluster
     }
 
-    fn about(cluster: &str, made: &str) -> About {
+    fn about(cluster: &str, made: &str) -> BundleHeader {
         let about = serde_json::json!({
             "format": 2, "program": "", "made": made, "cluster": cluster, "kubernetes": "", "endpoint": "",
             "networks": ["", "", ""], "hosts": [], "takenOn": "",
@@ -135,8 +139,8 @@ mod tests {
         serde_json::from_value(about).unwrap()
     }
 
-    fn contents(signer: Option<&str>) -> Contents {
-        Contents {
+    fn contents(signer: Option<&str>) -> BundleContents {
+        BundleContents {
             about: about("ci", ""),
             sums: BTreeMap::new(),
             id: String::new(),
@@ -180,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_the_same_cluster_is_told() {
-        let listed = |name: &str, about: Result<About, BundleError>| Listed {
+        let listed = |name: &str, about: Result<BundleHeader, BundleError>| BundleFile {
             path: name.into(),
             size: 1,
             about,

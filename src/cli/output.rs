@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::report::{Format, LogFile, Options};
+use crate::report::{LogFile, OutputFormat, ReportOptions};
 use crate::secret::Secrets;
 
 /// How a run is shown.
@@ -25,14 +25,14 @@ pub(super) struct OutputArgs {
 
 impl OutputArgs {
     /// The report's options. Secrets that are known by then are masked.
-    pub(super) fn report(&self, secrets: &Secrets) -> Options {
+    pub(super) fn report(&self, secrets: &Secrets) -> ReportOptions {
         let redactor = secrets.redactor();
         let format = match (self.json, self.plain) {
-            (true, _) => Format::Json,
-            (_, true) => Format::Plain,
-            _ => Format::Auto,
+            (true, _) => OutputFormat::Json,
+            (_, true) => OutputFormat::Plain,
+            _ => OutputFormat::Auto,
         };
-        Options {
+        ReportOptions {
             format,
             verbosity: self.verbose,
             redact: Arc::new(move |text| redactor.redact(text).into_owned()),

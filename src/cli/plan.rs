@@ -1,9 +1,9 @@
 //! `ci-bootstrap plan`: what an apply would change.
 
-use crate::apply::Mode;
+use crate::apply::RunMode;
 
-use super::run::{Prepared, RunArgs, block_on};
-use super::{Exit, Failure};
+use super::run::{PreparedRun, RunArgs, block_on};
+use super::{CommandFailure, Exit};
 
 /// Show what `apply` would change, and change nothing
 #[derive(Debug, clap::Args)]
@@ -21,9 +21,9 @@ pub(super) struct Args {
     exit_code: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let prepared = Prepared::new(&args.run, None)?;
-    let report = block_on(prepared.run(Mode::Plan))?;
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
+    let prepared = PreparedRun::new(&args.run, None)?;
+    let report = block_on(prepared.run(RunMode::Plan))?;
     let code = if args.exit_code {
         report.plan_exit_code()
     } else {

@@ -13,7 +13,7 @@ use crate::secret::Secrets;
 use super::output::OutputArgs;
 use super::run::{SECRET_LIMIT, block_on, interrupted};
 use super::session;
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 
 /// Look for what would break an apply: ports between hosts, clocks, disks, identities, repositories
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ fn check(name: &str) -> Result<PreflightCheck, String> {
     })
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);

@@ -7,7 +7,7 @@ use crate::secret::Secrets;
 
 use super::run::{SECRET_LIMIT, block_on};
 use super::screen;
-use super::{Exit, Failure, OrExit, session};
+use super::{CommandFailure, Exit, OrExit, session};
 
 /// Renew the certificates of the control planes, one host at a time
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(super) struct Args {
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     block_on(async {
         let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))

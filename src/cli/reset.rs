@@ -9,12 +9,12 @@ use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::plan::{Place, Plan};
 use crate::recovery::{self, Traces, schedule};
-use crate::secret::{Known, Secrets};
+use crate::secret::{SecretValues, Secrets};
 
 use super::run::{SECRET_LIMIT, block_on};
 use super::screen;
 use super::session::{self, CatalogArgs};
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 
 /// Take a host out of the cluster and undo what was made on it
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) struct Args {
     catalog: CatalogArgs,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     if cluster.host(&args.host).is_none() {
         return Err(anyhow!(
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         // What is undone are paths; nobody is asked for what stood in the files.
         let plan = args
             .catalog
-            .plan(&cluster, Known::blank(), None)
+            .plan(&cluster, SecretValues::blank(), None)
             .or_exit(Exit::Usage)?;
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let lock = session::lock(&cluster, &fleet).await?;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The cluster's name typed by a person is harder to give by mistake than a `y`.
-fn confirm(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
+fn confirm(args: &Args, cluster: &Cluster) -> Result<(), CommandFailure> {
     let given = match &args.confirm {
         Some(given) => given.clone(),
         None if std::io::stdin().is_terminal() => super::ask(&format!(
@@ -105,7 +105,11 @@ fn confirm(args: &Args, cluster: &Cluster) -> Result<(), Failure> {
 }
 
 /// A control plane that stays. None when the cluster ends with this host, or has none that answers.
-async fn remaining(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<Option<String>, Failure> {
+async fn remaining(
+    cluster: &Cluster,
+    fleet: &Fleet,
+    leaving: &str,
+) -> Result<Option<String>, CommandFailure> {
     let others = cluster
         .control_planes()
         .filter(|host| host.name.as_str() != leaving);
@@ -131,7 +135,7 @@ async fn remaining(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<Op
 }
 
 /// Takes away the key by which a host with a timer for bundles was let in; the host's own half is gone.
-async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), Failure> {
+async fn expel(cluster: &Cluster, fleet: &Fleet, leaving: &str) -> Result<(), CommandFailure> {
     let others = cluster
         .control_planes()
         .filter(|host| host.name.as_str() != leaving);
@@ -196,10 +200,10 @@ jenkins: { admin: { username: admin, password: { env: CI_BOOTSTRAP_NO_SUCH_VARIA
         assert!(!cluster.secrets().is_empty());
         let catalog = CatalogArgs::default();
         assert!(
-            catalog.plan(&cluster, Known::default(), None).is_err(),
+            catalog.plan(&cluster, SecretValues::default(), None).is_err(),
             "an apply needs it"
         );
-        let plan = catalog.plan(&cluster, Known::blank(), None).unwrap();
+        let plan = catalog.plan(&cluster, SecretValues::blank(), None).unwrap();
         let undo = undo(&plan, "cp1");
         assert!(undo.contains("/etc/containerd/certs.d/harbor.example"), "{undo}");
     }

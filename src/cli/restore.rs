@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
-use crate::bundle::{self, About, BundleError, Contents, Payload};
+use crate::bundle::{self, BundleContents, BundleError, BundleHeader, RestoreArchive};
 use crate::fleet::Fleet;
 use crate::model::{Cluster, Version};
 use crate::recovery::{self, Traces};
 
-use super::restore_home::Home;
-use super::{Exit, Failure, OrExit, origin};
+use super::restore_home::HomeArchive;
+use super::{CommandFailure, Exit, OrExit, origin};
 
 /// What a cluster is restored from.
 #[derive(Debug, clap::Args)]
@@ -32,49 +32,49 @@ pub(super) struct RestoreArgs {
 
 /// A checked bundle that fits the inventory.
 #[derive(Debug)]
-pub(super) struct Restore {
-    contents: Contents,
-    pub(super) payload: Arc<Payload>,
-    pub(super) home: Option<Home>,
+pub(super) struct CheckedRestore {
+    contents: BundleContents,
+    pub(super) payload: Arc<RestoreArchive>,
+    pub(super) home: Option<HomeArchive>,
 }
 
 impl RestoreArgs {
     /// Reads and checks the bundle, where one is given.
-    pub(super) fn open(&self, cluster: &Cluster) -> Result<Option<Restore>, Failure> {
+    pub(super) fn open(&self, cluster: &Cluster) -> Result<Option<CheckedRestore>, CommandFailure> {
         let Some(path) = &self.restore else {
             return Ok(None);
         };
         let identity = self.identity.as_deref();
-        let fits = |about: &About| {
+        let fits = |about: &BundleHeader| {
             fits(about, cluster).map_err(|why| BundleError::Foreign(format!("{}: {why}", path.display())))
         };
-        let opened = bundle::open(path, identity).and_then(|source| Payload::of(source, fits));
+        let opened = bundle::open(path, identity).and_then(|source| RestoreArchive::of(source, fits));
         let (contents, payload) = opened.or_exit(Exit::Usage)?;
         origin::check(&contents, cluster, path, self.allow_unverified)?;
         origin::tell_newer(&contents.about, path, identity)?;
-        Ok(Some(Restore {
-            home: Home::of(&contents, cluster, path, identity),
+        Ok(Some(CheckedRestore {
+            home: HomeArchive::of(&contents, cluster, path, identity),
             contents,
             payload: Arc::new(payload),
         }))
     }
 
     /// Reads and checks the bundle whose home is to be put back whatever there is, where one is given.
-    pub(super) fn open_home(&self, cluster: &Cluster) -> Result<Option<Home>, Failure> {
+    pub(super) fn open_home(&self, cluster: &Cluster) -> Result<Option<HomeArchive>, CommandFailure> {
         let Some(path) = self.restore_home.as_deref() else {
             return Ok(None);
         };
         let identity = self.identity.as_deref();
-        let (home, contents) = Home::open(path, identity, cluster)?;
+        let (home, contents) = HomeArchive::open(path, identity, cluster)?;
         origin::check(&contents, cluster, path, self.allow_unverified)?;
         origin::tell_newer(&contents.about, path, identity)?;
         Ok(Some(home))
     }
 }
 
-impl Restore {
+impl CheckedRestore {
     /// Asks all hosts whether the cluster is really gone. A control plane that can't be asked might carry it; a worker may be away.
-    pub(super) async fn check_hosts(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), Failure> {
+    pub(super) async fn check_hosts(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), CommandFailure> {
         let mut others = Vec::new();
         for host in cluster.control_planes() {
             let name = host.name.as_str();
@@ -98,7 +98,7 @@ impl Restore {
         self.check_workers(cluster, fleet).await
     }
 
-    async fn check_workers(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), Failure> {
+    async fn check_workers(&self, cluster: &Cluster, fleet: &Fleet) -> Result<(), CommandFailure> {
         let ours = self.contents.sums.get("pki/ca.crt");
         for host in cluster.workers() {
             let name = host.name.as_str();
@@ -119,7 +119,7 @@ impl Restore {
 }
 
 /// Whether the inventory describes the cluster that the bundle is of.
-fn fits(about: &About, cluster: &Cluster) -> Result<(), String> {
+fn fits(about: &BundleHeader, cluster: &Cluster) -> Result<(), String> {
     let networks = &cluster.networks;
     let pairs = [
         ("cluster.name", &about.cluster, cluster.name.clone()),

@@ -6,13 +6,13 @@ use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc;
 
 use crate::apply::Lock;
-use crate::bundle::{self, BundleError, Contents, JENKINS_HOME, Member};
+use crate::bundle::{self, BundleContents, BundleError, BundleMember, JENKINS_HOME};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery::{HomeState, JenkinsHome, RecoveryError, Upload};
 use crate::transport::Transport;
 
-use super::{Exit, Failure, OrExit, screen, session};
+use super::{CommandFailure, Exit, OrExit, screen, session};
 
 /// Where the archive lies on a control plane on its way; a folder of root's alone.
 const ARCHIVE: &str = "/var/lib/ci-bootstrap/jenkins-home/archive.tar.gz";
@@ -21,7 +21,7 @@ const WAITING: usize = 2;
 
 /// The home in a checked bundle.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct HomeArchive {
     bundle: PathBuf,
     identity: Option<PathBuf>,
     /// What tells it from other homes.
@@ -33,10 +33,10 @@ pub(super) struct Home {
     told: bool,
 }
 
-impl Home {
+impl HomeArchive {
     /// The home of a bundle, where the bundle has one and the inventory has Jenkins.
     pub(super) fn of(
-        contents: &Contents,
+        contents: &BundleContents,
         cluster: &Cluster,
         bundle: &Path,
         identity: Option<&Path>,
@@ -56,7 +56,7 @@ impl Home {
         bundle: &Path,
         identity: Option<&Path>,
         cluster: &Cluster,
-    ) -> Result<(Self, Contents), Failure> {
+    ) -> Result<(Self, BundleContents), CommandFailure> {
         let opened = bundle::open(bundle, identity);
         let contents = opened.and_then(|source| bundle::read(source, |_| Ok(()), |_| Ok(())));
         let contents = contents.or_exit(Exit::Usage)?;
@@ -84,7 +84,7 @@ impl Home {
         cluster: &Cluster,
         fleet: &Fleet,
         lock: &Lock,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandFailure> {
         let name = cluster.control_planes().next().map(|host| host.name.as_str());
         let name = name
             .context("the inventory has no control plane")
@@ -140,12 +140,12 @@ fn read(
     bundle: &Path,
     identity: Option<&Path>,
     pieces: &mpsc::Sender<Vec<u8>>,
-) -> Result<Contents, BundleError> {
+) -> Result<BundleContents, BundleError> {
     let source = bundle::open(bundle, identity)?;
     bundle::read(
         source,
         |_| Ok(()),
-        |Member { name, content, .. }| {
+        |BundleMember { name, content, .. }| {
             if name.starts_with(JENKINS_HOME) {
                 let mut piece = Vec::new();
                 content.read_to_end(&mut piece)?;
@@ -157,6 +157,6 @@ fn read(
     )
 }
 
-fn say(line: &str) -> Result<(), Failure> {
+fn say(line: &str) -> Result<(), CommandFailure> {
     Ok(writeln!(screen::stderr(), "{line}")?)
 }

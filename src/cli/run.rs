@@ -5,23 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::apply::{self, Mode};
+use crate::apply::{self, RunMode};
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::plan::Plan;
 use crate::report::{self, Report, Timings};
 use crate::secret::Secrets;
-use crate::verify::Site;
+use crate::verify::VerifiedCluster;
 
 use super::admission::Admission;
 use super::output::OutputArgs;
 use super::preflight::IgnoreArgs;
-use super::restore::{Restore, RestoreArgs};
-use super::restore_home::Home;
+use super::restore::{CheckedRestore, RestoreArgs};
+use super::restore_home::HomeArchive;
 use super::screen;
 use super::session::{self, CatalogArgs};
-use super::{Exit, Failure, OrExit, inventory_file};
+use super::{CommandFailure, Exit, OrExit, inventory_file};
 
 /// How long a secret's command may take.
 pub(super) const SECRET_LIMIT: Duration = Duration::from_secs(60);
@@ -47,19 +47,19 @@ pub(super) struct RunArgs {
 }
 
 /// A run that can be done: the inventory is valid and the secrets are there.
-pub(super) struct Prepared<'a> {
+pub(super) struct PreparedRun<'a> {
     args: &'a RunArgs,
     cluster: Cluster,
     secrets: Secrets,
-    restore: Option<Restore>,
-    home: Option<Home>,
+    restore: Option<CheckedRestore>,
+    home: Option<HomeArchive>,
     /// Where the times of its applies and of their verification are shown.
     pub(super) timings: Option<Timings>,
 }
 
-impl<'a> Prepared<'a> {
+impl<'a> PreparedRun<'a> {
     /// Reads and checks everything that can be checked without a host.
-    pub(super) fn new(args: &'a RunArgs, restore: Option<&RestoreArgs>) -> Result<Self, Failure> {
+    pub(super) fn new(args: &'a RunArgs, restore: Option<&RestoreArgs>) -> Result<Self, CommandFailure> {
         let cluster = super::load(&args.file)?.cluster;
         check_limit(&args.limit, &cluster, &args.file)?;
         let home = restore.map(|given| given.open_home(&cluster)).transpose()?;
@@ -75,12 +75,12 @@ impl<'a> Prepared<'a> {
     }
 
     /// One run from beginning to end. The first Ctrl-C lets running steps finish; the second ends at once.
-    pub(super) async fn run(&self, mode: Mode) -> Result<Report, Failure> {
+    pub(super) async fn run(&self, mode: RunMode) -> Result<Report, CommandFailure> {
         self.run_after(0, mode).await
     }
 
     /// A run after so many changes of the same command, which its report counts as well.
-    pub(super) async fn run_after(&self, changes: usize, mode: Mode) -> Result<Report, Failure> {
+    pub(super) async fn run_after(&self, changes: usize, mode: RunMode) -> Result<Report, CommandFailure> {
         let (plan, fleet) = self.plan_and_fleet().await.or_exit(Exit::Usage)?;
         if let Some(restore) = &self.restore {
             restore.check_hosts(&self.cluster, &fleet).await?;
@@ -93,7 +93,7 @@ impl<'a> Prepared<'a> {
         options.admission = Some(Arc::new(admission));
         let stop = options.stop.clone();
         let mut shown = self.args.output.report(&self.secrets);
-        shown.timings = self.timings.clone().filter(|_| mode == Mode::Apply);
+        shown.timings = self.timings.clone().filter(|_| mode == RunMode::Apply);
         let shown = report::start(receiver, shown);
         let teller = events.clone();
         let interrupt = async move {
@@ -132,7 +132,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Puts Jenkins' home of the bundle back, where there is one and it has to be. False when nothing was done.
-    pub(super) async fn put_home_back(&self) -> Result<bool, Failure> {
+    pub(super) async fn put_home_back(&self) -> Result<bool, CommandFailure> {
         let restored = self.restore.as_ref().and_then(|restore| restore.home.as_ref());
         let Some(home) = self.home.as_ref().or(restored) else {
             return Ok(false);
@@ -148,7 +148,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Tries out what the run has changed, within its limit.
-    pub(super) async fn verify(&self) -> Result<Report, Failure> {
+    pub(super) async fn verify(&self) -> Result<Report, CommandFailure> {
         // New connections: the run may have restarted what the old ones went through.
         let fleet = session::fleet(&self.cluster, &self.secrets).await;
         let fleet = fleet.or_exit(Exit::Usage)?;
@@ -158,7 +158,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Tells a person what there is now. A program reads the inventory.
-    pub(super) fn welcome(&self) -> Result<(), Failure> {
+    pub(super) fn welcome(&self) -> Result<(), CommandFailure> {
         if let Some(jenkins) = self.cluster.jenkins.as_ref().filter(|_| !self.args.output.json) {
             let inventory = inventory_file::argument(&self.args.file);
             write!(
@@ -180,12 +180,12 @@ impl<'a> Prepared<'a> {
 pub(super) async fn verify(
     cluster: &Cluster,
     fleet: Arc<Fleet>,
-    shown: report::Options,
+    shown: report::ReportOptions,
     limit: &[String],
-) -> Result<Report, Failure> {
+) -> Result<Report, CommandFailure> {
     let (events, receiver) = Events::channel();
     let shown = report::start(receiver, shown);
-    let site = Arc::new(Site::new(Arc::new(cluster.clone()), fleet));
+    let site = Arc::new(VerifiedCluster::new(Arc::new(cluster.clone()), fleet));
     tokio::select! {
         () = crate::verify::run(site, events, limit) => Ok(shown.await?),
         () = interrupted() => {
@@ -203,7 +203,7 @@ pub(super) async fn interrupted() {
     }
 }
 
-fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), Failure> {
+fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), CommandFailure> {
     let unknown = limit
         .iter()
         .find(|name| *name != "cluster" && *name != "registries" && cluster.host(name).is_none());
@@ -218,7 +218,9 @@ fn check_limit(limit: &[String], cluster: &Cluster, file: &Path) -> Result<(), F
 }
 
 /// A runtime for commands that talk to hosts.
-pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(super) fn block_on<T>(
+    future: impl Future<Output = Result<T, CommandFailure>>,
+) -> Result<T, CommandFailure> {
     // Two threads are enough for hundreds of hosts: they wait nearly always.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

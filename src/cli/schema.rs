@@ -1,7 +1,7 @@
 //! `ci-bootstrap schema`: what editors need to complete and check inventories.
 
 use super::screen;
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 use crate::inventory;
 
 /// Print the JSON Schema of the inventory.
@@ -14,7 +14,7 @@ An editor with the YAML language server uses it when the inventory's first line 
   # yaml-language-server: $schema=inventory.schema.json")]
 pub(super) struct Args {}
 
-pub(super) fn run(_args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(_args: &Args) -> Result<Exit, CommandFailure> {
     let schema = serde_json::to_string_pretty(&inventory::schema())?;
     writeln!(screen::stdout(), "{schema}")?;
     Ok(Exit::Done)

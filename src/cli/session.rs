@@ -8,18 +8,18 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use futures::FutureExt as _;
 
-use crate::apply::{self, Access, Lock, Mode, NoLock, Options};
-use crate::bundle::Payload;
+use crate::apply::{self, ApiAccess, Lock, LockError, RunMode, RunOptions};
+use crate::bundle::RestoreArchive;
 use crate::cluster_api::Kubeconfig;
 use crate::fleet::Fleet;
 use crate::model::{Cluster, SshAccess, Sudo};
 use crate::plan::{Catalog, Plan};
-use crate::secret::{Known, Secrets};
+use crate::secret::{SecretValues, Secrets};
 use crate::template::Templates;
 use crate::transport::Transport;
 use crate::{plan, playbook, ssh};
 
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 
 /// Which playbooks and templates make the plan.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,7 +39,12 @@ impl CatalogArgs {
     }
 
     /// The plan for a cluster, with the secrets that it holds.
-    pub(super) fn plan(&self, cluster: &Cluster, known: Known, restore: Option<&Payload>) -> Result<Plan> {
+    pub(super) fn plan(
+        &self,
+        cluster: &Cluster,
+        known: SecretValues,
+        restore: Option<&RestoreArchive>,
+    ) -> Result<Plan> {
         let restore = restore.map(|payload| payload.id.clone());
         let templates = Templates::load(self.templates.as_deref()).context("cannot use the templates")?;
         let templates = templates.knowing(known);
@@ -58,7 +63,7 @@ impl CatalogArgs {
 /// Connections to the cluster's hosts; secrets are fetched before the first of them.
 pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fleet>> {
     let mut targets = std::collections::BTreeMap::new();
-    let shared = ssh::Shared::default();
+    let shared = ssh::SharedConnections::default();
     for host in &cluster.hosts {
         let target = target(host.name.as_str(), &host.ssh, secrets)
             .await?
@@ -84,8 +89,8 @@ pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fl
 }
 
 /// The SSH target of a host, with its secrets.
-pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) -> Result<ssh::Target> {
-    let mut target = ssh::Target::new(name, &access.address);
+pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) -> Result<ssh::SshTarget> {
+    let mut target = ssh::SshTarget::new(name, &access.address);
     target.port = access.port;
     target.user.clone_from(&access.user);
     target.identities.clone_from(&access.identities);
@@ -113,9 +118,9 @@ pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) ->
         }
     }
     target.sudo = match &access.sudo {
-        Sudo::None => ssh::Sudo::None,
-        Sudo::Passwordless => ssh::Sudo::Passwordless,
-        Sudo::Password(reference) => ssh::Sudo::Password(
+        Sudo::None => ssh::SudoMethod::None,
+        Sudo::Passwordless => ssh::SudoMethod::Passwordless,
+        Sudo::Password(reference) => ssh::SudoMethod::Password(
             secrets
                 .get(reference)
                 .await
@@ -130,8 +135,8 @@ pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) ->
 }
 
 /// How a run over the whole cluster is done.
-pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Options {
-    Options {
+pub(super) fn options(cluster: &Cluster, mode: RunMode, limit: Vec<String>) -> RunOptions {
+    RunOptions {
         mode,
         limit,
         control_planes: cluster
@@ -156,8 +161,8 @@ pub(super) fn options(cluster: &Cluster, mode: Mode, limit: Vec<String>) -> Opti
 const LOCK_TRIES: u32 = 3;
 
 /// The cluster's lock, for commands that change hosts without the engine. It goes with the value.
-pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Lock, Failure> {
-    let options = options(cluster, Mode::Apply, Vec::new());
+pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Lock, CommandFailure> {
+    let options = options(cluster, RunMode::Apply, Vec::new());
     let mut tries = 0;
     loop {
         let lock = Lock::new(&options);
@@ -165,7 +170,7 @@ pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Resul
         match lock.take(fleet).await {
             Ok(()) => return Ok(lock),
             // An earlier part of this command may have let go of it only just now.
-            Err(NoLock::Busy { .. }) if tries < LOCK_TRIES => {
+            Err(LockError::Busy { .. }) if tries < LOCK_TRIES => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error) => return Err(no_lock(&error)),
@@ -174,16 +179,16 @@ pub(super) async fn lock(cluster: &Cluster, fleet: &Fleet) -> std::result::Resul
 }
 
 /// Says whether the lock is still held, before the next thing that is changed.
-pub(super) fn check_lock(lock: &Lock) -> std::result::Result<(), Failure> {
+pub(super) fn check_lock(lock: &Lock) -> std::result::Result<(), CommandFailure> {
     lock.check().map_err(|error| no_lock(&error))
 }
 
-fn no_lock(error: &NoLock) -> Failure {
+fn no_lock(error: &LockError) -> CommandFailure {
     let exit = match error {
-        NoLock::Busy { .. } => Exit::Locked,
-        NoLock::NoMajority { .. } | NoLock::Lost => Exit::Unreachable,
+        LockError::Busy { .. } => Exit::Locked,
+        LockError::NoMajority { .. } | LockError::Lost => Exit::Unreachable,
     };
-    Failure {
+    CommandFailure {
         exit,
         error: anyhow!("{error}\n{}", error.help()),
     }
@@ -204,10 +209,10 @@ fn holder() -> String {
 }
 
 /// The API server, by way of the first control plane that leads to it; else why the last one does not.
-pub(super) async fn access(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<Access, String> {
+pub(super) async fn access(cluster: &Cluster, fleet: &Fleet) -> std::result::Result<ApiAccess, String> {
     let mut reason = "the inventory has no control plane".to_owned();
     for host in cluster.control_planes() {
-        match Access::open(fleet, host.name.as_str()).await {
+        match ApiAccess::open(fleet, host.name.as_str()).await {
             Ok(access) => return Ok(access),
             Err(error) => reason = error.to_string(),
         }

@@ -9,12 +9,12 @@ use futures::future::join_all;
 
 use crate::model::Host;
 use crate::secret::Secrets;
-use crate::ssh::{self, HostKey, Scan, known_hosts};
+use crate::ssh::{self, HostKey, HostScan, known_hosts};
 use crate::transport::TransportError;
 
 use super::run::{SECRET_LIMIT, block_on};
 use super::screen;
-use super::{Exit, Failure, OrExit, inventory_file, session};
+use super::{CommandFailure, Exit, OrExit, inventory_file, session};
 
 /// Show the SSH keys of the hosts, and record them when you confirm
 #[derive(Debug, clap::Args)]
@@ -36,9 +36,9 @@ pub(super) struct Args {
 }
 
 /// What a host showed.
-struct Shown<'a> {
+struct ScannedHost<'a> {
     host: &'a Host,
-    scan: Result<Scan, TransportError>,
+    scan: Result<HostScan, TransportError>,
 }
 
 /// What the record says about a host.
@@ -48,12 +48,12 @@ enum Standing {
     Refused(String),
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     let secrets = Secrets::new(SECRET_LIMIT);
     let shown = block_on(async {
         let mut scans = Vec::new();
-        let shared = ssh::Shared::default();
+        let shared = ssh::SharedConnections::default();
         for host in &cluster.hosts {
             let target = session::target(host.name.as_str(), &host.ssh, &secrets)
                 .await
@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
                 ..ssh::Timeouts::default()
             };
             scans.push(async move {
-                Shown {
+                ScannedHost {
                     host,
                     scan: scan(&target, timeouts).await,
                 }
@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// A host that does not answer is told with the others and keeps nobody waiting.
-async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Scan, TransportError> {
+async fn scan(target: &ssh::SshTarget, timeouts: ssh::Timeouts) -> Result<HostScan, TransportError> {
     let limit = timeouts.connect + Duration::from_secs(5);
     tokio::time::timeout(limit, ssh::scan(target, timeouts))
         .await
@@ -107,25 +107,25 @@ async fn scan(target: &ssh::Target, timeouts: ssh::Timeouts) -> Result<Scan, Tra
         })
 }
 
-fn standing(shown: &Shown<'_>) -> Standing {
+fn standing(shown: &ScannedHost<'_>) -> Standing {
     let keys = match &shown.scan {
         Ok(scan) => &scan.keys,
         Err(error) => return Standing::Refused(error.to_string()),
     };
     for key in keys {
-        if let known_hosts::Verdict::Revoked(place) = &key.verdict {
+        if let known_hosts::HostKeyMatch::Revoked(place) = &key.verdict {
             return Standing::Refused(format!("its key was revoked at {place}"));
         }
     }
     // One trusted key vouches for the host; its other keys need no record.
     if keys
         .iter()
-        .any(|key| key.verdict == known_hosts::Verdict::Trusted)
+        .any(|key| key.verdict == known_hosts::HostKeyMatch::Trusted)
     {
         return Standing::Known;
     }
     let changed = keys.iter().find_map(|key| match &key.verdict {
-        known_hosts::Verdict::Changed(place) => Some((key, place)),
+        known_hosts::HostKeyMatch::Changed(place) => Some((key, place)),
         _ => None,
     });
     changed.map_or(Standing::New, |(key, place)| {
@@ -139,7 +139,7 @@ fn standing(shown: &Shown<'_>) -> Standing {
 }
 
 /// The lines of the table for one host.
-fn describe(shown: &Shown<'_>) -> Vec<String> {
+fn describe(shown: &ScannedHost<'_>) -> Vec<String> {
     let (name, address) = (&shown.host.name, &shown.host.ssh.address);
     let word = match standing(shown) {
         Standing::Refused(why) => return vec![format!("{name} ({address}): {why}\n")],
@@ -153,7 +153,7 @@ fn describe(shown: &Shown<'_>) -> Vec<String> {
         .collect()
 }
 
-fn confirmed(count: usize) -> Result<bool, Failure> {
+fn confirmed(count: usize) -> Result<bool, CommandFailure> {
     if !std::io::stdin().is_terminal() {
         let hint = "nobody is there to confirm: compare the fingerprints and run it again on a terminal, or say --yes";
         return Err(anyhow!(hint)).or_exit(Exit::Usage);
@@ -162,7 +162,7 @@ fn confirmed(count: usize) -> Result<bool, Failure> {
 }
 
 /// Writes the keys of each host where they will be looked for.
-fn record(new: &[&Shown<'_>]) -> Result<(), Failure> {
+fn record(new: &[&ScannedHost<'_>]) -> Result<(), CommandFailure> {
     for shown in new {
         let Ok(scan) = &shown.scan else { continue };
         let lines: Vec<_> = scan.keys.iter().map(|key| key.openssh_line.clone()).collect();

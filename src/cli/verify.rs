@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::output::OutputArgs;
 use super::run::{block_on, verify};
 use super::session;
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 use crate::secret::Secrets;
 
 /// Try out what was set up: nodes, cluster DNS, registries, storage, a build
@@ -26,7 +26,7 @@ pub(super) struct Args {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     if !crate::verify::has_checks(&cluster) {
         return Err(anyhow::anyhow!(

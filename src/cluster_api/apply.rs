@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::time::Instant;
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::compare::{CONCURRENCY, Difference};
 use super::error::ApiError;
@@ -50,7 +50,7 @@ impl Api {
     async fn apply_one(&self, id: &ObjectId, object: &Object) -> Result<(), ApiError> {
         let applied = async {
             let path = self.path(id).await?;
-            let call = Call::apply(
+            let call = ApiCall::apply(
                 format!("{path}?fieldManager={MANAGER}&force=true&fieldValidation=Strict"),
                 &normalised(object),
             );
@@ -87,7 +87,7 @@ impl Api {
     async fn await_established(&self, id: &ObjectId, deadline: Instant) -> Result<(), ApiError> {
         let path = self.path(id).await?;
         loop {
-            let live = self.json(Call::get(&path)).await?;
+            let live = self.json(ApiCall::get(&path)).await?;
             let conditions = live["status"]["conditions"].as_array();
             let is = |kind: &str, status: &str| {
                 conditions.is_some_and(|all| all.iter().any(|c| c["type"] == kind && c["status"] == status))

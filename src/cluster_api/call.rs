@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Method, path with query, and body.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct ApiCall {
     method: Method,
     path: String,
     content_type: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Call {
     pub(super) limit: Duration,
 }
 
-impl Call {
+impl ApiCall {
     fn new(method: Method, path: impl Into<String>, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             method,

@@ -11,12 +11,12 @@ use serde_json::Value;
 use tower::retry::RetryLayer;
 use tower::{BoxError, ServiceBuilder};
 
-use super::call::Call;
+use super::call::ApiCall;
 
 use super::error::ApiError;
-use super::kinds::Kinds;
+use super::kinds::KindCache;
 use super::kubeconfig::Kubeconfig;
-use crate::transport::{Connector, Http, HttpClient, Transport};
+use crate::transport::{Connector, HttpClient, HttpServer, Transport};
 
 /// The API server of one cluster. Clones share connections and the cache of kinds.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct Api {
     version: Arc<str>,
     services: HttpClient,
     host: Arc<dyn Transport>,
-    pub(super) kinds: Arc<Kinds>,
+    pub(super) kinds: Arc<KindCache>,
 }
 
 impl fmt::Debug for Api {
@@ -53,7 +53,7 @@ impl Api {
             host: transport,
             kinds: Arc::default(),
         };
-        let version = api.json(Call::get("/version")).await?;
+        let version = api.json(ApiCall::get("/version")).await?;
         api.version = version["gitVersion"].as_str().unwrap_or("unknown").into();
         Ok(api)
     }
@@ -76,9 +76,9 @@ impl Api {
     /// HTTP to port `port` (its name) of a Service, from the host that carries the API server's traffic: that host is a
     /// node and reaches the Service's address. The API server's own proxy would do as well, were it not that it keeps the
     /// `Authorization` header for itself.
-    pub async fn service(&self, namespace: &str, name: &str, port: &str) -> Result<Http, ApiError> {
+    pub async fn service(&self, namespace: &str, name: &str, port: &str) -> Result<HttpServer, ApiError> {
         let path = format!("/api/v1/namespaces/{namespace}/services/{name}");
-        let live = self.json(Call::get(path)).await?;
+        let live = self.json(ApiCall::get(path)).await?;
         let ports = live["spec"]["ports"].as_array().into_iter().flatten();
         let number = ports
             .filter(|found| found["name"] == port)
@@ -101,7 +101,7 @@ impl Api {
     }
 
     /// Sends a request and gives the answer's text.
-    pub(super) async fn text(&self, call: Call) -> Result<String, ApiError> {
+    pub(super) async fn text(&self, call: ApiCall) -> Result<String, ApiError> {
         let first = self.once(&call).await;
         match first {
             // A pooled connection may have been closed under us, and says so only when used: a new one
@@ -112,7 +112,7 @@ impl Api {
     }
 
     /// Sends a request and parses the answer.
-    pub(super) async fn json(&self, call: Call) -> Result<Value, ApiError> {
+    pub(super) async fn json(&self, call: ApiCall) -> Result<Value, ApiError> {
         let title = call.title();
         let text = self.text(call).await?;
         serde_json::from_str(&text).map_err(|e| ApiError::Broken {
@@ -122,7 +122,7 @@ impl Api {
     }
 
     /// Like [`Api::json`], with `None` for what does not exist.
-    pub(super) async fn json_opt(&self, call: Call) -> Result<Option<Value>, ApiError> {
+    pub(super) async fn json_opt(&self, call: ApiCall) -> Result<Option<Value>, ApiError> {
         match self.json(call).await {
             Ok(value) => Ok(Some(value)),
             Err(e) if e.is_not_found() => Ok(None),
@@ -130,7 +130,7 @@ impl Api {
         }
     }
 
-    async fn once(&self, call: &Call) -> Result<String, ApiError> {
+    async fn once(&self, call: &ApiCall) -> Result<String, ApiError> {
         let answer = self.client.request_text(call.request()?);
         self.limited(call, answer).await
     }
@@ -138,7 +138,7 @@ impl Api {
     /// Runs a kube future with the call's time-out and our errors.
     pub(super) async fn limited<T>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         answer: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ApiError> {
         match tokio::time::timeout(call.limit, answer).await {
@@ -155,7 +155,7 @@ impl Api {
     /// A watch that can't be had costs the whole time and is no error: the caller looks again anyway.
     pub(super) async fn await_event(&self, path: &str, within: Duration) {
         let watch = async {
-            let Ok(request) = Call::get(path).request() else {
+            let Ok(request) = ApiCall::get(path).request() else {
                 return;
             };
             let Ok(stream) = self.client.request_stream(request).await else {

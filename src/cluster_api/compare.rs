@@ -2,7 +2,7 @@
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::covers::{covers, leaves_behind};
 use super::error::ApiError;
@@ -73,13 +73,13 @@ impl Api {
         path: &str,
         wanted: &Object,
     ) -> Result<Option<DifferenceKind>, ApiError> {
-        let Some(live) = self.json_opt(Call::get(path)).await? else {
+        let Some(live) = self.json_opt(ApiCall::get(path)).await? else {
             return Ok(Some(DifferenceKind::Missing));
         };
         if covers(wanted, &live) && !leaves_behind(wanted, &live) {
             return Ok(None);
         }
-        let call = Call::apply(
+        let call = ApiCall::apply(
             format!("{path}?fieldManager={MANAGER}&force=true&fieldValidation=Strict&dryRun=All"),
             wanted,
         );

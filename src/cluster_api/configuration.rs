@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::covers::covers;
 use super::error::ApiError;
@@ -12,7 +12,7 @@ use crate::yaml;
 
 /// A configuration in a `ConfigMap` of `kube-system`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Configuration {
+pub enum KubeadmConfiguration {
     /// kubeadm's `ClusterConfiguration`.
     Cluster,
     /// `KubeProxyConfiguration`.
@@ -27,7 +27,7 @@ const RESTARTED_FOR: &str = "ci-bootstrap/configuration";
 const ATTEMPTS: usize = 5;
 const KUBE_PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-proxy";
 
-impl Configuration {
+impl KubeadmConfiguration {
     /// Name of the `ConfigMap`, and the key in it.
     fn place(self) -> (&'static str, &'static str) {
         match self {
@@ -51,9 +51,9 @@ impl Configuration {
 
 impl Api {
     /// A configuration as kubeadm keeps it, `None` where there is none.
-    pub async fn configuration(&self, which: Configuration) -> Result<Option<Value>, ApiError> {
+    pub async fn configuration(&self, which: KubeadmConfiguration) -> Result<Option<Value>, ApiError> {
         let map = self
-            .json_opt(Call::get(which.path()))
+            .json_opt(ApiCall::get(which.path()))
             .await
             .map_err(|e| e.during(title(which)))?;
         map.map(|map| parsed(which, &map))
@@ -68,7 +68,7 @@ impl Api {
     /// When it can't be read or written, or others go on writing it.
     pub async fn edit_configuration(
         &self,
-        which: Configuration,
+        which: KubeadmConfiguration,
         edit: &(dyn Fn(&Value) -> Value + Send + Sync),
     ) -> Result<(), ApiError> {
         for attempt in 1.. {
@@ -82,10 +82,10 @@ impl Api {
 
     async fn try_edit(
         &self,
-        which: Configuration,
+        which: KubeadmConfiguration,
         edit: &(dyn Fn(&Value) -> Value + Send + Sync),
     ) -> Result<(), ApiError> {
-        let Some(map) = self.json_opt(Call::get(which.path())).await? else {
+        let Some(map) = self.json_opt(ApiCall::get(which.path())).await? else {
             return Ok(());
         };
         let live = parsed(which, &map)?;
@@ -97,7 +97,7 @@ impl Api {
         let version = &map["metadata"]["resourceVersion"];
         let body = json!({"metadata": {"resourceVersion": version}, "data": {which.place().1: text}});
         let path = format!("{}?fieldManager={MANAGER}", which.path());
-        self.text(Call::merge(path, &body)).await.map(drop)
+        self.text(ApiCall::merge(path, &body)).await.map(drop)
     }
 
     /// What [`Api::apply_kube_proxy`] would change, a paragraph each: fields of `wanted` that the configuration does not
@@ -106,7 +106,7 @@ impl Api {
         let seen = self
             .kube_proxy(wanted)
             .await
-            .map_err(|e| e.during(title(Configuration::KubeProxy)))?;
+            .map_err(|e| e.during(title(KubeadmConfiguration::KubeProxy)))?;
         Ok(seen.differences)
     }
 
@@ -116,34 +116,40 @@ impl Api {
         let applied = async {
             let seen = self.kube_proxy(wanted).await?;
             if let Some(text) = &seen.new_text {
-                let body = json!({"data": {Configuration::KubeProxy.place().1: text}});
-                let path = format!("{}?fieldManager={MANAGER}", Configuration::KubeProxy.path());
-                self.text(Call::merge(path, &body)).await?;
+                let body = json!({"data": {KubeadmConfiguration::KubeProxy.place().1: text}});
+                let path = format!(
+                    "{}?fieldManager={MANAGER}",
+                    KubeadmConfiguration::KubeProxy.path()
+                );
+                self.text(ApiCall::merge(path, &body)).await?;
             }
             if !seen.differences.is_empty() {
                 let restarted = json!({"metadata": {"annotations": {RESTARTED_FOR: seen.sum}}});
                 let body = json!({"spec": {"template": restarted}});
-                self.text(Call::merge(format!("{KUBE_PROXY}?fieldManager={MANAGER}"), &body))
-                    .await?;
+                self.text(ApiCall::merge(
+                    format!("{KUBE_PROXY}?fieldManager={MANAGER}"),
+                    &body,
+                ))
+                .await?;
             }
             Ok(seen.differences)
         };
         applied
             .await
-            .map_err(|e: ApiError| e.during(title(Configuration::KubeProxy)))
+            .map_err(|e: ApiError| e.during(title(KubeadmConfiguration::KubeProxy)))
     }
 
-    async fn kube_proxy(&self, wanted: &Value) -> Result<KubeProxy, ApiError> {
+    async fn kube_proxy(&self, wanted: &Value) -> Result<KubeProxyDifference, ApiError> {
         let (map, daemons) = futures::try_join!(
-            self.json(Call::get(Configuration::KubeProxy.path())),
-            self.json(Call::get(KUBE_PROXY)),
+            self.json(ApiCall::get(KubeadmConfiguration::KubeProxy.path())),
+            self.json(ApiCall::get(KUBE_PROXY)),
         )?;
-        KubeProxy::of(&map, &daemons, wanted)
+        KubeProxyDifference::of(&map, &daemons, wanted)
     }
 }
 
 /// kube-proxy's configuration against what is wanted.
-struct KubeProxy {
+struct KubeProxyDifference {
     differences: Vec<String>,
     /// The new configuration, where it must change.
     new_text: Option<String>,
@@ -151,12 +157,12 @@ struct KubeProxy {
     sum: String,
 }
 
-impl KubeProxy {
+impl KubeProxyDifference {
     fn of(map: &Value, daemons: &Value, wanted: &Value) -> Result<Self, ApiError> {
-        let live = parsed(Configuration::KubeProxy, map)?;
+        let live = parsed(KubeadmConfiguration::KubeProxy, map)?;
         let mut differences = Vec::new();
         let mut new_text = None;
-        let mut sum = sha256::hex(text(Configuration::KubeProxy, map).as_bytes());
+        let mut sum = sha256::hex(text(KubeadmConfiguration::KubeProxy, map).as_bytes());
         if !covers(wanted, &live) {
             let mut after = live.clone();
             merge(&mut after, wanted);
@@ -186,16 +192,16 @@ fn changed_by_us(object: &Value) -> bool {
         .any(|entry| entry["manager"] == MANAGER)
 }
 
-fn title(which: Configuration) -> String {
+fn title(which: KubeadmConfiguration) -> String {
     let (name, key) = which.place();
     format!("{key} in ConfigMap kube-system/{name}")
 }
 
-fn text(which: Configuration, map: &Value) -> &str {
+fn text(which: KubeadmConfiguration, map: &Value) -> &str {
     map["data"][which.place().1].as_str().unwrap_or_default()
 }
 
-fn parsed(which: Configuration, map: &Value) -> Result<Value, ApiError> {
+fn parsed(which: KubeadmConfiguration, map: &Value) -> Result<Value, ApiError> {
     let documents = yaml::manifests(text(which, map)).map_err(|e| ApiError::NotAnObject(e.to_string()))?;
     let first = documents.into_iter().next();
     first.ok_or_else(|| ApiError::NotAnObject("it is empty".into()))
@@ -218,13 +224,13 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing unwrap is a failing test")]
     use super::*;
 
-    fn seen(config: &str, ours: bool, restarted_for: &str) -> KubeProxy {
+    fn seen(config: &str, ours: bool, restarted_for: &str) -> KubeProxyDifference {
         let manager = if ours { MANAGER } else { "kubeadm" };
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "kube-proxy", "managedFields": [{"manager": manager}]}, "data": {"config.conf": config}});
         let daemons =
             json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_FOR: restarted_for}}}}});
-        KubeProxy::of(
+        KubeProxyDifference::of(
             &map,
             &daemons,
             &json!({"mode": "nftables", "conntrack": {"min": 0}}),

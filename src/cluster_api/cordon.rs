@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 
@@ -53,7 +53,7 @@ impl Api {
     /// # Errors
     /// When the API server can't be asked.
     pub async fn cordoning(&self, name: &str) -> Result<Option<Cordoning>, ApiError> {
-        let node = self.json_opt(Call::get(path(name))).await;
+        let node = self.json_opt(ApiCall::get(path(name))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
         Ok(node.as_ref().map(Cordoning::of))
     }
@@ -79,9 +79,9 @@ impl Api {
     /// Whoever cordoned it is read and written in one piece: the patch holds only for the version that was read.
     async fn patch_node(&self, name: &str, patch: fn(&Value) -> Option<Value>) -> Result<(), ApiError> {
         for attempt in 1.. {
-            let node = self.json(Call::get(path(name))).await?;
+            let node = self.json(ApiCall::get(path(name))).await?;
             let Some(patch) = patch(&node) else { break };
-            match self.text(Call::merge(path(name), &patch)).await {
+            match self.text(ApiCall::merge(path(name), &patch)).await {
                 Err(e) if e.is_conflict() && attempt < ATTEMPTS => {}
                 answer => return answer.map(drop),
             }

@@ -13,7 +13,7 @@ const ITEM_KEYS: [&str; 6] = ["name", "mountPath", "containerPort", "port", "key
 /// The changed fields with their old (`-`) and new (`+`) values; empty when nothing changed.
 /// Values of Secrets are never shown.
 pub(super) fn render(id: &ObjectId, before: &Value, after: &Value) -> String {
-    let mut diff = Diff {
+    let mut diff = ObjectDiff {
         secret: id.is_secret(),
         text: String::new(),
     };
@@ -21,12 +21,12 @@ pub(super) fn render(id: &ObjectId, before: &Value, after: &Value) -> String {
     diff.text
 }
 
-struct Diff {
+struct ObjectDiff {
     secret: bool,
     text: String,
 }
 
-impl Diff {
+impl ObjectDiff {
     fn compare(&mut self, path: &str, before: Option<&Value>, after: Option<&Value>) {
         match (before, after) {
             (before, after) if before == after => {}

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
 use super::error::ApiError;
-use crate::transport::{Connector, Http, HttpClient, Transport};
+use crate::transport::{Connector, HttpClient, HttpServer, Transport};
 
 /// The server `https://name`, asked from this host: a registry may be reached by hosts of the cluster only. Its certificate is
 /// checked by the authorities in `ca` (PEM), or else by those that this machine trusts.
@@ -19,7 +19,7 @@ pub fn https(
     name: &str,
     ca: Option<&str>,
     insecure: bool,
-) -> Result<Http, ApiError> {
+) -> Result<HttpServer, ApiError> {
     let base = format!("https://{name}");
     let unusable = |reason: String| ApiError::Authority {
         server: name.to_owned(),
@@ -36,7 +36,7 @@ pub fn https(
 }
 
 /// The server `http://name`, asked from this host.
-pub fn http(host: &Arc<dyn Transport>, name: &str) -> Http {
+pub fn http(host: &Arc<dyn Transport>, name: &str) -> HttpServer {
     HttpClient::new(Arc::clone(host)).site(format!("http://{name}"))
 }
 

@@ -6,14 +6,14 @@ use kube::core::{GroupVersionKind, discovery::Scope};
 use kube::discovery::Discovery;
 use tokio::sync::Mutex;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::object::ObjectId;
 
 /// Cache of the server's discovery documents.
 #[derive(Default)]
-pub(super) struct Kinds {
+pub(super) struct KindCache {
     known: Mutex<Option<Arc<Discovery>>>,
 }
 
@@ -48,7 +48,7 @@ impl Api {
 
     async fn discover(&self) -> Result<Discovery, ApiError> {
         let discovery = Discovery::new(self.kube()).run_aggregated();
-        self.limited(&Call::get("/apis"), discovery).await
+        self.limited(&ApiCall::get("/apis"), discovery).await
     }
 }
 

@@ -65,7 +65,7 @@ impl Kubeconfig {
     ///
     /// # Errors
     /// Never in practice: a value of texts can always be written as YAML.
-    pub fn to_yaml(&self, cluster: &str) -> Result<SecretString, yaml::Error> {
+    pub fn to_yaml(&self, cluster: &str) -> Result<SecretString, yaml::YamlError> {
         const USER: &str = "kubernetes-admin";
         let context = format!("{USER}@{cluster}");
         let text = yaml::emit(&json!({

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::object::ObjectId;
@@ -26,7 +26,10 @@ impl Api {
             Redactor::process().learn(&text.clone().into());
             let body = secret_object(id, key, &text);
             match self
-                .text(Call::post(format!("{collection}?fieldManager={MANAGER}"), &body))
+                .text(ApiCall::post(
+                    format!("{collection}?fieldManager={MANAGER}"),
+                    &body,
+                ))
                 .await
             {
                 Err(ApiError::Rejected(rejection)) if rejection.reason == "AlreadyExists" => Ok(()),

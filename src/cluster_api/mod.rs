@@ -40,21 +40,21 @@ mod token;
 pub use calico::{CalicoError, customise};
 pub use client::Api;
 pub use compare::{Difference, DifferenceKind};
-pub use configuration::Configuration;
+pub use configuration::KubeadmConfiguration;
 pub use cordon::{Cordon, Cordoning};
 pub use error::{ApiError, Rejection};
 pub use https::{http, https};
 pub use kubeconfig::Kubeconfig;
-pub use node::{Condition, Node, Taint};
+pub use node::{Condition, Node, NodeTaint};
 pub use node_settings::NodeSettings;
 pub use object::{Object, ObjectId};
-pub use pods::{Container, Executed};
+pub use pods::{Container, PodCommandResult};
 pub use release::{FetchError, ReleaseError, Releases};
 pub use rollout::{Cause, Explanation, RolloutError, RolloutKind, RolloutTarget};
 pub use shared_directories::SharedDirectory;
 pub use space::{FreeSpace, NodeSpace, VolumeSpace};
 pub use status::{ClusterStatus, HealthCheck, WorkloadStatus};
-pub use token::{BootstrapToken, LeftToken};
+pub use token::{BootstrapToken, LeftoverToken};
 
 /// The name under which the API server records what is ours.
 pub const MANAGER: &str = "ci-bootstrap";

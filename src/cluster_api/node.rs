@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 
@@ -27,7 +27,7 @@ pub struct Node {
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its taints.
-    pub taints: Vec<Taint>,
+    pub taints: Vec<NodeTaint>,
     /// Its conditions.
     pub conditions: Vec<Condition>,
     /// Name of the operating system, such as `Debian GNU/Linux 12 (bookworm)`.
@@ -47,7 +47,7 @@ pub struct Node {
 
 /// A taint of a node.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Taint {
+pub struct NodeTaint {
     /// Its key, such as `node-role.kubernetes.io/control-plane`.
     pub key: String,
     /// Its value; empty for none.
@@ -60,7 +60,7 @@ pub struct Taint {
     pub added: Option<String>,
 }
 
-impl From<&crate::model::Taint> for Taint {
+impl From<&crate::model::Taint> for NodeTaint {
     fn from(taint: &crate::model::Taint) -> Self {
         Self {
             key: taint.key.clone(),
@@ -71,7 +71,7 @@ impl From<&crate::model::Taint> for Taint {
     }
 }
 
-impl Taint {
+impl NodeTaint {
     /// What makes two taints the same one: `key:effect`.
     pub fn id(&self) -> String {
         format!("{}:{}", self.key, self.effect)
@@ -157,7 +157,7 @@ impl Api {
     /// All nodes, by name.
     pub async fn nodes(&self) -> Result<Vec<Node>, ApiError> {
         let list = self
-            .json(Call::get("/api/v1/nodes"))
+            .json(ApiCall::get("/api/v1/nodes"))
             .await
             .map_err(|e| e.during("list nodes"))?;
         Ok(items(&list["items"]).map(Node::of).collect())
@@ -165,7 +165,7 @@ impl Api {
 
     /// One node, `None` if it has not joined.
     pub async fn node(&self, name: &str) -> Result<Option<Node>, ApiError> {
-        let node = self.json_opt(Call::get(format!("/api/v1/nodes/{name}"))).await;
+        let node = self.json_opt(ApiCall::get(format!("/api/v1/nodes/{name}"))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
         Ok(node.as_ref().map(Node::of))
     }
@@ -181,9 +181,9 @@ pub(super) fn entries(map: &Value) -> impl Iterator<Item = (&String, &Value)> {
     map.as_object().into_iter().flatten()
 }
 
-fn taint(taint: &Value) -> Taint {
+fn taint(taint: &Value) -> NodeTaint {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Taint {
+    NodeTaint {
         key: text(&taint["key"]),
         value: text(&taint["value"]),
         effect: text(&taint["effect"]),

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
-use super::node::{Node, TAINTS_RECORD, Taint};
+use super::node::{Node, NodeTaint, TAINTS_RECORD};
 
 const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 /// How often a change of taints is tried when somebody else changes the node meanwhile (kubelet does, often).
@@ -22,7 +22,7 @@ pub struct NodeSettings {
     /// Labels it must have. One that we set earlier and that is no longer here is removed.
     pub labels: BTreeMap<String, String>,
     /// Taints it must have; with the same rule.
-    pub taints: Vec<Taint>,
+    pub taints: Vec<NodeTaint>,
     /// Whether the control plane's own `NoSchedule` taint must be there; `None` leaves it as it is.
     pub control_plane_taint: Option<bool>,
 }
@@ -50,7 +50,7 @@ impl Api {
     }
 
     async fn joined_node(&self, name: &str) -> Result<Node, ApiError> {
-        let node = self.json(Call::get(path(name))).await;
+        let node = self.json(ApiCall::get(path(name))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
         Ok(Node::of(&node))
     }
@@ -61,7 +61,7 @@ impl Api {
             "metadata": {"name": wanted.name, "labels": wanted.labels},
         });
         let path = format!("{}?fieldManager={MANAGER}&force=true", path(&wanted.name));
-        self.text(Call::apply(path, &body)).await.map(drop)
+        self.text(ApiCall::apply(path, &body)).await.map(drop)
     }
 
     /// The list of taints has one owner as a whole, so it is read, changed and written if nobody else wrote meanwhile.
@@ -80,7 +80,7 @@ impl Api {
                 "spec": {"taints": taints},
             });
             let path = format!("{}?fieldManager={MANAGER}", path(&wanted.name));
-            match self.text(Call::merge(path, &body)).await {
+            match self.text(ApiCall::merge(path, &body)).await {
                 Err(e) if e.is_conflict() && attempt < ATTEMPTS => {}
                 answer => return answer.map(drop),
             }
@@ -118,7 +118,7 @@ fn label_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
 
 fn taint_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
     let after = taints(node, wanted);
-    let by_id = |list: &[Taint], taint: &Taint| list.iter().find(|t| t.id() == taint.id()).cloned();
+    let by_id = |list: &[NodeTaint], taint: &NodeTaint| list.iter().find(|t| t.id() == taint.id()).cloned();
     let mut found = Vec::new();
     for old in &node.taints {
         match by_id(&after, old) {
@@ -140,10 +140,10 @@ fn taint_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
 }
 
 /// The taints that the node should have: everybody's, less ours that were dropped, and those wanted.
-fn taints(node: &Node, wanted: &NodeSettings) -> Vec<Taint> {
-    let is_wanted = |taint: &Taint| wanted.taints.iter().any(|w| w.id() == taint.id());
-    let is_dropped = |taint: &Taint| node.our_taints.contains(&taint.id()) && !is_wanted(taint);
-    let control_plane = Taint {
+fn taints(node: &Node, wanted: &NodeSettings) -> Vec<NodeTaint> {
+    let is_wanted = |taint: &NodeTaint| wanted.taints.iter().any(|w| w.id() == taint.id());
+    let is_dropped = |taint: &NodeTaint| node.our_taints.contains(&taint.id()) && !is_wanted(taint);
+    let control_plane = NodeTaint {
         key: CONTROL_PLANE.into(),
         value: String::new(),
         effect: "NoSchedule".into(),
@@ -168,7 +168,7 @@ fn taints(node: &Node, wanted: &NodeSettings) -> Vec<Taint> {
 }
 
 fn record(wanted: &NodeSettings) -> Vec<String> {
-    wanted.taints.iter().map(Taint::id).collect()
+    wanted.taints.iter().map(NodeTaint::id).collect()
 }
 
 #[cfg(test)]
@@ -194,8 +194,8 @@ mod tests {
         }))
     }
 
-    fn taint(key: &str) -> Taint {
-        Taint {
+    fn taint(key: &str) -> NodeTaint {
+        NodeTaint {
             key: key.into(),
             value: "ci".into(),
             effect: "NoSchedule".into(),
@@ -251,7 +251,7 @@ mod tests {
         let wanted = NodeSettings {
             name: "w1".into(),
             labels: [("disk".into(), "hdd".into())].into(),
-            taints: vec![Taint {
+            taints: vec![NodeTaint {
                 value: String::new(),
                 ..taint("gone")
             }],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::object::{Object, ObjectId};
@@ -14,7 +14,7 @@ impl Api {
     pub async fn read(&self, id: &ObjectId) -> Result<Option<Object>, ApiError> {
         let read = async {
             match self.path(id).await {
-                Ok(path) => self.json_opt(Call::get(path)).await,
+                Ok(path) => self.json_opt(ApiCall::get(path)).await,
                 Err(ApiError::UnknownKind { .. }) => Ok(None),
                 Err(e) => Err(e),
             }
@@ -36,7 +36,7 @@ impl Api {
                 }
                 if live["metadata"]["deletionTimestamp"].is_null() {
                     let path = self.path(id).await?;
-                    self.json_opt(Call::delete(format!("{path}?propagationPolicy=Background")))
+                    self.json_opt(ApiCall::delete(format!("{path}?propagationPolicy=Background")))
                         .await?;
                 } else if Instant::now() >= deadline {
                     let finalizers = live["metadata"]["finalizers"].to_string();

@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::AttachParams;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::object::ObjectId;
@@ -32,7 +32,7 @@ impl Container {
 
 /// How a command in a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Executed {
+pub struct PodCommandResult {
     /// Whether it ended with status 0.
     pub success: bool,
     /// What it printed, errors last.
@@ -42,7 +42,7 @@ pub struct Executed {
 impl Api {
     /// Runs a command in a container and waits for its end. The words are seen by everybody who may look at the node's
     /// processes.
-    pub async fn exec(&self, container: &Container, command: &[&str]) -> Result<Executed, ApiError> {
+    pub async fn exec(&self, container: &Container, command: &[&str]) -> Result<PodCommandResult, ApiError> {
         let what = format!(
             "run {} in pod {}/{}",
             command.first().unwrap_or(&""),
@@ -67,9 +67,9 @@ impl Api {
                 None => None,
             };
             let success = status.is_some_and(|status| status.status.as_deref() == Some("Success"));
-            Ok(Executed { success, output })
+            Ok(PodCommandResult { success, output })
         };
-        self.limited(&Call::get(what.clone()), run)
+        self.limited(&ApiCall::get(what.clone()), run)
             .await
             .map_err(|e| e.during(what))
     }
@@ -80,7 +80,7 @@ impl Api {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&tailLines={lines}&limitBytes=1048576"
         );
-        self.text(Call::get(path)).await
+        self.text(ApiCall::get(path)).await
     }
 
     /// What a container has printed in the last seconds.
@@ -89,7 +89,7 @@ impl Api {
         let path = format!(
             "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={name}&sinceSeconds={seconds}&limitBytes=1048576"
         );
-        self.text(Call::get(path)).await
+        self.text(ApiCall::get(path)).await
     }
 
     /// Writes annotations of a pod, which makes its node look at it at once instead of within a minute.
@@ -99,7 +99,7 @@ impl Api {
             container.namespace, container.pod
         );
         let change = serde_json::json!({"metadata": {"annotations": {key: value}}});
-        self.text(Call::merge(path, &change)).await.map(drop)
+        self.text(ApiCall::merge(path, &change)).await.map(drop)
     }
 }
 

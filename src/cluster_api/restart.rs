@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::rollout::RolloutTarget;
@@ -21,7 +21,7 @@ impl Api {
         let body = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}});
         let restarted = async {
             let path = self.path(&target.id()).await?;
-            self.text(Call::merge(format!("{path}?fieldManager={MANAGER}"), &body))
+            self.text(ApiCall::merge(format!("{path}?fieldManager={MANAGER}"), &body))
                 .await
         };
         let restarted = restarted.await.map(drop);

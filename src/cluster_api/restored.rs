@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::items;
@@ -17,7 +17,7 @@ const KUBE_PROXY: &str = "/apis/apps/v1/namespaces/kube-system/daemonsets/kube-p
 impl Api {
     /// Whether the cluster has come to itself after the restore of this bundle.
     pub async fn is_restored(&self, bundle: &str) -> Result<bool, ApiError> {
-        let daemons = self.json(Call::get(KUBE_PROXY)).await;
+        let daemons = self.json(ApiCall::get(KUBE_PROXY)).await;
         let daemons = daemons.map_err(|e| e.during("read kube-proxy"))?;
         Ok(daemons["metadata"]["annotations"][RESTORED] == bundle)
     }
@@ -26,7 +26,7 @@ impl Api {
     /// has been heard of since.
     pub async fn heartbeats(&self) -> Result<BTreeMap<String, String>, ApiError> {
         let path = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
-        let list = self.json(Call::get(path)).await;
+        let list = self.json(ApiCall::get(path)).await;
         let list = list.map_err(|e| e.during("list the nodes' leases"))?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(items(&list["items"])
@@ -54,7 +54,7 @@ impl Api {
 
     async fn patch_kube_proxy(&self, body: &Value) -> Result<(), ApiError> {
         let path = format!("{KUBE_PROXY}?fieldManager={MANAGER}");
-        let patched = self.text(Call::merge(path, body)).await.map(drop);
+        let patched = self.text(ApiCall::merge(path, body)).await.map(drop);
         patched.map_err(|e| e.during("annotate kube-proxy"))
     }
 }

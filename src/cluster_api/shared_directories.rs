@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::items;
@@ -22,7 +22,7 @@ impl Api {
     /// Looks at all volumes that are bound. Directories are named after claims by joining namespace and name, so that
     /// `kube/ops-home` and `kube-ops/home` meet.
     pub async fn shared_directories(&self) -> Result<Vec<SharedDirectory>, ApiError> {
-        let volumes = self.json(Call::get("/api/v1/persistentvolumes")).await;
+        let volumes = self.json(ApiCall::get("/api/v1/persistentvolumes")).await;
         let volumes = volumes.map_err(|e| e.during("list volumes"))?;
         Ok(shared(&volumes))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::items;
@@ -90,7 +90,7 @@ fn volumes(pod: &Value) -> impl Iterator<Item = VolumeSpace> {
 impl Api {
     /// Asks the kubelet of a node, through the API server.
     pub async fn node_space(&self, node: &str) -> Result<NodeSpace, ApiError> {
-        let mut call = Call::get(format!("/api/v1/nodes/{node}/proxy/stats/summary"));
+        let mut call = ApiCall::get(format!("/api/v1/nodes/{node}/proxy/stats/summary"));
         call.limit = LIMIT;
         Ok(NodeSpace::of(&self.json(call).await?))
     }

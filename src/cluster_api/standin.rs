@@ -29,14 +29,16 @@ pub(super) fn refusal(code: u16, reason: &str, message: &str) -> Reply {
 }
 
 /// Requests as `GET /path?query`, in the order of their arrival.
-pub(super) type Log = Arc<Mutex<Vec<String>>>;
+pub(super) type RequestLog = Arc<Mutex<Vec<String>>>;
 
 /// Starts a stand-in and connects to it. `answer` gets the request line's method and path; `/version` and discovery of
 /// config maps are answered for it.
-pub(super) async fn connect(answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> (Api, Log) {
+pub(super) async fn connect(
+    answer: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
+) -> (Api, RequestLog) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = format!("http://{}", listener.local_addr().unwrap());
-    let log = Log::default();
+    let log = RequestLog::default();
     let (answer, seen) = (Arc::new(answer), Arc::clone(&log));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -99,7 +101,7 @@ pub(super) fn admin_conf_with(server: &str, ca: &str) -> String {
     )
 }
 
-async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str, usize) -> Reply>, log: Log) {
+async fn serve(stream: TcpStream, answer: Arc<impl Fn(&str, usize) -> Reply>, log: RequestLog) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = request(&mut stream).await {
         let count = {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::{Node, items};
@@ -72,7 +72,7 @@ impl Api {
     }
 
     async fn readiness(&self) -> Result<Vec<HealthCheck>, ApiError> {
-        match self.text(Call::get("/readyz?verbose")).await {
+        match self.text(ApiCall::get("/readyz?verbose")).await {
             Ok(text) => Ok(checks(&text)),
             // An API server that is not ready answers with the same list as an error.
             Err(e) => match e.rejection().map(|rejection| checks(&rejection.message)) {
@@ -84,7 +84,7 @@ impl Api {
 
     async fn leaders(&self) -> Result<Vec<HealthCheck>, ApiError> {
         let path = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
-        let leases = self.json(Call::get(path)).await?;
+        let leases = self.json(ApiCall::get(path)).await?;
         let now = Timestamp::now();
         let names = ["kube-controller-manager", "kube-scheduler"];
         Ok(names.iter().map(|name| leader(&leases, name, now)).collect())
@@ -92,7 +92,7 @@ impl Api {
 
     async fn workloads(&self, kind: RolloutKind) -> Result<Vec<WorkloadStatus>, ApiError> {
         let plural = format!("{kind:?}s").to_lowercase();
-        let list = self.json(Call::get(format!("/apis/apps/v1/{plural}"))).await?;
+        let list = self.json(ApiCall::get(format!("/apis/apps/v1/{plural}"))).await?;
         Ok(items(&list["items"]).map(|live| workload(kind, live)).collect())
     }
 }

@@ -9,11 +9,11 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::kubeconfig::Kubeconfig;
-use super::standin::{Log, Reply, admin_conf, connect, refusal};
-use super::{Api, Configuration, DifferenceKind};
+use super::standin::{Reply, RequestLog, admin_conf, connect, refusal};
+use super::{Api, DifferenceKind, KubeadmConfiguration};
 use crate::secret::Redactor;
 use crate::transport::memory::MemoryHost;
-use crate::transport::{Ended, Output};
+use crate::transport::{ScriptEnd, ScriptOutput};
 
 const PATH: &str = "GET /api/v1/namespaces/ci/configmaps/a";
 
@@ -21,7 +21,7 @@ fn config_map(value: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ci"}, "data": {"k": value}})
 }
 
-fn patches(log: &Log) -> Vec<String> {
+fn patches(log: &RequestLog) -> Vec<String> {
     let log = log.lock().unwrap();
     log.iter()
         .filter(|request| request.starts_with("PATCH"))
@@ -163,8 +163,8 @@ async fn a_join_token_is_masked_from_the_moment_it_exists() {
 
 #[tokio::test]
 async fn a_host_without_a_way_is_named() {
-    let host = MemoryHost::new("cp1", |_| Output {
-        ended: Ended::Exited(0),
+    let host = MemoryHost::new("cp1", |_| ScriptOutput {
+        ended: ScriptEnd::Exited(0),
         stdout: Vec::new(),
         stderr: Vec::new(),
     });
@@ -189,7 +189,7 @@ async fn a_configuration_that_others_write_is_read_again_and_one_that_is_as_want
     };
     let (api, log) = connect(answer).await;
     let unchanged = |live: &Value| live.clone();
-    api.edit_configuration(Configuration::Kubelet, &unchanged)
+    api.edit_configuration(KubeadmConfiguration::Kubelet, &unchanged)
         .await
         .unwrap();
     assert_eq!(*log.lock().unwrap(), [KUBELET]);
@@ -199,7 +199,7 @@ async fn a_configuration_that_others_write_is_read_again_and_one_that_is_as_want
         edited["podPidsLimit"] = json!(4096);
         edited
     };
-    api.edit_configuration(Configuration::Kubelet, &limited)
+    api.edit_configuration(KubeadmConfiguration::Kubelet, &limited)
         .await
         .unwrap();
     assert_eq!(patches(&log).len(), 2, "{:?}", log.lock().unwrap());

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::MANAGER;
-use super::call::Call;
+use super::call::ApiCall;
 use super::client::Api;
 use super::error::ApiError;
 use super::node::items;
@@ -29,7 +29,7 @@ pub struct BootstrapToken {
 
 /// A token of ours that is still in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftToken {
+pub struct LeftoverToken {
     /// The public half.
     pub id: String,
     /// RFC 3339; empty for one that never expires.
@@ -43,7 +43,7 @@ impl Api {
             let (id, secret) = (random(6)?, random(16)?);
             Redactor::process().learn(&secret.clone().into());
             let body = secret_object(&id, &secret, Timestamp::now(), lifetime);
-            self.text(Call::post(format!("{SECRETS}?fieldManager={MANAGER}"), &body))
+            self.text(ApiCall::post(format!("{SECRETS}?fieldManager={MANAGER}"), &body))
                 .await?;
             let value = SecretString::from(format!("{id}.{secret}"));
             Ok(BootstrapToken { id, value })
@@ -55,19 +55,19 @@ impl Api {
 
     /// Deletes a token by its id; one that is gone already is fine.
     pub async fn delete_token(&self, id: &str) -> Result<(), ApiError> {
-        let call = Call::delete(format!("{SECRETS}/bootstrap-token-{id}"));
+        let call = ApiCall::delete(format!("{SECRETS}/bootstrap-token-{id}"));
         let deleted = self.json_opt(call).await.map(drop);
         deleted.map_err(|e| e.during(format_args!("delete bootstrap token {id}")))
     }
 
     /// The tokens that we created and that were not deleted, such as those of a run that was killed.
-    pub async fn left_tokens(&self) -> Result<Vec<LeftToken>, ApiError> {
+    pub async fn left_tokens(&self) -> Result<Vec<LeftoverToken>, ApiError> {
         let path = format!("{SECRETS}?fieldSelector=type%3Dbootstrap.kubernetes.io/token");
-        let list = self.json(Call::get(path)).await;
+        let list = self.json(ApiCall::get(path)).await;
         let list = list.map_err(|e| e.during("list bootstrap tokens"))?;
         let ours = items(&list["items"]).filter(|secret| decoded(secret, "description").starts_with(MANAGER));
         Ok(ours
-            .map(|secret| LeftToken {
+            .map(|secret| LeftoverToken {
                 id: decoded(secret, "token-id"),
                 expires: decoded(secret, "expiration"),
             })

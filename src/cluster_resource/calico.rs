@@ -4,21 +4,21 @@ use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::manifest;
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, Releases, customise};
 use crate::model::{self, Cluster};
 use crate::resource::{Change, Verdict};
 
 /// The pod network as the inventory has it.
 #[derive(Debug)]
-pub(super) struct Calico {
+pub(super) struct CalicoResource {
     settings: model::Calico,
     pods: ipnet::IpNet,
     /// The customised objects, read once in a run.
     objects: OnceCell<Vec<Object>>,
 }
 
-impl Calico {
+impl CalicoResource {
     pub(super) fn of(cluster: &Cluster) -> Self {
         Self {
             settings: cluster.calico.clone(),
@@ -27,15 +27,15 @@ impl Calico {
         }
     }
 
-    async fn objects(&self) -> Result<&Vec<Object>, Error> {
+    async fn objects(&self) -> Result<&Vec<Object>, ClusterStepError> {
         let load = || async {
             let manifest = Releases::of_user().load(&self.settings.manifest).await?;
-            Ok::<_, Error>(customise(manifest, &self.settings, self.pods)?)
+            Ok::<_, ClusterStepError>(customise(manifest, &self.settings, self.pods)?)
         };
         self.objects.get_or_try_init(load).await
     }
 
-    async fn differences(&self, api: &Api) -> Result<Vec<String>, Error> {
+    async fn differences(&self, api: &Api) -> Result<Vec<String>, ClusterStepError> {
         let mut lines = Vec::new();
         for difference in api.compare(self.objects().await?).await? {
             lines.extend(manifest::shown(&difference));
@@ -45,8 +45,8 @@ impl Calico {
     }
 }
 
-impl ClusterResource for Calico {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl ClusterResource for CalicoResource {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let lines = self.differences(api).await?;
             if lines.is_empty() {
@@ -57,7 +57,7 @@ impl ClusterResource for Calico {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             for difference in api.apply(self.objects().await?).await? {
                 say(difference.id.to_string());

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Cordon as State, Cordoning};
 use crate::resource::{Change, Verdict};
 
@@ -32,11 +32,15 @@ impl Cordon {
 }
 
 impl ClusterResource for Cordon {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move { Ok(self.compare(api.cordoning(&self.node).await?.as_ref())) })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move { Ok(api.cordon(&self.node).await?) })
     }
 }
@@ -62,11 +66,15 @@ impl Uncordon {
 }
 
 impl ClusterResource for Uncordon {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move { Ok(self.compare(api.cordoning(&self.node).await?.as_ref())) })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move { Ok(api.uncordon(&self.node).await?) })
     }
 }

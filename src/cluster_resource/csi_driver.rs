@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::manifest::shown;
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, Releases};
 use crate::model::{Cluster, Manifest};
 use crate::resource::{Change, Verdict};
@@ -28,21 +28,21 @@ impl CsiDriver {
         }
     }
 
-    async fn objects(&self) -> Result<&Vec<Object>, Error> {
+    async fn objects(&self) -> Result<&Vec<Object>, ClusterStepError> {
         let load = || async {
             let releases = Releases::of_user();
             let mut objects = Vec::new();
             for manifest in &self.manifests {
                 objects.extend(releases.load(manifest).await?);
             }
-            Ok::<_, Error>(objects)
+            Ok::<_, ClusterStepError>(objects)
         };
         self.objects.get_or_try_init(load).await
     }
 }
 
 impl ClusterResource for CsiDriver {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let differences = api.compare(self.objects().await?).await?;
             let detail = differences.iter().flat_map(shown).collect::<Vec<_>>();
@@ -55,7 +55,7 @@ impl ClusterResource for CsiDriver {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             for difference in api.apply(self.objects().await?).await? {
                 say(difference.id.to_string());

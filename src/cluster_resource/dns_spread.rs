@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Node, Object, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Host;
 use crate::resource::{Change, Verdict};
@@ -35,7 +35,7 @@ impl DnsSpread {
     }
 
     /// The crowd, where it is this node's turn to take a part of it: one node acts for all.
-    async fn crowd(&self, api: &Api) -> Result<Option<Crowd>, Error> {
+    async fn crowd(&self, api: &Api) -> Result<Option<Crowd>, ClusterStepError> {
         let pods = api.pods("kube-system").await?;
         let crowd = crowd(&pods, &api.nodes().await?);
         Ok(crowd.filter(|crowd| crowd.others.first() == Some(&self.0)))
@@ -76,14 +76,14 @@ fn crowd(pods: &[Object], nodes: &[Node]) -> Option<Crowd> {
 
 /// Whether a node is ready for pods that tolerate no taint but that of control planes.
 fn takes_coredns(node: &Node) -> bool {
-    let keeps_off = |taint: &crate::cluster_api::Taint| {
+    let keeps_off = |taint: &crate::cluster_api::NodeTaint| {
         taint.effect != "PreferNoSchedule" && taint.key != "node-role.kubernetes.io/control-plane"
     };
     node.ready && node.schedulable && !node.taints.iter().any(keeps_off)
 }
 
 impl ClusterResource for DnsSpread {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             Ok(match self.crowd(api).await? {
                 None => Verdict::InSync,
@@ -95,7 +95,7 @@ impl ClusterResource for DnsSpread {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let Some(crowd) = self.crowd(api).await? else {
                 return Ok(());

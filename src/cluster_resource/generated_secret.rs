@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, ObjectId};
 use crate::resource::{Change, Verdict};
 
@@ -24,7 +24,7 @@ impl GeneratedSecret {
 }
 
 impl ClusterResource for GeneratedSecret {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let id = self.id();
             let Some(live) = api.read(&id).await? else {
@@ -42,7 +42,11 @@ impl ClusterResource for GeneratedSecret {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move { Ok(api.make_up_secret(&self.id(), &self.key).await?) })
     }
 }

@@ -6,32 +6,32 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Error, RegistryResource, Say};
+use super::{ClusterStepError, ProgressSink, RegistryResource};
 use crate::cluster_api::https;
-use crate::harbor::{Account, Harbor};
+use crate::harbor::{HarborClient, RobotAccount};
 use crate::resource::{Change, Verdict};
 use crate::transport::Transport;
 
 /// What a playbook gives.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fields {
+pub(super) struct HarborRobotFields {
     /// The registry as in image names.
     registry: String,
     /// Authorities by which its certificate is checked, in PEM form.
     ca: Option<String>,
     insecure: bool,
-    admin: Login,
+    admin: RegistryLogin,
     project: String,
     /// The robot account's name within the project.
     robot: String,
     /// With which it shall log in.
-    login: Login,
+    login: RegistryLogin,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Login {
+struct RegistryLogin {
     username: String,
     password: String,
 }
@@ -43,17 +43,17 @@ pub(super) struct HarborRobot {
     ca: Option<String>,
     insecure: bool,
     admin: (String, SecretString),
-    account: Account,
+    account: RobotAccount,
 }
 
 impl HarborRobot {
-    pub(super) fn of(fields: Fields) -> Self {
+    pub(super) fn of(fields: HarborRobotFields) -> Self {
         Self {
             registry: fields.registry,
             ca: fields.ca,
             insecure: fields.insecure,
             admin: (fields.admin.username, fields.admin.password.into()),
-            account: Account {
+            account: RobotAccount {
                 project: fields.project,
                 robot: fields.robot,
                 username: fields.login.username,
@@ -62,15 +62,18 @@ impl HarborRobot {
         }
     }
 
-    fn harbor(&self, host: &Arc<dyn Transport>) -> Result<Harbor, Error> {
+    fn harbor(&self, host: &Arc<dyn Transport>) -> Result<HarborClient, ClusterStepError> {
         let http = https(host, &self.registry, self.ca.as_deref(), self.insecure)?;
         let (user, password) = &self.admin;
-        Ok(Harbor::new(http, user, password))
+        Ok(HarborClient::new(http, user, password))
     }
 }
 
 impl RegistryResource for HarborRobot {
-    fn observe<'a>(&'a self, host: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(
+        &'a self,
+        host: &'a Arc<dyn Transport>,
+    ) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let missing = self.account.missing(&self.harbor(host)?).await?;
             if missing.is_empty() {
@@ -82,7 +85,11 @@ impl RegistryResource for HarborRobot {
         })
     }
 
-    fn act<'a>(&'a self, host: &'a Arc<dyn Transport>, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        host: &'a Arc<dyn Transport>,
+        say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let harbor = self.harbor(host)?;
             for missing in self.account.missing(&harbor).await? {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::cluster_api::Configuration;
+use crate::cluster_api::KubeadmConfiguration;
 use crate::model::{Cluster, HardeningFields};
 
 /// The argument by which a cluster is known whose control planes `cluster.hardening: cis` has set up.
@@ -35,10 +35,10 @@ impl Hardening {
     }
 
     /// A configuration as it shall be, all else in it unchanged. One that is missing stays so.
-    pub(super) fn edited(&self, which: Configuration, live: &Value) -> Value {
+    pub(super) fn edited(&self, which: KubeadmConfiguration, live: &Value) -> Value {
         match (which, live.is_object()) {
-            (Configuration::Cluster, true) => self.edited_components(live),
-            (Configuration::Kubelet, true) => self.edited_kubelet(live),
+            (KubeadmConfiguration::Cluster, true) => self.edited_components(live),
+            (KubeadmConfiguration::Kubelet, true) => self.edited_kubelet(live),
             _ => live.clone(),
         }
     }
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn hardening_goes_on_and_off_and_leaves_what_the_site_has_set() {
-        let on = hardening(true).edited(Configuration::Cluster, &plain());
+        let on = hardening(true).edited(KubeadmConfiguration::Cluster, &plain());
         assert_eq!(
             on,
             json!({
@@ -189,8 +189,11 @@ mod tests {
                 "scheduler": {"extraArgs": [{"name": "profiling", "value": "false"}]},
             })
         );
-        assert_eq!(hardening(true).edited(Configuration::Cluster, &on), on);
-        assert_eq!(hardening(false).edited(Configuration::Cluster, &on), plain());
+        assert_eq!(hardening(true).edited(KubeadmConfiguration::Cluster, &on), on);
+        assert_eq!(
+            hardening(false).edited(KubeadmConfiguration::Cluster, &on),
+            plain()
+        );
     }
 
     #[test]
@@ -198,7 +201,7 @@ mod tests {
         let mut live = plain();
         live["apiServer"]["extraArgs"] =
             json!([{"name": "profiling", "value": "true"}, {"name": "profiling", "value": "false"}]);
-        let on = hardening(true).edited(Configuration::Cluster, &live);
+        let on = hardening(true).edited(KubeadmConfiguration::Cluster, &live);
         assert_eq!(
             on["apiServer"]["extraArgs"],
             json!([{"name": "profiling", "value": "false"}, {"name": "audit-policy-file", "value": "/p"}])
@@ -210,25 +213,31 @@ mod tests {
         let mut live = plain();
         live["apiServer"]["extraArgs"] =
             json!([{"name": "profiling", "value": "false"}, {"name": "audit-policy-file", "value": "/srv"}]);
-        assert_eq!(hardening(false).edited(Configuration::Cluster, &live), live);
+        assert_eq!(
+            hardening(false).edited(KubeadmConfiguration::Cluster, &live),
+            live
+        );
         let kubelet = json!({"maxPods": 110, "seccompDefault": true, "podPidsLimit": 100});
-        assert_eq!(hardening(false).edited(Configuration::Kubelet, &kubelet), kubelet);
+        assert_eq!(
+            hardening(false).edited(KubeadmConfiguration::Kubelet, &kubelet),
+            kubelet
+        );
     }
 
     #[test]
     fn kubelets_fields_go_on_and_off() {
         let live = json!({"maxPods": 110});
-        let on = hardening(true).edited(Configuration::Kubelet, &live);
+        let on = hardening(true).edited(KubeadmConfiguration::Kubelet, &live);
         assert_eq!(
             on,
             json!({"maxPods": 110, "seccompDefault": true, "podPidsLimit": 4096})
         );
-        assert_eq!(hardening(false).edited(Configuration::Kubelet, &on), live);
+        assert_eq!(hardening(false).edited(KubeadmConfiguration::Kubelet, &on), live);
     }
 
     #[test]
     fn a_missing_configuration_is_not_made_up() {
-        for which in [Configuration::Cluster, Configuration::Kubelet] {
+        for which in [KubeadmConfiguration::Cluster, KubeadmConfiguration::Kubelet] {
             assert_eq!(hardening(true).edited(which, &Value::Null), Value::Null);
         }
     }

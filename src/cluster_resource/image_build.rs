@@ -7,10 +7,10 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::manifest::Texts;
-use super::{ClusterKindError, ClusterResource, Error, Say};
+use super::manifest::ManifestTexts;
+use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, ObjectId, RolloutError, RolloutKind, RolloutTarget, http, https};
-use crate::harbor::Image;
+use crate::harbor::TaggedImage;
 use crate::model::Registry;
 use crate::resource::{Change, Verdict};
 
@@ -24,13 +24,13 @@ const GOING: Duration = Duration::from_secs(60);
 /// What a playbook gives.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fields {
+pub(super) struct ImageBuildFields {
     /// The image's name.
     image: String,
     /// Of the login that the inventory has for its registry; empty where there is none.
     password: String,
     /// The Job, with the annotation `ci-bootstrap/digest`, and what it needs.
-    objects: Texts,
+    objects: ManifestTexts,
 }
 
 /// An image of one's own.
@@ -64,7 +64,7 @@ enum Standing {
 }
 
 impl ImageBuild {
-    pub(super) fn of(fields: Fields, registries: &[Registry]) -> Result<Self, ClusterKindError> {
+    pub(super) fn of(fields: ImageBuildFields, registries: &[Registry]) -> Result<Self, ClusterKindError> {
         let objects = fields.objects.parse()?;
         let job = objects.iter().find(|object| object["kind"] == "Job");
         let job = job.cloned().unwrap_or_default();
@@ -81,7 +81,7 @@ impl ImageBuild {
         })
     }
 
-    async fn standing(&self, api: &Api) -> Result<Standing, Error> {
+    async fn standing(&self, api: &Api) -> Result<Standing, ClusterStepError> {
         let live = api.read(&self.id).await?;
         let standing = live.map_or(Standing::Absent, |live| standing(&live, &self.job));
         if standing == Standing::Built && self.is_gone(api).await {
@@ -93,7 +93,7 @@ impl ImageBuild {
     /// Whether its registry says that it has it no more. A registry that can't be asked from here (for a proxy, or a login by tokens only)
     /// leaves it at what the Job says.
     async fn is_gone(&self, api: &Api) -> bool {
-        let (Some(known), Some((server, image))) = (&self.registry, Image::of(&self.image)) else {
+        let (Some(known), Some((server, image))) = (&self.registry, TaggedImage::of(&self.image)) else {
             return false;
         };
         let http = if known.plain {
@@ -150,7 +150,7 @@ fn standing(live: &Object, wanted: &Object) -> Standing {
 }
 
 impl ClusterResource for ImageBuild {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let why = match self.standing(api).await? {
                 Standing::Built => return Ok(Verdict::InSync),
@@ -166,7 +166,7 @@ impl ClusterResource for ImageBuild {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let standing = self.standing(api).await?;
             if matches!(
@@ -182,7 +182,7 @@ impl ClusterResource for ImageBuild {
             let target = self.target();
             let built = api.wait(&target, PATIENCE, |state| say(state.to_owned()));
             built.await.map_err(|error| match error {
-                RolloutError::Hopeless { explanation } => Error::Build {
+                RolloutError::Hopeless { explanation } => ClusterStepError::Build {
                     image: self.image.clone(),
                     explanation: Box::new(explanation),
                 },

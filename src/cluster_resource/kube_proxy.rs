@@ -3,24 +3,24 @@
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::Api;
 use crate::model::Cluster;
 use crate::resource::{Change, Verdict};
 
 /// The fields of `KubeProxyConfiguration` that the inventory decides.
 #[derive(Debug)]
-pub(super) struct KubeProxy(Value);
+pub(super) struct KubeProxyResource(Value);
 
-impl KubeProxy {
+impl KubeProxyResource {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let kube_proxy = &cluster.kube_proxy;
         Self(json!({"mode": kube_proxy.mode, "conntrack": kube_proxy.conntrack}))
     }
 }
 
-impl ClusterResource for KubeProxy {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl ClusterResource for KubeProxyResource {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let found = api.compare_kube_proxy(&self.0).await?;
             if found.is_empty() {
@@ -37,7 +37,11 @@ impl ClusterResource for KubeProxy {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move { Ok(api.apply_kube_proxy(&self.0).await.map(drop)?) })
     }
 }

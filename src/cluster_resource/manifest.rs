@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{ClusterKindError, ClusterResource, Error, Say};
+use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Difference, DifferenceKind, Object};
 use crate::resource::{Change, Verdict};
 use crate::yaml;
@@ -14,20 +14,20 @@ const SHOWN: usize = 12;
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fields {
+pub(super) struct ManifestFields {
     /// YAML documents, or a list of such texts.
-    objects: Texts,
+    objects: ManifestTexts,
 }
 
 /// One text with YAML documents, or several.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Texts {
+pub(super) enum ManifestTexts {
     One(String),
     Many(Vec<String>),
 }
 
-impl Texts {
+impl ManifestTexts {
     /// The documents as objects.
     pub(super) fn parse(self) -> Result<Vec<Object>, ClusterKindError> {
         let texts = match self {
@@ -44,20 +44,20 @@ impl Texts {
 
 /// Objects that shall be as written.
 #[derive(Debug)]
-pub(super) struct Manifest {
+pub(super) struct ManifestResource {
     objects: Vec<Object>,
 }
 
-impl Manifest {
-    pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
+impl ManifestResource {
+    pub(super) fn of(fields: ManifestFields) -> Result<Self, ClusterKindError> {
         Ok(Self {
             objects: fields.objects.parse()?,
         })
     }
 }
 
-impl ClusterResource for Manifest {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl ClusterResource for ManifestResource {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let differences = api.compare(&self.objects).await?;
             let Some(first) = differences.first() else {
@@ -72,7 +72,7 @@ impl ClusterResource for Manifest {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             for difference in api.apply(&self.objects).await? {
                 say(difference.id.to_string());
@@ -102,7 +102,7 @@ mod tests {
 
     fn names(fields: Value) -> Result<Vec<Value>, String> {
         let fields = serde_json::from_value(fields).map_err(|error| error.to_string())?;
-        let manifest = Manifest::of(fields).map_err(|error| error.to_string())?;
+        let manifest = ManifestResource::of(fields).map_err(|error| error.to_string())?;
         let names = manifest
             .objects
             .iter()

@@ -33,14 +33,14 @@ mod rollout;
 mod settings;
 mod storage_class;
 
-pub use jenkins::JenkinsPlace;
+pub use jenkins::JenkinsWorkload;
 
 /// Says what is going on during long work.
-pub type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
+pub type ProgressSink<'a> = &'a (dyn Fn(String) + Send + Sync);
 
 /// Why something in the cluster could not be seen or changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ClusterStepError {
     /// The API server refused or could not be asked.
     #[error(transparent)]
     Api(#[from] ApiError),
@@ -94,10 +94,10 @@ pub enum Error {
 /// One kind of thing in the cluster.
 pub trait ClusterResource: fmt::Debug + Send + Sync {
     /// What would have to change. Must not change anything.
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>>;
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>>;
 
     /// Makes the change.
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>>;
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>>;
 
     /// Whether it changes nothing and only waits until something is so.
     fn only_waits(&self) -> bool {
@@ -108,10 +108,17 @@ pub trait ClusterResource: fmt::Debug + Send + Sync {
 /// One kind of thing in a registry. It is asked through a host, which may be bare: nodes pull with what is made here.
 pub trait RegistryResource: fmt::Debug + Send + Sync {
     /// What would have to change. Must not change anything.
-    fn observe<'a>(&'a self, host: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>>;
+    fn observe<'a>(
+        &'a self,
+        host: &'a Arc<dyn Transport>,
+    ) -> BoxFuture<'a, Result<Verdict, ClusterStepError>>;
 
     /// Makes the change.
-    fn act<'a>(&'a self, host: &'a Arc<dyn Transport>, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>>;
+    fn act<'a>(
+        &'a self,
+        host: &'a Arc<dyn Transport>,
+        say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>>;
 }
 
 /// What a step that is done by requests wants.
@@ -155,7 +162,7 @@ pub enum ClusterKindError {
     },
     /// A text that is no manifest.
     #[error("its objects can't be read: {0}")]
-    Manifest(#[from] crate::yaml::Error),
+    Manifest(#[from] crate::yaml::YamlError),
     /// A text that is no object of Kubernetes.
     #[error("{0}")]
     Object(#[from] ApiError),
@@ -207,7 +214,7 @@ pub fn resource(
             .ok_or_else(|| ClusterKindError::NeedsJenkins(kind.to_owned()))
     };
     Ok(match kind {
-        "calico" => Box::new(calico::Calico::of(cluster)),
+        "calico" => Box::new(calico::CalicoResource::of(cluster)),
         "cordon" => Box::new(read::<cordon::Cordon>(kind, fields)?),
         "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
         "dnsSpread" => Box::new(dns_spread::DnsSpread::of(host()?)),
@@ -216,22 +223,22 @@ pub fn resource(
             read(kind, fields)?,
             &cluster.registries,
         )?),
-        "kubeProxy" => Box::new(kube_proxy::KubeProxy::of(cluster)),
+        "kubeProxy" => Box::new(kube_proxy::KubeProxyResource::of(cluster)),
         "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
         "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
         "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::of(host()?)),
-        "clusterSettings" => Box::new(settings::Settings::of(cluster)),
+        "clusterSettings" => Box::new(settings::InitSettings::of(cluster)),
         "jenkinsConfiguration" => {
-            let place = JenkinsPlace::of(jenkins()?);
+            let place = JenkinsWorkload::of(jenkins()?);
             Box::new(jenkins::Configuration::of(place, read(kind, fields)?)?)
         }
         "jenkinsJobs" => Box::new(jenkins::Jobs::of(jenkins()?)),
         "jenkinsPlugins" => Box::new(jenkins::Plugins::of(jenkins()?)),
-        "jenkinsReady" => Box::new(jenkins::Ready(JenkinsPlace::of(jenkins()?))),
-        "manifest" => Box::new(manifest::Manifest::of(read(kind, fields)?)?),
+        "jenkinsReady" => Box::new(jenkins::Ready(JenkinsWorkload::of(jenkins()?))),
+        "manifest" => Box::new(manifest::ManifestResource::of(read(kind, fields)?)?),
         "restored" => Box::new(restored::Restored::of(read(kind, fields)?, cluster)),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
-        "storageClass" => Box::new(storage_class::StorageClass::of(read(kind, fields)?)?),
+        "storageClass" => Box::new(storage_class::StorageClassResource::of(read(kind, fields)?)?),
         "uncordon" => Box::new(read::<cordon::Uncordon>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })

@@ -2,8 +2,8 @@
 
 use futures::future::BoxFuture;
 
-use super::{ClusterResource, Error, Say};
-use crate::cluster_api::{Api, NodeSettings, Taint};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
+use crate::cluster_api::{Api, NodeSettings, NodeTaint};
 use crate::model::Host;
 use crate::resource::{Change, Verdict};
 
@@ -13,7 +13,7 @@ pub(super) struct NodeLabels(NodeSettings);
 
 impl NodeLabels {
     pub(super) fn of(host: &Host) -> Self {
-        let taint = |taint: &crate::model::Taint| Taint {
+        let taint = |taint: &crate::model::Taint| NodeTaint {
             key: taint.key.clone(),
             value: taint.value.clone(),
             effect: taint.effect.clone(),
@@ -29,7 +29,7 @@ impl NodeLabels {
 }
 
 impl ClusterResource for NodeLabels {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let lines = api.compare_node(&self.0).await?;
             if lines.is_empty() {
@@ -41,7 +41,11 @@ impl ClusterResource for NodeLabels {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move { Ok(api.apply_node(&self.0).await.map(drop)?) })
     }
 }

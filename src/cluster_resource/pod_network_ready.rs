@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, RolloutKind, RolloutTarget};
 use crate::model::Host;
 use crate::resource::{Change, Verdict};
@@ -27,7 +27,7 @@ fn daemon() -> RolloutTarget {
 }
 
 impl ClusterResource for PodNetworkReady {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             Ok(match api.unready_on(&daemon(), &self.0).await? {
                 None => Verdict::InSync,
@@ -36,7 +36,7 @@ impl ClusterResource for PodNetworkReady {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let daemon = daemon();
             let wait = api.wait_on(&daemon, &self.0, PATIENCE, |state| say(state.to_owned()));

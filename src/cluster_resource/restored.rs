@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Node, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
 use crate::resource::{Change, Verdict};
@@ -19,7 +19,7 @@ const PROXIES: Duration = Duration::from_secs(120);
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fields {
+pub(super) struct RestoredFields {
     /// The bundle's identity.
     bundle: String,
 }
@@ -33,7 +33,7 @@ pub(super) struct Restored {
 }
 
 impl Restored {
-    pub(super) fn of(fields: Fields, cluster: &Cluster) -> Self {
+    pub(super) fn of(fields: RestoredFields, cluster: &Cluster) -> Self {
         Self {
             bundle: fields.bundle,
             hosts: cluster.hosts.iter().map(|host| host.name.to_string()).collect(),
@@ -42,7 +42,7 @@ impl Restored {
 
     /// Waits until every node has been heard of since, or the cluster calls it not ready: until then it has the state of the
     /// snapshot, in which all may be well that is lost.
-    async fn settle(&self, api: &Api) -> Result<(), Error> {
+    async fn settle(&self, api: &Api) -> Result<(), ClusterStepError> {
         let began = tokio::time::Instant::now();
         let before = api.heartbeats().await?;
         while began.elapsed() < SILENCE {
@@ -57,7 +57,7 @@ impl Restored {
     }
 
     /// Removes nodes that the inventory does not name, unless they are alive: they may have joined by other means.
-    async fn forget(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+    async fn forget(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         let nodes = api.nodes().await?;
         for node in nodes.iter().filter(|node| !self.hosts.contains(&node.name)) {
             if node.ready {
@@ -77,7 +77,7 @@ impl Restored {
 
 /// Waits until kube-proxy has come back on one node after the other: only then are Services reached from all of them. A node that is
 /// lost, too, must not keep the others from their end, and says so by itself.
-async fn proxies_restarted(api: &Api, say: Say<'_>) {
+async fn proxies_restarted(api: &Api, say: ProgressSink<'_>) {
     let proxies = RolloutTarget::new(RolloutKind::DaemonSet, "kube-system", "kube-proxy");
     let waited = api
         .wait(&proxies, PROXIES, |state| say(format!("{proxies}: {state}")))
@@ -88,7 +88,7 @@ async fn proxies_restarted(api: &Api, say: Say<'_>) {
 }
 
 impl ClusterResource for Restored {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             if api.is_restored(&self.bundle).await? {
                 return Ok(Verdict::InSync);
@@ -99,7 +99,7 @@ impl ClusterResource for Restored {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             api.restart_kube_proxy(&self.bundle).await?;
             self.settle(api).await?;

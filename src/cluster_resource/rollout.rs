@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde::Deserialize;
 
-use super::{ClusterResource, Error, Say};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, RolloutKind, RolloutTarget};
 use crate::resource::{Change, Verdict};
 
@@ -40,11 +40,11 @@ impl Rollout {
 }
 
 impl ClusterResource for Rollout {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(observe(api, self.target()))
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             Ok(api
                 .wait(&self.target(), PATIENCE, |state| say(state.to_owned()))
@@ -58,7 +58,7 @@ impl ClusterResource for Rollout {
 }
 
 /// Whether the target is ready; if not, how far it is.
-pub(super) async fn observe(api: &Api, target: RolloutTarget) -> Result<Verdict, Error> {
+pub(super) async fn observe(api: &Api, target: RolloutTarget) -> Result<Verdict, ClusterStepError> {
     Ok(match api.unready(&target).await? {
         None => Verdict::InSync,
         Some(state) => Verdict::Differs(Change::new(format!("{target}: {state}"))),

@@ -5,8 +5,8 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::hardening::Hardening;
-use super::{ClusterResource, Error, Say};
-use crate::cluster_api::{Api, Configuration};
+use super::{ClusterResource, ClusterStepError, ProgressSink};
+use crate::cluster_api::{Api, KubeadmConfiguration};
 use crate::model::Cluster;
 use crate::resource::{Change, Verdict};
 
@@ -18,15 +18,15 @@ kube-system edit configmap kubelet-config` and, on each node, `kubeadm upgrade n
 
 /// What kubeadm wrote down when it founded the cluster, against the inventory. Hardening alone may change later.
 #[derive(Debug)]
-pub(super) struct Settings {
-    cluster: Vec<Setting>,
-    kubelet: Vec<Setting>,
+pub(super) struct InitSettings {
+    cluster: Vec<InitSetting>,
+    kubelet: Vec<InitSetting>,
     hardening: Hardening,
 }
 
 /// One value that is settled.
 #[derive(Debug, PartialEq, Eq)]
-struct Setting {
+struct InitSetting {
     /// The inventory's name for it.
     name: String,
     /// Its path in the cluster's configuration, as a JSON pointer.
@@ -34,7 +34,7 @@ struct Setting {
     wanted: Value,
 }
 
-impl Setting {
+impl InitSetting {
     fn new(name: &str, path: &str, wanted: &impl ToString) -> Self {
         Self {
             name: name.to_owned(),
@@ -61,7 +61,7 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-impl Settings {
+impl InitSettings {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let networks = &cluster.networks;
         let kubelet = &cluster.kubelet;
@@ -71,20 +71,20 @@ impl Settings {
         }
         let mut settings = Self {
             cluster: vec![
-                Setting::new("cluster.name", "/clusterName", &cluster.name),
-                Setting::new("cluster.endpoint", "/controlPlaneEndpoint", &cluster.endpoint),
-                Setting::new("cluster.networks.pods", "/networking/podSubnet", &networks.pods),
-                Setting::new(
+                InitSetting::new("cluster.name", "/clusterName", &cluster.name),
+                InitSetting::new("cluster.endpoint", "/controlPlaneEndpoint", &cluster.endpoint),
+                InitSetting::new("cluster.networks.pods", "/networking/podSubnet", &networks.pods),
+                InitSetting::new(
                     "cluster.networks.services",
                     "/networking/serviceSubnet",
                     &networks.services,
                 ),
-                Setting::new(
+                InitSetting::new(
                     "cluster.networks.domain",
                     "/networking/dnsDomain",
                     &networks.domain,
                 ),
-                Setting::new(
+                InitSetting::new(
                     "cluster.kubeadm.certificateValidity",
                     "/certificateValidityPeriod",
                     &cluster.kubeadm.certificate_validity,
@@ -100,7 +100,7 @@ impl Settings {
     }
 
     /// What hardening changes in these configurations, a line each.
-    fn changes(&self, live: &[(Configuration, Value)]) -> Vec<String> {
+    fn changes(&self, live: &[(KubeadmConfiguration, Value)]) -> Vec<String> {
         let changes = live.iter().map(|(which, live)| {
             let after = self.hardening.edited(*which, live);
             which.difference(live, &after)
@@ -111,7 +111,7 @@ impl Settings {
 }
 
 /// The single values below an object. A duration is none: kubeadm writes it down in another form than it was given.
-fn leaves(name: &str, path: &str, value: &Value, into: &mut Vec<Setting>) {
+fn leaves(name: &str, path: &str, value: &Value, into: &mut Vec<InitSetting>) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
@@ -120,7 +120,7 @@ fn leaves(name: &str, path: &str, value: &Value, into: &mut Vec<Setting>) {
             }
         }
         Value::String(text) if is_duration(text) => {}
-        wanted => into.push(Setting {
+        wanted => into.push(InitSetting {
             name: name.to_owned(),
             path: path.to_owned(),
             wanted: wanted.clone(),
@@ -136,7 +136,7 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Differences under what helps against them; nothing where there are none.
-fn told(settings: &[Setting], live: &Value, help: &str) -> Option<String> {
+fn told(settings: &[InitSetting], live: &Value, help: &str) -> Option<String> {
     let conflicts: Vec<_> = settings
         .iter()
         .filter_map(|setting| setting.conflict(live))
@@ -144,12 +144,12 @@ fn told(settings: &[Setting], live: &Value, help: &str) -> Option<String> {
     (!conflicts.is_empty()).then(|| format!("{}\n{help}", conflicts.join("\n")))
 }
 
-impl ClusterResource for Settings {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl ClusterResource for InitSettings {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let (cluster, kubelet) = futures::try_join!(
-                api.configuration(Configuration::Cluster),
-                api.configuration(Configuration::Kubelet),
+                api.configuration(KubeadmConfiguration::Cluster),
+                api.configuration(KubeadmConfiguration::Kubelet),
             )?;
             let (cluster, kubelet) = (cluster.unwrap_or_default(), kubelet.unwrap_or_default());
             let refused = [
@@ -161,8 +161,8 @@ impl ClusterResource for Settings {
                 return Ok(Verdict::Refused(refused.join("\n")));
             }
             let lines = self.changes(&[
-                (Configuration::Cluster, cluster),
-                (Configuration::Kubelet, kubelet),
+                (KubeadmConfiguration::Cluster, cluster),
+                (KubeadmConfiguration::Kubelet, kubelet),
             ]);
             Ok(if lines.is_empty() {
                 Verdict::InSync
@@ -172,9 +172,13 @@ impl ClusterResource for Settings {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
-            for which in [Configuration::Cluster, Configuration::Kubelet] {
+            for which in [KubeadmConfiguration::Cluster, KubeadmConfiguration::Kubelet] {
                 let edit = |live: &Value| self.hardening.edited(which, live);
                 api.edit_configuration(which, &edit).await?;
             }
@@ -190,8 +194,8 @@ mod tests {
     #[test]
     fn tells_every_setting_that_can_not_be_changed() {
         let settings = [
-            Setting::new("cluster.name", "/clusterName", &"ci"),
-            Setting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
+            InitSetting::new("cluster.name", "/clusterName", &"ci"),
+            InitSetting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
         ];
         let live = |pods| json!({"clusterName": "ci", "networking": {"podSubnet": pods}});
         assert_eq!(told(&settings, &live("10.1.0.0/16"), "help"), None);

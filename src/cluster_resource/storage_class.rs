@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 
 use super::manifest::shown;
-use super::{ClusterKindError, ClusterResource, Error, Say};
+use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, ObjectId};
 use crate::resource::{Change, Verdict};
 use crate::yaml;
@@ -20,7 +20,7 @@ const GOING: Duration = Duration::from_secs(30);
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) enum Fields {
+pub(super) enum StorageClassFields {
     /// The class as YAML.
     Object(String),
     /// The name of a class that others have made.
@@ -29,18 +29,18 @@ pub(super) enum Fields {
 
 /// A StorageClass.
 #[derive(Debug)]
-pub(super) enum StorageClass {
+pub(super) enum StorageClassResource {
     Ours { id: ObjectId, object: Object },
     Existing(ObjectId),
 }
 
-impl StorageClass {
-    pub(super) fn of(fields: Fields) -> Result<Self, ClusterKindError> {
+impl StorageClassResource {
+    pub(super) fn of(fields: StorageClassFields) -> Result<Self, ClusterKindError> {
         Ok(match fields {
-            Fields::Existing(name) => {
+            StorageClassFields::Existing(name) => {
                 Self::Existing(ObjectId::new("storage.k8s.io/v1", "StorageClass", None, name))
             }
-            Fields::Object(text) => {
+            StorageClassFields::Object(text) => {
                 let object = yaml::manifests(&text)?.into_iter().next().unwrap_or_default();
                 let id = ObjectId::of(&object)?;
                 Self::Ours { id, object }
@@ -66,8 +66,8 @@ fn replacement(wanted: &Object, live: &Object) -> Vec<String> {
     lines.collect()
 }
 
-impl ClusterResource for StorageClass {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+impl ClusterResource for StorageClassResource {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let (id, object) = match self {
                 Self::Ours { id, object } => (id, object),
@@ -96,7 +96,11 @@ impl ClusterResource for StorageClass {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             // One of others is in sync or refused, and never made.
             let Self::Ours { id, object } = self else {

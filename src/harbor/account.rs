@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::calls::Robot;
-use super::client::Harbor;
+use super::client::HarborClient;
 use super::error::HarborError;
 
 /// A robot account of a project.
 #[derive(Debug, Clone)]
-pub struct Account {
+pub struct RobotAccount {
     /// The project.
     pub project: String,
     /// Its name within the project.
@@ -22,7 +22,7 @@ pub struct Account {
 
 /// What is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum AccountProblem {
     /// The project.
     Project,
     /// The account.
@@ -31,13 +31,13 @@ pub enum Missing {
     Password(i64),
 }
 
-impl Account {
+impl RobotAccount {
     /// What is missing, in the order in which it can be made. Changes nothing.
-    pub async fn missing(&self, harbor: &Harbor) -> Result<Vec<Missing>, HarborError> {
+    pub async fn missing(&self, harbor: &HarborClient) -> Result<Vec<AccountProblem>, HarborError> {
         let missing = match harbor.project(&self.project).await? {
-            None => vec![Missing::Project, Missing::Robot],
+            None => vec![AccountProblem::Project, AccountProblem::Robot],
             Some(project) => match self.find(harbor, project).await? {
-                None => vec![Missing::Robot],
+                None => vec![AccountProblem::Robot],
                 Some(robot) => self.missing_of(harbor, &robot).await?,
             },
         };
@@ -50,27 +50,33 @@ impl Account {
     }
 
     /// Makes one thing that is missing.
-    pub async fn make(&self, harbor: &Harbor, missing: Missing) -> Result<(), HarborError> {
+    pub async fn make(&self, harbor: &HarborClient, missing: AccountProblem) -> Result<(), HarborError> {
         match missing {
-            Missing::Project => harbor.create_project(&self.project).await,
-            Missing::Robot => self.make_robot(harbor).await,
-            Missing::Password(robot) => harbor.set_secret(robot, &self.password).await,
+            AccountProblem::Project => harbor.create_project(&self.project).await,
+            AccountProblem::Robot => self.make_robot(harbor).await,
+            AccountProblem::Password(robot) => harbor.set_secret(robot, &self.password).await,
         }
     }
 
     /// What is missing, as a plan shows it.
-    pub fn line(&self, missing: Missing) -> String {
+    pub fn line(&self, missing: AccountProblem) -> String {
         let Self {
             project, username, ..
         } = self;
         match missing {
-            Missing::Project => format!("+project {project}, for its members only"),
-            Missing::Robot => format!("+robot account {username}: pull, push"),
-            Missing::Password(_) => format!(" robot account {username}: the password of the inventory"),
+            AccountProblem::Project => format!("+project {project}, for its members only"),
+            AccountProblem::Robot => format!("+robot account {username}: pull, push"),
+            AccountProblem::Password(_) => {
+                format!(" robot account {username}: the password of the inventory")
+            }
         }
     }
 
-    async fn missing_of(&self, harbor: &Harbor, robot: &Robot) -> Result<Vec<Missing>, HarborError> {
+    async fn missing_of(
+        &self,
+        harbor: &HarborClient,
+        robot: &Robot,
+    ) -> Result<Vec<AccountProblem>, HarborError> {
         if let Some(why) = obstacle(robot, Timestamp::now().as_second()) {
             return Err(HarborError::Useless {
                 robot: robot.name.clone(),
@@ -81,11 +87,11 @@ impl Account {
         Ok(if accepted {
             Vec::new()
         } else {
-            vec![Missing::Password(robot.id)]
+            vec![AccountProblem::Password(robot.id)]
         })
     }
 
-    async fn find(&self, harbor: &Harbor, project: i64) -> Result<Option<Robot>, HarborError> {
+    async fn find(&self, harbor: &HarborClient, project: i64) -> Result<Option<Robot>, HarborError> {
         let robots = harbor.robots(project).await?;
         if let Some(robot) = robots.iter().find(|robot| robot.name == self.username) {
             return Ok(Some(robot.clone()));
@@ -97,7 +103,7 @@ impl Account {
         }
     }
 
-    async fn make_robot(&self, harbor: &Harbor) -> Result<(), HarborError> {
+    async fn make_robot(&self, harbor: &HarborClient) -> Result<(), HarborError> {
         let created = harbor.create_robot(&self.project, &self.robot).await?;
         if let Some(given) = created.filter(|given| *given != self.username) {
             return Err(self.other_name(given));

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::client::Harbor;
+use super::client::HarborClient;
 use super::error::HarborError;
 
 const PROJECTS: &str = "/api/v2.0/projects";
@@ -38,17 +38,17 @@ pub struct Robot {
 #[derive(Debug, Clone, Deserialize)]
 struct Permission {
     #[serde(default)]
-    access: Vec<Access>,
+    access: Vec<RobotAccess>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Access {
+struct RobotAccess {
     resource: String,
     action: String,
 }
 
 #[derive(Deserialize)]
-struct Created {
+struct CreatedRobot {
     name: String,
 }
 
@@ -64,7 +64,7 @@ impl Robot {
     }
 }
 
-impl Harbor {
+impl HarborClient {
     /// The number of the project of this name.
     pub async fn project(&self, name: &str) -> Result<Option<i64>, HarborError> {
         self.log_in().await?;
@@ -103,7 +103,7 @@ impl Harbor {
         match self.change(&Method::POST, ROBOTS, &body).await {
             Err(error) if error.is_conflict() => Ok(None),
             answer => {
-                let created: Created = self.parse(&Method::POST, ROBOTS, &answer?)?;
+                let created: CreatedRobot = self.parse(&Method::POST, ROBOTS, &answer?)?;
                 Ok(Some(created.name))
             }
         }

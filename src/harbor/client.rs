@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::HarborError;
-use crate::transport::{Answer, Http, basic_auth};
+use crate::transport::{HttpResponse, HttpServer, basic_auth};
 
 /// Longest time that one answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -21,13 +21,13 @@ const LOCKED: Duration = Duration::from_secs(2);
 const PAGE: usize = 100;
 
 /// One Harbor, and an administrator of it.
-pub struct Harbor {
-    http: Http,
+pub struct HarborClient {
+    http: HttpServer,
     user: String,
     authorization: HeaderValue,
 }
 
-impl fmt::Debug for Harbor {
+impl fmt::Debug for HarborClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Harbor")
             .field("url", &self.http.base())
@@ -38,18 +38,18 @@ impl fmt::Debug for Harbor {
 
 /// The form of Harbor's refusals.
 #[derive(Deserialize)]
-struct Refusal {
-    errors: Vec<Complaint>,
+struct HarborRefusal {
+    errors: Vec<HarborComplaint>,
 }
 
 #[derive(Deserialize)]
-struct Complaint {
+struct HarborComplaint {
     message: String,
 }
 
-impl Harbor {
+impl HarborClient {
     /// Asks nothing yet.
-    pub fn new(http: Http, user: &str, password: &SecretString) -> Self {
+    pub fn new(http: HttpServer, user: &str, password: &SecretString) -> Self {
         Self {
             http,
             user: user.to_owned(),
@@ -123,7 +123,7 @@ impl Harbor {
         method: &Method,
         path: &str,
         body: &Value,
-    ) -> Result<Answer, HarborError> {
+    ) -> Result<HttpResponse, HarborError> {
         let answer = self
             .send(method, path, self.authorization.clone(), Some(body))
             .await?;
@@ -134,7 +134,7 @@ impl Harbor {
         &self,
         method: &Method,
         path: &str,
-        answer: &Answer,
+        answer: &HttpResponse,
     ) -> Result<T, HarborError> {
         serde_json::from_str(&answer.body).map_err(|error| self.not_understood(method, path, &error))
     }
@@ -145,7 +145,7 @@ impl Harbor {
         path: &str,
         authorization: HeaderValue,
         body: Option<&Value>,
-    ) -> Result<Answer, HarborError> {
+    ) -> Result<HttpResponse, HarborError> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -164,7 +164,7 @@ impl Harbor {
     }
 
     /// What the status says.
-    fn judged(&self, method: &Method, path: &str, answer: Answer) -> Result<Answer, HarborError> {
+    fn judged(&self, method: &Method, path: &str, answer: HttpResponse) -> Result<HttpResponse, HarborError> {
         let (url, user) = (self.http.base().to_owned(), self.user.clone());
         let call = title(method, path);
         match answer.status {
@@ -202,7 +202,7 @@ fn title(method: &Method, path: &str) -> String {
 
 /// Harbor's own words, or the title or first line of whatever stands before it.
 fn message(body: &str) -> String {
-    match serde_json::from_str::<Refusal>(body) {
+    match serde_json::from_str::<HarborRefusal>(body) {
         Ok(refusal) => {
             let messages: Vec<_> = refusal.errors.into_iter().map(|error| error.message).collect();
             messages.join("; ")

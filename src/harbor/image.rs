@@ -6,7 +6,7 @@ use http::header::{ACCEPT, AUTHORIZATION};
 use http::{Method, Request};
 use secrecy::SecretString;
 
-use crate::transport::{Http, basic_auth};
+use crate::transport::{HttpServer, basic_auth};
 
 /// Longest time that the answer may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -17,14 +17,14 @@ const MANIFESTS: &str = "application/vnd.oci.image.manifest.v1+json, application
 
 /// An image by its tag, in a registry that takes a login with every request, as Harbor does.
 #[derive(Debug, Clone)]
-pub struct Image {
+pub struct TaggedImage {
     /// Its name within the registry.
     pub repository: String,
     /// Its tag.
     pub tag: String,
 }
 
-impl Image {
+impl TaggedImage {
     /// `registry/repository:tag` in its parts: the registry, and the image in it.
     pub fn of(name: &str) -> Option<(&str, Self)> {
         let (registry, rest) = name.split_once('/')?;
@@ -37,7 +37,7 @@ impl Image {
     }
 
     /// Whether the registry says that it has no such image. Any other answer, and none, leaves that open.
-    pub async fn is_gone(&self, registry: &Http, login: Option<(&str, &SecretString)>) -> bool {
+    pub async fn is_gone(&self, registry: &HttpServer, login: Option<(&str, &SecretString)>) -> bool {
         let path = format!("/v2/{}/manifests/{}", self.repository, self.tag);
         let mut request = Request::builder()
             .method(Method::HEAD)
@@ -62,7 +62,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    use super::Image;
+    use super::TaggedImage;
     use crate::transport::HttpClient;
     use crate::transport::direct::Direct;
 
@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_image_is_gone_when_its_registry_says_so_and_not_before() {
-        let (_, image) = Image::of("a.example/ci/agent:1.0").unwrap();
+        let (_, image) = TaggedImage::of("a.example/ci/agent:1.0").unwrap();
         for (status, gone) in [
             ("404 Not Found", true),
             ("200 OK", false),
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_colon_of_a_port_is_no_tag() {
-        let parts = Image::of("a.example:5000/ci/agent:1.0")
+        let parts = TaggedImage::of("a.example:5000/ci/agent:1.0")
             .map(|(registry, image)| (registry.to_owned(), image.repository, image.tag));
         let expected = ["a.example:5000", "ci/agent", "1.0"].map(str::to_owned);
         assert_eq!(parts, Some(expected.into()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::folder::{self, FolderFile};
+use super::folder::{self, BuildContextFile};
 use super::{Inventory, JenkinsSpec, KeySpec};
 use crate::yaml::Spanned;
 
@@ -16,7 +16,7 @@ const LIMIT: u64 = 8 << 20;
 pub struct Files {
     directory: PathBuf,
     contents: BTreeMap<String, Result<Vec<u8>, String>>,
-    folders: BTreeMap<String, Result<Vec<FolderFile>, String>>,
+    folders: BTreeMap<String, Result<Vec<BuildContextFile>, String>>,
 }
 
 impl Files {
@@ -60,7 +60,7 @@ impl Files {
     }
 
     /// The files of a named folder, or why they can't be read.
-    pub fn folder(&self, name: &str) -> Result<&[FolderFile], &str> {
+    pub fn folder(&self, name: &str) -> Result<&[BuildContextFile], &str> {
         match self.folders.get(name) {
             Some(Ok(files)) => Ok(files),
             Some(Err(reason)) => Err(reason),

@@ -9,7 +9,7 @@ const BYTES: u64 = 8 << 20;
 
 /// A file of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FolderFile {
+pub struct BuildContextFile {
     /// Its path within the folder, with `/` between the parts.
     pub path: String,
     /// What it holds.
@@ -19,7 +19,7 @@ pub struct FolderFile {
 }
 
 /// All files below `folder`, in the order of their paths; or why they can't be read.
-pub(super) fn read(folder: &Path) -> Result<Vec<FolderFile>, String> {
+pub(super) fn read(folder: &Path) -> Result<Vec<BuildContextFile>, String> {
     let mut files = Vec::new();
     let mut left = BYTES;
     let metadata = fs_err::metadata(folder).map_err(|error| super::files::reason(&error))?;
@@ -31,7 +31,12 @@ pub(super) fn read(folder: &Path) -> Result<Vec<FolderFile>, String> {
     Ok(files)
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<FolderFile>, left: &mut u64) -> Result<(), String> {
+fn collect(
+    folder: &Path,
+    prefix: &str,
+    files: &mut Vec<BuildContextFile>,
+    left: &mut u64,
+) -> Result<(), String> {
     let unreadable =
         |path: &str, error: &std::io::Error| format!("`{path}`: {}", super::files::reason(error));
     for entry in fs_err::read_dir(folder).map_err(|error| unreadable(prefix, &error))? {
@@ -55,7 +60,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<FolderFile>, left: &mut 
             .filter(|_| files.len() < FILES)
             .ok_or_else(|| format!("it holds more than {FILES} files or {} MiB", BYTES >> 20))?;
         let content = fs_err::read(entry.path()).map_err(|error| unreadable(&path, &error))?;
-        files.push(FolderFile {
+        files.push(BuildContextFile {
             executable: executable(&metadata),
             path,
             content,

@@ -26,7 +26,7 @@ pub use cluster::{
     KubeProxySpec, KubeadmSpec, KubeletSpec, NetworksSpec, UpgradeSpec,
 };
 pub use files::Files;
-pub use folder::FolderFile;
+pub use folder::BuildContextFile;
 pub use host::{HostSpec, Role};
 pub use jenkins::{
     AdministratorSpec, AgentKind, AgentTemplateSpec, AgentsSpec, CredentialKind, CredentialSpec,

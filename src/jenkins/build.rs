@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::LOCATION;
 use serde::Deserialize;
 
-use super::client::{Body, Jenkins, parse, segment};
+use super::client::{JenkinsClient, PostBody, parse, segment};
 use super::error::JenkinsError;
 
 /// A build that has been asked for.
@@ -39,23 +39,23 @@ impl Build {
 
 /// As Jenkins tells it: a waiting item has `why`, one that left the queue the two others.
 #[derive(Deserialize)]
-struct Item {
+struct QueueItemAnswer {
     why: Option<String>,
     #[serde(default)]
     cancelled: bool,
-    executable: Option<Executable>,
+    executable: Option<QueueItemBuild>,
 }
 
 #[derive(Deserialize)]
-struct Executable {
+struct QueueItemBuild {
     number: u32,
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// Asks for a build at once; gives its number in the queue.
     pub async fn start_build(&self, job: &str) -> Result<u64, JenkinsError> {
         let path = format!("/job/{}/build?delay=0sec", segment(job));
-        let answer = self.post(&path, Body::Nothing).await?;
+        let answer = self.post(&path, PostBody::Nothing).await?;
         let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
         // The host in it is the one that we asked for; only the number says something.
         let number = location.and_then(|url| url.trim_end_matches('/').rsplit('/').next()?.parse().ok());
@@ -67,7 +67,7 @@ impl Jenkins {
 
     /// What has become of a build that was asked for. Jenkins forgets it five minutes after it has begun.
     pub async fn queue_item(&self, number: u64) -> Result<QueueItem, JenkinsError> {
-        let item: Item = self.json(&format!("/queue/item/{number}/api/json")).await?;
+        let item: QueueItemAnswer = self.json(&format!("/queue/item/{number}/api/json")).await?;
         Ok(QueueItem {
             why: item.why,
             cancelled: item.cancelled,

@@ -12,22 +12,22 @@ use tokio::sync::Mutex;
 
 use super::error::JenkinsError;
 use super::{boot, page};
-use crate::transport::{Answer, Http, HttpError, basic_auth};
+use crate::transport::{HttpError, HttpResponse, HttpServer, basic_auth};
 
 /// Longest time that one answer may take. A reload with many plugins takes seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// One controller, and a user of it.
-pub struct Jenkins {
-    http: Http,
+pub struct JenkinsClient {
+    http: HttpServer,
     user: String,
     authorization: HeaderValue,
-    session: Mutex<Session>,
+    session: Mutex<JenkinsSession>,
 }
 
 /// What Jenkins gave us to come back with. A crumb is only good together with the session that it was given to.
 #[derive(Default)]
-struct Session {
+struct JenkinsSession {
     cookie: Option<HeaderValue>,
     crumb: Option<Crumb>,
 }
@@ -41,13 +41,13 @@ struct Crumb {
 }
 
 /// The body of a POST.
-pub(super) enum Body {
+pub(super) enum PostBody {
     Nothing,
     Xml(String),
     Yaml(String),
 }
 
-impl fmt::Debug for Jenkins {
+impl fmt::Debug for JenkinsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jenkins")
             .field("url", &self.http.base())
@@ -56,9 +56,9 @@ impl fmt::Debug for Jenkins {
     }
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// Asks nothing yet. `password` may be an API token as well.
-    pub fn new(http: Http, user: &str, password: &SecretString) -> Self {
+    pub fn new(http: HttpServer, user: &str, password: &SecretString) -> Self {
         Self {
             http,
             user: user.to_owned(),
@@ -73,7 +73,7 @@ impl Jenkins {
     }
 
     /// A GET whose path may lead to nothing.
-    pub(super) async fn find(&self, path: &str) -> Result<Option<Answer>, JenkinsError> {
+    pub(super) async fn find(&self, path: &str) -> Result<Option<HttpResponse>, JenkinsError> {
         match self.get(path).await {
             Ok(answer) => Ok(Some(answer)),
             Err(JenkinsError::Refused { status: 404, .. }) => Ok(None),
@@ -82,32 +82,36 @@ impl Jenkins {
     }
 
     /// A GET. Asked once more when a connection broke: Jenkins closes idle ones, and says so only when they are used.
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, JenkinsError> {
-        let first = self.request(&Method::GET, path, None, Body::Nothing).await;
+    pub(super) async fn get(&self, path: &str) -> Result<HttpResponse, JenkinsError> {
+        let first = self.request(&Method::GET, path, None, PostBody::Nothing).await;
         let answer = match first {
             Err(JenkinsError::Unreachable {
                 source: HttpError::Broken(_),
                 ..
-            }) => self.request(&Method::GET, path, None, Body::Nothing).await,
+            }) => self.request(&Method::GET, path, None, PostBody::Nothing).await,
             answer => answer,
         };
         self.judged(&Method::GET, path, answer?)
     }
 
     /// A POST with the crumb that Jenkins wants; a redirection counts as done.
-    pub(super) async fn post(&self, path: &str, body: Body) -> Result<Answer, JenkinsError> {
+    pub(super) async fn post(&self, path: &str, body: PostBody) -> Result<HttpResponse, JenkinsError> {
         let answer = self.answer_to_post(path, body).await?;
         self.judged(&Method::POST, path, answer)
     }
 
     /// A POST with the crumb, with whatever Jenkins answered.
-    pub(super) async fn answer_to_post(&self, path: &str, body: Body) -> Result<Answer, JenkinsError> {
+    pub(super) async fn answer_to_post(
+        &self,
+        path: &str,
+        body: PostBody,
+    ) -> Result<HttpResponse, JenkinsError> {
         let crumb = self.crumb().await?;
         self.request(&Method::POST, path, crumb.as_ref(), body).await
     }
 
     /// A POST that Jenkins takes without a login, because the path itself proves who asks. The query is in no message.
-    pub(super) async fn post_as_nobody(&self, path: &str) -> Result<Answer, JenkinsError> {
+    pub(super) async fn post_as_nobody(&self, path: &str) -> Result<HttpResponse, JenkinsError> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(path)
@@ -134,8 +138,8 @@ impl Jenkins {
         method: &Method,
         path: &str,
         crumb: Option<&Crumb>,
-        body: Body,
-    ) -> Result<Answer, JenkinsError> {
+        body: PostBody,
+    ) -> Result<HttpResponse, JenkinsError> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -147,9 +151,9 @@ impl Jenkins {
             request = request.header(&crumb.crumb_request_field, &crumb.crumb);
         }
         let (content_type, body) = match body {
-            Body::Nothing => (None, String::new()),
-            Body::Xml(text) => (Some("application/xml; charset=utf-8"), text),
-            Body::Yaml(text) => (Some("application/yaml"), text),
+            PostBody::Nothing => (None, String::new()),
+            PostBody::Xml(text) => (Some("application/xml; charset=utf-8"), text),
+            PostBody::Yaml(text) => (Some("application/yaml"), text),
         };
         if let Some(content_type) = content_type {
             request = request.header(CONTENT_TYPE, content_type);
@@ -163,7 +167,7 @@ impl Jenkins {
         Ok(answer)
     }
 
-    async fn send(&self, request: Request<String>) -> Result<Answer, JenkinsError> {
+    async fn send(&self, request: Request<String>) -> Result<HttpResponse, JenkinsError> {
         self.http
             .send(request, LIMIT)
             .await
@@ -174,7 +178,12 @@ impl Jenkins {
     }
 
     /// What the status says.
-    pub(super) fn judged(&self, method: &Method, path: &str, answer: Answer) -> Result<Answer, JenkinsError> {
+    pub(super) fn judged(
+        &self,
+        method: &Method,
+        path: &str,
+        answer: HttpResponse,
+    ) -> Result<HttpResponse, JenkinsError> {
         let call = title(method, path);
         match answer.status {
             200..=399 => Ok(answer),
@@ -202,7 +211,7 @@ fn not_up(body: &str) -> JenkinsError {
 }
 
 /// Jenkins' own words: a header of its own for them, or those of the page.
-pub(super) fn message(answer: &Answer) -> String {
+pub(super) fn message(answer: &HttpResponse) -> String {
     let header = answer
         .headers
         .get("X-Error")
@@ -210,7 +219,7 @@ pub(super) fn message(answer: &Answer) -> String {
     header.map_or_else(|| page::words(&answer.body), str::to_owned)
 }
 
-pub(super) fn parse<T: DeserializeOwned>(path: &str, answer: &Answer) -> Result<T, JenkinsError> {
+pub(super) fn parse<T: DeserializeOwned>(path: &str, answer: &HttpResponse) -> Result<T, JenkinsError> {
     serde_json::from_str(&answer.body).map_err(|error| JenkinsError::NotUnderstood {
         call: title(&Method::GET, path),
         reason: error.to_string(),

@@ -3,24 +3,24 @@
 use http::Method;
 use serde::Deserialize;
 
-use super::client::{Body, Jenkins, message, segment, title};
+use super::client::{JenkinsClient, PostBody, message, segment, title};
 use super::error::JenkinsError;
 use super::page;
 
 /// A complaint of the dry run.
 #[derive(Deserialize)]
-struct Issue {
+struct ConfigurationIssue {
     message: Option<String>,
 }
 
 /// How a reload by token tells that it failed: with status 200.
 #[derive(Deserialize)]
-struct Reloaded {
+struct ReloadAnswer {
     status: String,
     message: Option<String>,
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// Lets Jenkins read a configuration without making it its own.
     ///
     /// # Errors
@@ -28,11 +28,11 @@ impl Jenkins {
     pub async fn check(&self, yaml: &str) -> Result<(), JenkinsError> {
         // With the content type of a form Jenkins would not read the body, and be content with anything.
         let path = "/configuration-as-code/check";
-        let answer = self.answer_to_post(path, Body::Yaml(yaml.to_owned())).await?;
+        let answer = self.answer_to_post(path, PostBody::Yaml(yaml.to_owned())).await?;
         if answer.status != 400 {
             return self.judged(&Method::POST, path, answer).map(drop);
         }
-        let issues: Vec<Issue> = serde_json::from_str(&answer.body).unwrap_or_default();
+        let issues: Vec<ConfigurationIssue> = serde_json::from_str(&answer.body).unwrap_or_default();
         let messages: Vec<_> = issues.into_iter().filter_map(|issue| issue.message).collect();
         let text = if messages.is_empty() {
             message(&answer)
@@ -60,7 +60,7 @@ impl Jenkins {
             });
         }
         let answer = self.judged(&Method::POST, &path, answer)?;
-        match serde_json::from_str::<Reloaded>(&answer.body) {
+        match serde_json::from_str::<ReloadAnswer>(&answer.body) {
             Ok(told) if told.status == "error" => Err(JenkinsError::Configuration(
                 told.message.unwrap_or_else(|| page::words(&answer.body)),
             )),
@@ -72,7 +72,7 @@ impl Jenkins {
     /// its default is left out.
     pub async fn export(&self) -> Result<String, JenkinsError> {
         Ok(self
-            .post("/configuration-as-code/export", Body::Nothing)
+            .post("/configuration-as-code/export", PostBody::Nothing)
             .await?
             .body)
     }

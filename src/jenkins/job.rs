@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::client::{Body, Jenkins, segment};
+use super::client::{JenkinsClient, PostBody, segment};
 use super::error::JenkinsError;
 
 #[derive(Deserialize)]
@@ -15,7 +15,7 @@ struct Named {
     name: String,
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// Names of the jobs at the top level.
     pub async fn job_names(&self) -> Result<Vec<String>, JenkinsError> {
         let found: Jobs = self.json("/api/json?tree=jobs[name]").await?;
@@ -31,19 +31,19 @@ impl Jenkins {
     /// Makes a job. One of that name must not exist.
     pub async fn create_job(&self, name: &str, xml: &str) -> Result<(), JenkinsError> {
         let path = format!("/createItem?name={}", segment(name));
-        self.post(&path, Body::Xml(xml.to_owned())).await.map(drop)
+        self.post(&path, PostBody::Xml(xml.to_owned())).await.map(drop)
     }
 
     /// Gives a job another configuration. Its builds stay.
     pub async fn update_job(&self, name: &str, xml: &str) -> Result<(), JenkinsError> {
         let path = format!("/job/{}/config.xml", segment(name));
-        self.post(&path, Body::Xml(xml.to_owned())).await.map(drop)
+        self.post(&path, PostBody::Xml(xml.to_owned())).await.map(drop)
     }
 
     /// Deletes a job with its builds; running ones are aborted. One that does not exist is fine.
     pub async fn delete_job(&self, name: &str) -> Result<(), JenkinsError> {
         match self
-            .post(&format!("/job/{}/doDelete", segment(name)), Body::Nothing)
+            .post(&format!("/job/{}/doDelete", segment(name)), PostBody::Nothing)
             .await
         {
             Err(JenkinsError::Refused { status: 404, .. }) => Ok(()),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::client::{Jenkins, parse};
+use super::client::{JenkinsClient, parse};
 use super::error::JenkinsError;
 
 /// Version, queue and agents.
@@ -86,7 +86,7 @@ struct Computer {
     display_name: String,
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// Version, queue and agents.
     pub async fn overview(&self) -> Result<Overview, JenkinsError> {
         let path = "/api/json?tree=quietingDown";

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use super::client::Jenkins;
+use super::client::JenkinsClient;
 use super::error::JenkinsError;
 
 /// A plugin that Jenkins has found.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Plugin {
+pub struct InstalledPlugin {
     /// Its identifier, such as `workflow-aggregator`.
     #[serde(rename = "shortName")]
     pub name: String,
@@ -21,20 +21,23 @@ pub struct Plugin {
 }
 
 #[derive(Deserialize)]
-struct Plugins {
-    plugins: Vec<Plugin>,
+struct InstalledPlugins {
+    plugins: Vec<InstalledPlugin>,
 }
 
-impl Jenkins {
+impl JenkinsClient {
     /// All plugins that Jenkins has found in its folder.
-    pub async fn plugins(&self) -> Result<Vec<Plugin>, JenkinsError> {
+    pub async fn plugins(&self) -> Result<Vec<InstalledPlugin>, JenkinsError> {
         let path = "/pluginManager/api/json?depth=1&tree=plugins[shortName,version,active,enabled]";
-        Ok(self.json::<Plugins>(path).await?.plugins)
+        Ok(self.json::<InstalledPlugins>(path).await?.plugins)
     }
 }
 
 /// What is wrong with the plugins of these names: one line each.
-pub fn broken_plugins<'a>(wanted: impl IntoIterator<Item = &'a str>, found: &[Plugin]) -> Vec<String> {
+pub fn broken_plugins<'a>(
+    wanted: impl IntoIterator<Item = &'a str>,
+    found: &[InstalledPlugin],
+) -> Vec<String> {
     let problem = |name: &str| {
         let Some(plugin) = found.iter().find(|plugin| plugin.name == name) else {
             return Some(format!("the plugin {name} is not there"));
@@ -53,7 +56,7 @@ pub fn broken_plugins<'a>(wanted: impl IntoIterator<Item = &'a str>, found: &[Pl
 /// Plugins that are there in another version than asked for, by name and version: one line each.
 pub fn other_versions<'a>(
     wanted: impl IntoIterator<Item = (&'a str, &'a str)>,
-    found: &[Plugin],
+    found: &[InstalledPlugin],
 ) -> Vec<String> {
     let other = |(name, version): (&str, &str)| {
         let plugin = found.iter().find(|plugin| plugin.name == name)?;
@@ -73,7 +76,7 @@ mod tests {
 
     #[test]
     fn each_plugin_that_is_not_as_asked_for_is_named() {
-        let plugin = |name: &str, active, enabled| Plugin {
+        let plugin = |name: &str, active, enabled| InstalledPlugin {
             name: name.to_owned(),
             version: "1".to_owned(),
             active,

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::code;
 use crate::inventory;
 
@@ -21,7 +21,7 @@ pub struct Backup {
     pub signer: Option<String>,
 }
 
-pub(super) fn check(written: &inventory::BackupSpec, check: &mut Check<'_>) -> Option<Backup> {
+pub(super) fn check(written: &inventory::BackupSpec, check: &mut RuleContext<'_>) -> Option<Backup> {
     let signer = match &written.signer {
         None => None,
         Some(signer) => Some(check.parse(signer, &code::BAD_SIGNER, "public key for bundles", public_key)?),

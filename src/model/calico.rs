@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::manifest::{self, Manifest};
 use super::{KubeProxyMode, Version, code, form, release};
 use crate::diagnostic::Diagnostic;
@@ -38,7 +38,7 @@ pub(super) fn check(
     kubernetes: Option<Version>,
     mode: KubeProxyMode,
     pods: Option<IpNet>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Calico> {
     let version: Option<Version> = check.parse(
         &written.version,
@@ -88,7 +88,7 @@ pub(super) fn block_size(written: &inventory::CalicoSpec, pods: IpNet) -> u8 {
     written.block_size.map_or(usual, |size| size.value)
 }
 
-fn skew(written: &inventory::CalicoSpec, version: Version, kubernetes: Version, check: &mut Check<'_>) {
+fn skew(written: &inventory::CalicoSpec, version: Version, kubernetes: Version, check: &mut RuleContext<'_>) {
     let Some(line) = release::line(kubernetes) else {
         return;
     };
@@ -130,7 +130,7 @@ fn manifest(
     written: &inventory::CalicoSpec,
     version: Version,
     bgp: bool,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Manifest> {
     let given = &written.manifest;
     let name = if bgp { "calico.yaml" } else { "calico-vxlan.yaml" };
@@ -151,7 +151,7 @@ fn known_checksum(
     written: &inventory::CalicoSpec,
     version: Version,
     bgp: bool,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<String> {
     let known = release::calico_checksum(version, !bgp);
     if known.is_none() {

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{Host, Networks, calico, code};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::inventory;
@@ -17,7 +17,7 @@ pub(super) fn check(
     networks: &Networks,
     written: &inventory::ClusterSpec,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) {
     apart_from_hosts(networks, &written.networks, hosts, check);
     let nodes = hosts.iter().filter(|(_, host)| host.is_node()).count() as u64;
@@ -49,7 +49,7 @@ fn apart_from_hosts(
     networks: &Networks,
     written: &inventory::NetworksSpec,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) {
     let pods = written.pods.span;
     let strangers = |host: &Host| host.address.is_ipv4() != networks.pods.addr().is_ipv4();
@@ -96,7 +96,7 @@ fn about_hosts(
     }))
 }
 
-fn pods_per_node(networks: &Networks, written: &inventory::ClusterSpec, check: &mut Check<'_>) {
+fn pods_per_node(networks: &Networks, written: &inventory::ClusterSpec, check: &mut RuleContext<'_>) {
     let bits = if networks.pods.addr().is_ipv4() { 32 } else { 128 };
     let addresses = 1_u64 << (bits - u32::from(networks.node_prefix)).min(32);
     let pods = &written.kubelet.max_pods;
@@ -122,7 +122,7 @@ fn pods_per_node(networks: &Networks, written: &inventory::ClusterSpec, check: &
     }
 }
 
-fn block_size(networks: &Networks, written: &inventory::CalicoSpec, nodes: u64, check: &mut Check<'_>) {
+fn block_size(networks: &Networks, written: &inventory::CalicoSpec, nodes: u64, check: &mut RuleContext<'_>) {
     let (smallest, largest) = if networks.pods.addr().is_ipv4() {
         (32, 20)
     } else {

@@ -5,12 +5,12 @@ use crate::inventory::Document;
 use crate::yaml::Spanned;
 
 /// Collects problems while the parts of the inventory are checked.
-pub(super) struct Check<'a> {
+pub(super) struct RuleContext<'a> {
     pub(super) document: &'a Document,
     pub(super) problems: Vec<Diagnostic>,
 }
 
-impl<'a> Check<'a> {
+impl<'a> RuleContext<'a> {
     pub(super) fn new(document: &'a Document) -> Self {
         Self {
             document,

@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::{
     Backup, Calico, Containerd, Egress, Endpoint, HardeningFields, Host, ImageServer, ImageVersions, Jenkins,
-    KubeProxy, Kubeadm, Kubelet, Networks, Packages, Proxy, Registry, Storage, Time, Version, release,
+    KubeProxy, Kubeadm, Kubelet, Networks, PackageSources, Proxy, Registry, Storage, Time, Version, release,
 };
 use crate::inventory::{Firewall, HardeningSpec, PreflightSpec, SelinuxSpec};
 use crate::secret::SecretRef;
@@ -47,7 +47,7 @@ pub struct Cluster {
     /// Registry of the Kubernetes images.
     pub image_repository: String,
     /// The images of this release.
-    pub images: Images,
+    pub images: KubernetesImages,
     /// The API server.
     pub api_server: ApiServer,
     /// Networks inside the cluster.
@@ -69,7 +69,7 @@ pub struct Cluster {
     /// The machines, in the order of the inventory.
     pub hosts: Vec<Host>,
     /// Where packages come from.
-    pub packages: Packages,
+    pub packages: PackageSources,
     /// Registries that need something special on the hosts.
     pub registries: Vec<Registry>,
     /// Their servers and those of their mirrors.
@@ -145,13 +145,13 @@ impl Cluster {
 /// The images of a Kubernetes release. Serializes as full references by component: `etcd`, `coredns`, `pause`,
 /// `apiServer`, `controllerManager`, `scheduler`, `kubeProxy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Images {
+pub struct KubernetesImages {
     repository: String,
     kubernetes: Version,
     versions: ImageVersions,
 }
 
-impl Images {
+impl KubernetesImages {
     pub(super) fn new(repository: &str, kubernetes: Version, versions: ImageVersions) -> Self {
         Self {
             repository: repository.to_owned(),
@@ -185,7 +185,7 @@ impl Images {
     }
 }
 
-impl Serialize for Images {
+impl Serialize for KubernetesImages {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let references = self.references();
         let mut map = serializer.serialize_map(Some(references.len()))?;

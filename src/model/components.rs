@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{Version, code, duration, endpoint, form, reserved};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -82,7 +82,7 @@ pub struct Containerd {
     pub restrict_oom_score_adj: bool,
 }
 
-pub(super) fn kube_proxy(written: &inventory::KubeProxySpec, check: &mut Check<'_>) -> KubeProxy {
+pub(super) fn kube_proxy(written: &inventory::KubeProxySpec, check: &mut RuleContext<'_>) -> KubeProxy {
     let mode = match written.mode.value {
         inventory::KubeProxyModeSpec::Auto | inventory::KubeProxyModeSpec::Nftables => {
             KubeProxyMode::Nftables
@@ -126,7 +126,7 @@ const MANAGED: &[(&str, Option<&str>)] = &[
     ("staticPodPath", None),
 ];
 
-pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut Check<'_>) -> Option<Kubelet> {
+pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut RuleContext<'_>) -> Option<Kubelet> {
     for (field, instead) in MANAGED {
         if written.extra_config.contains_key(*field) {
             let title = format!("`{field}` is set by ci-bootstrap");
@@ -164,7 +164,7 @@ pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut Check<'_>) -
 /// kubeadm's part, and the extra names for the API server's certificate.
 pub(super) fn kubeadm(
     written: &inventory::KubeadmSpec,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<(Kubeadm, Vec<String>)> {
     let year: Spanned<String> = "8760h".into();
     let validity = written.certificate_validity.as_ref().unwrap_or(&year);
@@ -190,7 +190,10 @@ pub(super) fn kubeadm(
     Some((kubeadm, sans?))
 }
 
-pub(super) fn containerd(written: &inventory::ContainerdSpec, check: &mut Check<'_>) -> Option<Containerd> {
+pub(super) fn containerd(
+    written: &inventory::ContainerdSpec,
+    check: &mut RuleContext<'_>,
+) -> Option<Containerd> {
     let line = check.parse(
         &written.version,
         &code::BAD_VERSION,

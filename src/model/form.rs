@@ -1,25 +1,28 @@
 //! The forms of words, addresses and files that the inventory's parts share.
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{code, endpoint, name};
 use crate::diagnostic::Diagnostic;
-use crate::inventory::FolderFile;
+use crate::inventory::BuildContextFile;
 use crate::yaml::Spanned;
 
 /// The content of a file that the inventory names.
-pub(super) fn file(name: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<u8>> {
+pub(super) fn file(name: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<Vec<u8>> {
     let content = check.document.files.content(name);
     found(name, content, check).map(<[u8]>::to_vec)
 }
 
 /// The files of a folder that the inventory names.
-pub(super) fn folder<'a>(name: &Spanned<String>, check: &mut Check<'a>) -> Option<&'a [FolderFile]> {
+pub(super) fn folder<'a>(
+    name: &Spanned<String>,
+    check: &mut RuleContext<'a>,
+) -> Option<&'a [BuildContextFile]> {
     let files = check.document.files.folder(name);
     found(name, files, check)
 }
 
 /// What was read, or nothing and a problem.
-fn found<T>(name: &Spanned<String>, read: Result<T, &str>, check: &mut Check<'_>) -> Option<T> {
+fn found<T>(name: &Spanned<String>, read: Result<T, &str>, check: &mut RuleContext<'_>) -> Option<T> {
     read.map_err(|reason| {
         let path = check.document.files.path(name);
         let problem = Diagnostic::error(&code::UNREADABLE_FILE, format!("cannot read `{}`", name.value))

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::code;
 use super::site::{Login, login};
 use crate::diagnostic::Diagnostic;
@@ -22,7 +22,10 @@ pub struct Harbor {
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-pub(super) fn check(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Option<Harbor>> {
+pub(super) fn check(
+    written: &inventory::RegistrySpec,
+    check: &mut RuleContext<'_>,
+) -> Option<Option<Harbor>> {
     let Some(harbor) = &written.harbor else {
         return Some(None);
     };
@@ -38,7 +41,7 @@ pub(super) fn check(written: &inventory::RegistrySpec, check: &mut Check<'_>) ->
 }
 
 /// The last part of the login, when that is a robot account's of this project.
-fn robot(written: &inventory::RegistrySpec, project: &str, check: &mut Check<'_>) -> Option<String> {
+fn robot(written: &inventory::RegistrySpec, project: &str, check: &mut RuleContext<'_>) -> Option<String> {
     let place = written.harbor.as_ref().map(|harbor| harbor.project.span)?;
     let help = format!("`credentials: {{ username: \"robot${project}+NAME\", password: … }}`");
     let Some(credentials) = &written.credentials else {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{HostName, SshAccess, code, name, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, Role};
@@ -67,7 +67,7 @@ const RESERVED: &[&str] = &["localhost", "kubernetes", "localdomain", "cluster",
 pub(super) fn check(
     written: &inventory::HostSpec,
     inventory: &inventory::Inventory,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Host> {
     let name = check.parse(&written.name, &code::BAD_NAME, "host name", HostName::parse);
     if RESERVED.contains(&&*written.name.value) {
@@ -103,7 +103,7 @@ pub(super) fn check(
     })
 }
 
-fn address(written: &Spanned<String>, check: &mut Check<'_>) -> Option<IpAddr> {
+fn address(written: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<IpAddr> {
     let parse = |text: &str| {
         let hint = "such as 10.0.0.11; a name goes into `sshAddress`";
         text.parse::<IpAddr>().map_err(|_| hint.to_owned())
@@ -118,7 +118,7 @@ fn address(written: &Spanned<String>, check: &mut Check<'_>) -> Option<IpAddr> {
     Some(address)
 }
 
-fn roles(written: &inventory::HostSpec, check: &mut Check<'_>) -> Roles {
+fn roles(written: &inventory::HostSpec, check: &mut RuleContext<'_>) -> Roles {
     let mut roles = Roles::default();
     for role in &written.roles.value {
         let known = match role.value {
@@ -138,7 +138,7 @@ fn roles(written: &inventory::HostSpec, check: &mut Check<'_>) -> Roles {
 pub(super) fn labels(
     written: &Entries<Spanned<String>>,
     allowed: fn(&str) -> Result<(), String>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<BTreeMap<String, String>> {
     let labels: Vec<_> = written
         .iter()

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::net::IpAddr;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::endpoint::{API_PORT, Endpoint};
 use super::{Host, code, host};
 use crate::diagnostic::Diagnostic;
@@ -15,7 +15,7 @@ use crate::yaml::Spanned;
 /// Checks the hosts one by one and against each other; those that are well-formed are returned with what was written.
 pub(super) fn check<'a>(
     written: &'a inventory::Inventory,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Vec<(&'a inventory::HostSpec, Host)> {
     unique(&written.hosts, check);
     let hosts = written.hosts.iter();
@@ -26,7 +26,7 @@ pub(super) fn check<'a>(
     hosts
 }
 
-fn unique(hosts: &[inventory::HostSpec], check: &mut Check<'_>) {
+fn unique(hosts: &[inventory::HostSpec], check: &mut RuleContext<'_>) {
     let (mut names, mut addresses) = (HashMap::new(), HashMap::new());
     for host in hosts {
         if let Some(first) = first_of(&mut names, host.name.value.as_str(), host) {
@@ -73,7 +73,7 @@ fn same_machine(title: String, again: &Spanned<String>, first: &Spanned<String>)
 }
 
 /// Two hosts that are logged in to at the same place are one machine, whatever their addresses.
-fn unique_logins(hosts: &[(&inventory::HostSpec, Host)], check: &mut Check<'_>) {
+fn unique_logins(hosts: &[(&inventory::HostSpec, Host)], check: &mut RuleContext<'_>) {
     let mut seen = HashMap::new();
     for (host, model) in hosts {
         let jump = model.ssh.jump.as_ref().map(|jump| &jump.address);
@@ -98,7 +98,7 @@ fn unique_logins(hosts: &[(&inventory::HostSpec, Host)], check: &mut Check<'_>) 
 pub(super) fn control_planes(
     written: &inventory::Inventory,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) {
     let with = |wanted: Role| {
         let hosts = written.hosts.iter();
@@ -150,7 +150,7 @@ pub(super) fn control_planes(
 pub(super) fn endpoint(
     written: &inventory::ClusterSpec,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Endpoint> {
     match &written.endpoint {
         Some(text) => check.parse(text, &code::BAD_ADDRESS, "endpoint", Endpoint::parse),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{code, form};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -34,7 +34,7 @@ pub struct Manifest {
 pub(super) fn source(
     given: &inventory::ManifestSpec,
     usual: Option<String>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<ManifestSource> {
     match (&given.url, &given.path) {
         (Some(url), Some(path)) => {
@@ -55,7 +55,7 @@ pub(super) fn source(
 }
 
 /// The SHA-256 as written, where one is.
-pub(super) fn sha256(given: &inventory::ManifestSpec, check: &mut Check<'_>) -> Option<String> {
+pub(super) fn sha256(given: &inventory::ManifestSpec, check: &mut RuleContext<'_>) -> Option<String> {
     let written = given.sha256.as_ref()?;
     check.parse(written, &code::BAD_CHECKSUM, "SHA-256", |text| {
         form::hexadecimal(text, 64)
@@ -63,7 +63,11 @@ pub(super) fn sha256(given: &inventory::ManifestSpec, check: &mut Check<'_>) -> 
 }
 
 /// Whether a manifest in a file, which can be checked right now, has its checksum.
-pub(super) fn content_matches(given: &inventory::ManifestSpec, sha256: &str, check: &mut Check<'_>) -> bool {
+pub(super) fn content_matches(
+    given: &inventory::ManifestSpec,
+    sha256: &str,
+    check: &mut RuleContext<'_>,
+) -> bool {
     let Some(path) = &given.path else { return true };
     let Some(content) = form::file(path, check) else {
         return false;

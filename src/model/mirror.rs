@@ -1,13 +1,13 @@
 //! Mirrors and logins of registries that are valid, and most likely not what is meant.
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::code;
 use super::site::host;
 use crate::diagnostic::Diagnostic;
 use crate::inventory::RegistrySpec;
 use crate::yaml::Spanned;
 
-pub(super) fn check(registries: &[RegistrySpec], check: &mut Check<'_>) {
+pub(super) fn check(registries: &[RegistrySpec], check: &mut RuleContext<'_>) {
     for registry in registries {
         for mirror in &registry.mirrors {
             path(mirror, registries, check);
@@ -17,7 +17,7 @@ pub(super) fn check(registries: &[RegistrySpec], check: &mut Check<'_>) {
 }
 
 /// Harbor answers with its web page at every path that is not of its API, and containerd takes that for an image that is not there.
-fn path(mirror: &Spanned<String>, registries: &[RegistrySpec], check: &mut Check<'_>) {
+fn path(mirror: &Spanned<String>, registries: &[RegistrySpec], check: &mut RuleContext<'_>) {
     let entry = registries
         .iter()
         .find(|entry| entry.name.value == host(&mirror.value));
@@ -43,7 +43,7 @@ fn is_harbor(registry: &RegistrySpec) -> bool {
 }
 
 /// A login that goes over the network for everybody to read, or to whoever answers.
-fn login(registry: &RegistrySpec, registries: &[RegistrySpec], check: &mut Check<'_>) {
+fn login(registry: &RegistrySpec, registries: &[RegistrySpec], check: &mut RuleContext<'_>) {
     let Some(credentials) = &registry.credentials else {
         return;
     };

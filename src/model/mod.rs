@@ -48,14 +48,14 @@ pub use harbor::Harbor;
 pub use hardening::HardeningFields;
 pub use host::{Host, Roles, Taint};
 pub use jenkins::{
-    AgentTemplate, Agents, Cache, Credential, CredentialSecret, Image, Jenkins, Job, Keep, Mount, Namespaces,
-    Plugin, Plugins, PodSecurity, PodVolume, Resources, Toleration, UpdateSite, VolumeSource,
+    AgentTemplate, Agents, BuiltImage, Cache, Credential, CredentialSecret, Jenkins, Job, Keep, Mount,
+    Namespaces, Plugin, Plugins, PodSecurity, PodVolume, PodVolumeSource, Resources, Toleration, UpdateSite,
     version_of_image,
 };
 pub use manifest::{Manifest, ManifestSource};
 pub use name::HostName;
 pub use network::Networks;
-pub use packages::{AptRepository, Key, Packages, RpmRepository};
+pub use packages::{AptRepository, PackageSources, RepositoryKeySource, RpmRepository};
 pub use release::ImageVersions;
 pub use site::{ImageServer, Login, Proxy, Registry, Time};
 pub use ssh::{SshAccess, Sudo};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{code, name};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::inventory;
@@ -28,7 +28,7 @@ pub struct Networks {
     pub api_server: IpAddr,
 }
 
-pub(super) fn check(written: &inventory::NetworksSpec, check: &mut Check<'_>) -> Option<Networks> {
+pub(super) fn check(written: &inventory::NetworksSpec, check: &mut RuleContext<'_>) -> Option<Networks> {
     let pods = check.parse(&written.pods, &code::BAD_ADDRESS, "network", network);
     let services = check.parse(&written.services, &code::BAD_ADDRESS, "network", network);
     let domain = check.parse(&written.domain, &code::BAD_NAME, "DNS domain", name::domain);
@@ -58,7 +58,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     Ok(network)
 }
 
-fn disjoint(written: &inventory::NetworksSpec, pods: IpNet, services: IpNet, check: &mut Check<'_>) {
+fn disjoint(written: &inventory::NetworksSpec, pods: IpNet, services: IpNet, check: &mut RuleContext<'_>) {
     if pods.addr().is_ipv4() != services.addr().is_ipv4() {
         check.report(
             Diagnostic::error(
@@ -82,7 +82,7 @@ fn disjoint(written: &inventory::NetworksSpec, pods: IpNet, services: IpNet, che
     }
 }
 
-fn large_enough(services: IpNet, span: Span, check: &mut Check<'_>) -> bool {
+fn large_enough(services: IpNet, span: Span, check: &mut RuleContext<'_>) -> bool {
     let (smallest, largest) = if services.addr().is_ipv4() {
         (28, 12)
     } else {
@@ -107,7 +107,7 @@ fn large_enough(services: IpNet, span: Span, check: &mut Check<'_>) -> bool {
     true
 }
 
-fn node_prefix(written: &inventory::NetworksSpec, pods: IpNet, check: &mut Check<'_>) -> Option<u8> {
+fn node_prefix(written: &inventory::NetworksSpec, pods: IpNet, check: &mut RuleContext<'_>) -> Option<u8> {
     let (usual, smallest) = if pods.addr().is_ipv4() {
         (24, 30)
     } else {

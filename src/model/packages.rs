@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{Version, code, form};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -13,7 +13,7 @@ use crate::yaml::{Entries, Spanned};
 /// The key that signs a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Key {
+pub enum RepositoryKeySource {
     /// An armoured key.
     Text(String),
     /// An armoured key to fetch, and the fingerprint that it must have.
@@ -36,7 +36,7 @@ pub struct AptRepository {
     /// Its components; none for a flat repository.
     pub components: Vec<String>,
     /// The key that signs it.
-    pub key: Key,
+    pub key: RepositoryKeySource,
 }
 
 /// A repository for dnf.
@@ -46,13 +46,13 @@ pub struct RpmRepository {
     /// Its base address.
     pub url: String,
     /// The key that signs it.
-    pub key: Key,
+    pub key: RepositoryKeySource,
 }
 
 /// Where packages come from, by repository name; `kubernetes` and `containerd` are always there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Packages {
+pub struct PackageSources {
     /// For hosts with apt.
     pub apt: BTreeMap<String, AptRepository>,
     /// For hosts with dnf.
@@ -68,12 +68,12 @@ const DOCKER_RPM_KEY: &str = "060a61c51b558a7f742b77aac52feb6b621e9f35";
 pub(super) fn check(
     written: &inventory::PackagesSpec,
     kubernetes: Option<Version>,
-    check: &mut Check<'_>,
-) -> Option<Packages> {
+    check: &mut RuleContext<'_>,
+) -> Option<PackageSources> {
     let apt = repositories(&written.apt, check, apt);
     let rpm = repositories(&written.rpm, check, rpm);
     let (mut apt, mut rpm, line) = (apt?, rpm?, kubernetes?.line());
-    let key = |url: String, fingerprint: &str| Key::Url {
+    let key = |url: String, fingerprint: &str| RepositoryKeySource::Url {
         url,
         fingerprint: fingerprint.to_owned(),
     };
@@ -103,7 +103,7 @@ pub(super) fn check(
             url: format!("{docker}/rhel/$releasever/$basearch/stable"),
             key: key(format!("{docker}/rhel/gpg"), DOCKER_RPM_KEY),
         });
-    Some(Packages {
+    Some(PackageSources {
         apt,
         rpm,
         hold: written.hold.value,
@@ -112,8 +112,8 @@ pub(super) fn check(
 
 fn repositories<W, R>(
     written: &Entries<W>,
-    check: &mut Check<'_>,
-    repository: impl Fn(&W, &mut Check<'_>) -> Option<R>,
+    check: &mut RuleContext<'_>,
+    repository: impl Fn(&W, &mut RuleContext<'_>) -> Option<R>,
 ) -> Option<BTreeMap<String, R>> {
     let named: Vec<_> = written
         .iter()
@@ -126,7 +126,7 @@ fn repositories<W, R>(
     named.into_iter().collect()
 }
 
-fn apt(written: &inventory::AptRepositorySpec, check: &mut Check<'_>) -> Option<AptRepository> {
+fn apt(written: &inventory::AptRepositorySpec, check: &mut RuleContext<'_>) -> Option<AptRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
     let suite = check.parse(&written.suite, &code::BAD_WORD, "suite", form::word);
     let components = check.parse_all(&written.components, &code::BAD_WORD, "component", form::word);
@@ -139,7 +139,7 @@ fn apt(written: &inventory::AptRepositorySpec, check: &mut Check<'_>) -> Option<
     })
 }
 
-fn rpm(written: &inventory::RpmRepositorySpec, check: &mut Check<'_>) -> Option<RpmRepository> {
+fn rpm(written: &inventory::RpmRepositorySpec, check: &mut RuleContext<'_>) -> Option<RpmRepository> {
     let url = check.parse(&written.url, &code::BAD_URL, "address", url_of_any_host);
     let key = key(&written.key, check);
     Some(RpmRepository { url: url?, key: key? })
@@ -157,14 +157,14 @@ fn url_of_any_host(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn key(written: &Spanned<inventory::KeySpec>, check: &mut Check<'_>) -> Option<Key> {
+fn key(written: &Spanned<inventory::KeySpec>, check: &mut RuleContext<'_>) -> Option<RepositoryKeySource> {
     match (&written.file, &written.url, &written.fingerprint) {
-        (Some(file), None, None) => armoured(file, check).map(Key::Text),
+        (Some(file), None, None) => armoured(file, check).map(RepositoryKeySource::Text),
         (None, Some(url), Some(fingerprint)) => {
             let url = check.parse(url, &code::BAD_URL, "address", url_of_any_host);
             let parse = |text: &str| form::hexadecimal(text, 40);
             let fingerprint = check.parse(fingerprint, &code::BAD_CHECKSUM, "fingerprint", parse);
-            Some(Key::Url {
+            Some(RepositoryKeySource::Url {
                 url: url?,
                 fingerprint: fingerprint?,
             })
@@ -188,7 +188,7 @@ fn key(written: &Spanned<inventory::KeySpec>, check: &mut Check<'_>) -> Option<K
     }
 }
 
-fn armoured(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
+fn armoured(file: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<String> {
     let content = form::file(file, check)?;
     let text = String::from_utf8(content).ok();
     let text = text.filter(|text| text.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----"));

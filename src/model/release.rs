@@ -20,7 +20,7 @@ pub struct ImageVersions {
 }
 
 /// A supported minor release of Kubernetes.
-pub(super) struct Line {
+pub(super) struct ReleaseLine {
     pub(super) minor: u64,
     /// Newest patch release when this table was written.
     pub(super) newest_patch: u64,
@@ -35,8 +35,8 @@ pub(super) struct Line {
 }
 
 /// Supported minor releases, ascending.
-pub(super) const LINES: &[Line] = &[
-    Line {
+pub(super) const LINES: &[ReleaseLine] = &[
+    ReleaseLine {
         minor: 34,
         newest_patch: 11,
         images: &[
@@ -47,7 +47,7 @@ pub(super) const LINES: &[Line] = &[
         newest_calico: 32,
         support_ends: (2026, 10, 27),
     },
-    Line {
+    ReleaseLine {
         minor: 35,
         newest_patch: 9,
         images: &[(0, images("3.6.6-0", "v1.13.1", "3.10.1"))],
@@ -55,7 +55,7 @@ pub(super) const LINES: &[Line] = &[
         newest_calico: 33,
         support_ends: (2027, 2, 28),
     },
-    Line {
+    ReleaseLine {
         minor: 36,
         newest_patch: 5,
         images: &[(0, images("3.6.8-0", "v1.14.2", "3.10.2"))],
@@ -63,7 +63,7 @@ pub(super) const LINES: &[Line] = &[
         newest_calico: 33,
         support_ends: (2027, 6, 28),
     },
-    Line {
+    ReleaseLine {
         minor: 37,
         newest_patch: 2,
         images: &[(0, images("3.7.0-0", "v1.14.6", "3.10.2"))],
@@ -86,13 +86,13 @@ pub(super) fn newest() -> Vec<Version> {
 }
 
 /// The line of a release, if it is supported.
-pub(super) fn line(version: Version) -> Option<&'static Line> {
+pub(super) fn line(version: Version) -> Option<&'static ReleaseLine> {
     LINES
         .iter()
         .find(|line| version.major == 1 && line.minor == version.minor)
 }
 
-impl Line {
+impl ReleaseLine {
     /// The image tags of one of its patch releases.
     pub(super) fn image_versions(&self, patch: u64) -> ImageVersions {
         let (first, later) = (self.images[0].1, self.images.iter().rev());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{code, duration, form};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -17,7 +17,7 @@ const RESOURCES: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "pid"];
 const LONGEST: &str = "336h";
 const SHORTEST: &str = "2m";
 
-pub(super) fn check(written: &inventory::KubeletSpec, check: &mut Check<'_>) {
+pub(super) fn check(written: &inventory::KubeletSpec, check: &mut RuleContext<'_>) {
     let fields = &written.extra_config;
     let span = fields.span;
     for field in RESERVED {

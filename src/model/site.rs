@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{Harbor, Host, Networks, code, endpoint, form, harbor, mirror, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -129,7 +129,7 @@ pub struct Proxy {
 
 pub(super) fn registries(
     written: &[inventory::RegistrySpec],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Vec<Registry>> {
     for (index, registry) in written.iter().enumerate() {
         if let Some(first) = written[..index]
@@ -155,7 +155,7 @@ pub(super) fn registries(
     registries.into_iter().collect()
 }
 
-fn registry(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Registry> {
+fn registry(written: &inventory::RegistrySpec, check: &mut RuleContext<'_>) -> Option<Registry> {
     let name = check.parse(&written.name, &code::BAD_ADDRESS, "registry", form::registry_name);
     let mirrors = check.parse_all(&written.mirrors, &code::BAD_URL, "address of a mirror", form::url);
     let ca = written.ca.as_ref().map(|ca| certificate(&ca.file, check));
@@ -198,7 +198,7 @@ fn registry(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<
     })
 }
 
-pub(super) fn login(written: &inventory::LoginSpec, check: &mut Check<'_>) -> Option<Login> {
+pub(super) fn login(written: &inventory::LoginSpec, check: &mut RuleContext<'_>) -> Option<Login> {
     let username = check.parse(&written.username, &code::BAD_WORD, "login name", form::login_name);
     let password = ssh::reference(&written.password, check);
     Some(Login {
@@ -209,7 +209,7 @@ pub(super) fn login(written: &inventory::LoginSpec, check: &mut Check<'_>) -> Op
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn image(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Option<String>> {
+fn image(written: &inventory::RegistrySpec, check: &mut RuleContext<'_>) -> Option<Option<String>> {
     let Some(image) = &written.image else {
         return Some(None);
     };
@@ -225,7 +225,7 @@ fn image(written: &inventory::RegistrySpec, check: &mut Check<'_>) -> Option<Opt
     Some(Some(reference))
 }
 
-fn certificate(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> {
+fn certificate(file: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<String> {
     let content = form::file(file, check)?;
     let text = String::from_utf8(content).ok();
     let text = text.filter(|text| {
@@ -246,7 +246,7 @@ fn certificate(file: &Spanned<String>, check: &mut Check<'_>) -> Option<String> 
     text
 }
 
-pub(super) fn time(written: &inventory::TimeSpec, check: &mut Check<'_>) -> Option<Time> {
+pub(super) fn time(written: &inventory::TimeSpec, check: &mut RuleContext<'_>) -> Option<Time> {
     let server = endpoint::host_name_or_address;
     Some(Time {
         manage: written.manage.value,
@@ -254,7 +254,7 @@ pub(super) fn time(written: &inventory::TimeSpec, check: &mut Check<'_>) -> Opti
     })
 }
 
-pub(super) fn proxy(written: &inventory::ProxySpec, check: &mut Check<'_>) -> Option<Proxy> {
+pub(super) fn proxy(written: &inventory::ProxySpec, check: &mut RuleContext<'_>) -> Option<Proxy> {
     let mut address = |written: &Option<Spanned<String>>| match written {
         Some(written) => check.parse(written, &code::BAD_URL, "proxy", form::url).map(Some),
         None => Some(None),

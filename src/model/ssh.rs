@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{code, duration, endpoint, form};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::inventory::{self, Secret};
@@ -62,7 +62,7 @@ impl SshAccess {
 pub(super) fn check(
     host: &inventory::HostSpec,
     inventory: &inventory::Inventory,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<SshAccess> {
     let merged = merge(&inventory.ssh, &host.ssh);
     let address = match &host.ssh_address {
@@ -94,7 +94,7 @@ fn merge(common: &inventory::Ssh, own: &inventory::Ssh) -> inventory::Ssh {
 }
 
 /// Everything but the address and the way there.
-fn access(written: &inventory::Ssh, host: Span, check: &mut Check<'_>) -> Option<SshAccess> {
+fn access(written: &inventory::Ssh, host: Span, check: &mut RuleContext<'_>) -> Option<SshAccess> {
     let ssh_config = written.ssh_config.as_ref().is_some_and(|config| config.value);
     if written.user.is_none() && !ssh_config {
         missing_user(host, check);
@@ -128,7 +128,7 @@ fn access(written: &inventory::Ssh, host: Span, check: &mut Check<'_>) -> Option
     })
 }
 
-fn missing_user(host: Span, check: &mut Check<'_>) {
+fn missing_user(host: Span, check: &mut RuleContext<'_>) {
     if check
         .problems
         .iter()
@@ -154,7 +154,10 @@ fn fingerprint(text: &str) -> Result<String, String> {
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: there is none.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-pub(super) fn secret(written: Option<&Spanned<Secret>>, check: &mut Check<'_>) -> Option<Option<SecretRef>> {
+pub(super) fn secret(
+    written: Option<&Spanned<Secret>>,
+    check: &mut RuleContext<'_>,
+) -> Option<Option<SecretRef>> {
     match written {
         None => Some(None),
         Some(written) => reference(written, check).map(Some),
@@ -162,7 +165,7 @@ pub(super) fn secret(written: Option<&Spanned<Secret>>, check: &mut Check<'_>) -
 }
 
 /// The source of a secret, unless it is the secret itself or no source.
-pub(super) fn reference(written: &Spanned<Secret>, check: &mut Check<'_>) -> Option<SecretRef> {
+pub(super) fn reference(written: &Spanned<Secret>, check: &mut RuleContext<'_>) -> Option<SecretRef> {
     let reference = match &written.value {
         Secret::Reference(reference) => reference,
         Secret::PlainText => {
@@ -194,7 +197,7 @@ pub(super) fn reference(written: &Spanned<Secret>, check: &mut Check<'_>) -> Opt
     })
 }
 
-fn sudo(written: &inventory::Ssh, check: &mut Check<'_>) -> Option<Sudo> {
+fn sudo(written: &inventory::Ssh, check: &mut RuleContext<'_>) -> Option<Sudo> {
     let root = written.user.as_ref().is_some_and(|user| user.value == "root");
     match written.sudo.as_ref().map(|sudo| &sudo.value) {
         None if root => Some(Sudo::None),
@@ -209,7 +212,7 @@ fn sudo(written: &inventory::Ssh, check: &mut Check<'_>) -> Option<Sudo> {
     }
 }
 
-fn not_root(written: &inventory::Ssh, user: &Spanned<String>, check: &mut Check<'_>) {
+fn not_root(written: &inventory::Ssh, user: &Spanned<String>, check: &mut RuleContext<'_>) {
     let span = written.sudo.as_ref().map(|sudo| sudo.span).unwrap_or_default();
     let title = format!(
         "`{}` will hardly be allowed to change a host without sudo",
@@ -223,7 +226,7 @@ fn not_root(written: &inventory::Ssh, user: &Spanned<String>, check: &mut Check<
     );
 }
 
-fn identities(written: &[Spanned<String>], check: &mut Check<'_>) -> Option<Vec<PathBuf>> {
+fn identities(written: &[Spanned<String>], check: &mut RuleContext<'_>) -> Option<Vec<PathBuf>> {
     let mut all = true;
     for identity in written {
         all &= form::file(identity, check).is_some();
@@ -239,7 +242,7 @@ fn jump<'a>(
     inventory: &'a inventory::Inventory,
     merged: &inventory::Ssh,
     way: &mut Vec<&'a str>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Option<Box<SshAccess>>> {
     let Some(jump) = &merged.jump else {
         return Some(None);
@@ -286,7 +289,7 @@ fn jump<'a>(
     Some(Some(Box::new(access)))
 }
 
-fn loops(jump: &inventory::JumpSpec, way: &[&str], check: &mut Check<'_>) {
+fn loops(jump: &inventory::JumpSpec, way: &[&str], check: &mut RuleContext<'_>) {
     let way: Vec<String> = way.iter().map(|name| format!("`{name}`")).collect();
     let title = format!("the way to {} leads back to `{}`", way[0], jump.host.value);
     check.report(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::manifest::{self, Manifest};
 use super::{Host, HostName, code, endpoint, form, name};
 use crate::diagnostic::{Diagnostic, Span};
@@ -75,7 +75,7 @@ pub struct StorageClass {
 pub(super) fn check(
     inventory: &inventory::Inventory,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Option<Storage>> {
     let Some(written) = &inventory.storage else {
         for (written, _) in hosts.iter().filter(|(_, host)| host.roles.nfs) {
@@ -105,7 +105,7 @@ pub(super) fn check(
 fn nfs(
     storage: &Spanned<inventory::StorageSpec>,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Option<Nfs>> {
     let written = &storage.nfs;
     let path = check.parse(&written.path, &code::BAD_PATH, "path for a share", path);
@@ -137,7 +137,7 @@ fn nfs(
 fn server<'a>(
     storage: &Spanned<inventory::StorageSpec>,
     servers: &[&'a (&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<(String, Option<&'a Host>)> {
     let written = &storage.nfs;
     let wrong = |title: &str, span: Span, label: &str| {
@@ -193,7 +193,7 @@ fn export(
     written: Option<&Spanned<inventory::ExportSpec>>,
     host: &Host,
     hosts: &[(&inventory::HostSpec, Host)],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Export> {
     let written = written.map_or_else(inventory::ExportSpec::default, |export| export.value.clone());
     let mode = check.parse(&written.mode, &code::BAD_MODE, "mode", mode);
@@ -211,7 +211,7 @@ fn export(
     })
 }
 
-fn class(written: &inventory::StorageClassSpec, check: &mut Check<'_>) -> Option<StorageClass> {
+fn class(written: &inventory::StorageClassSpec, check: &mut RuleContext<'_>) -> Option<StorageClass> {
     let name = check.parse(
         &written.name,
         &code::BAD_NAME,
@@ -248,7 +248,7 @@ fn class(written: &inventory::StorageClassSpec, check: &mut Check<'_>) -> Option
     })
 }
 
-fn csi_manifest(given: &Spanned<inventory::ManifestSpec>, check: &mut Check<'_>) -> Option<Manifest> {
+fn csi_manifest(given: &Spanned<inventory::ManifestSpec>, check: &mut RuleContext<'_>) -> Option<Manifest> {
     let source = manifest::source(given, None, check);
     let sha256 = manifest::sha256(given, check);
     let incomplete = given.url.is_none() && given.path.is_none() || given.sha256.is_none();

@@ -19,7 +19,7 @@ pub fn support_warnings(document: &Document, today: Date) -> Vec<Diagnostic> {
         &inventory.cluster.containerd.version,
     );
     let line = kubernetes.parse().ok().and_then(release::line);
-    let newer = |line: &release::Line| {
+    let newer = |line: &release::ReleaseLine| {
         format!(
             "raise it, by one minor release at a time: 1.{} is next",
             line.minor + 1

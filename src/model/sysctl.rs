@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::code;
 use crate::diagnostic::Diagnostic;
 use crate::inventory::ParameterValue;
@@ -29,7 +29,7 @@ const MANAGED: [&str; 15] = [
 
 pub(super) fn check(
     written: &Entries<Spanned<ParameterValue>>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<BTreeMap<String, String>> {
     let parameters: Vec<_> = written
         .iter()

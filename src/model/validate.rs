@@ -1,7 +1,7 @@
 //! From what was written to what shall be, with every problem at once.
 
-use super::check::Check;
-use super::cluster::{ApiServer, Cluster, Images, Upgrade};
+use super::check::RuleContext;
+use super::cluster::{ApiServer, Cluster, KubernetesImages, Upgrade};
 use super::{
     Egress, Endpoint, HardeningFields, Host, ImageVersions, Networks, Version, backup, calico, capacity,
     code, components, form, hosts, jenkins, name, network, packages, release, site, storage, sysctl,
@@ -20,7 +20,7 @@ pub struct Validated {
 
 /// Makes a cluster of an inventory. The error has every problem of form and of meaning, in the order of the file.
 pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
-    let mut check = Check::new(document);
+    let mut check = RuleContext::new(document);
     let cluster = document
         .inventory
         .as_ref()
@@ -49,7 +49,7 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
     clippy::too_many_lines,
     reason = "two lines for each section of the inventory"
 )]
-fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
+fn cluster(inventory: &Inventory, check: &mut RuleContext<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
     let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
     let repository = image_repository(written, check);
@@ -87,7 +87,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
         kubernetes_minor: kubernetes.line(),
         kubernetes_releases: release::newest(),
         upgrade: upgrade?,
-        images: Images::new(&image_repository, kubernetes, images),
+        images: KubernetesImages::new(&image_repository, kubernetes, images),
         image_repository,
         api_server: ApiServer { sans },
         endpoint,
@@ -116,7 +116,7 @@ fn cluster(inventory: &Inventory, check: &mut Check<'_>) -> Option<Cluster> {
     }))
 }
 
-fn image_repository(written: &inventory::ClusterSpec, check: &mut Check<'_>) -> Option<String> {
+fn image_repository(written: &inventory::ClusterSpec, check: &mut RuleContext<'_>) -> Option<String> {
     check.parse(
         &written.image_repository,
         &code::BAD_ADDRESS,
@@ -135,7 +135,7 @@ fn with_egress(mut cluster: Cluster) -> Cluster {
 fn hosts<'a>(
     inventory: &'a Inventory,
     networks: Option<&Networks>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Vec<(&'a inventory::HostSpec, Host)> {
     let hosts = hosts::check(inventory, check);
     if !check.document.incomplete {
@@ -147,7 +147,10 @@ fn hosts<'a>(
     hosts
 }
 
-fn kubernetes(written: &inventory::ClusterSpec, check: &mut Check<'_>) -> Option<(Version, ImageVersions)> {
+fn kubernetes(
+    written: &inventory::ClusterSpec,
+    check: &mut RuleContext<'_>,
+) -> Option<(Version, ImageVersions)> {
     let span = written.kubernetes.span;
     let version: Version = check.parse(
         &written.kubernetes,
@@ -186,7 +189,7 @@ fn kubernetes(written: &inventory::ClusterSpec, check: &mut Check<'_>) -> Option
     Some((version, line.image_versions(version.patch)))
 }
 
-fn upgrade(written: &inventory::UpgradeSpec, check: &mut Check<'_>) -> Option<Upgrade> {
+fn upgrade(written: &inventory::UpgradeSpec, check: &mut RuleContext<'_>) -> Option<Upgrade> {
     let at_once = &written.workers_at_once;
     if at_once.value == 0 {
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, "no worker at once");

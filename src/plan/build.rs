@@ -96,7 +96,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     for host in &cluster.hosts {
         let values = shared.with("host", host);
         tracks.push(
-            HostTrack {
+            HostTrackBuilder {
                 cluster,
                 host,
                 templates: &catalog.templates,
@@ -123,14 +123,14 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
 }
 
 /// Builds one host's track.
-struct HostTrack<'a> {
+struct HostTrackBuilder<'a> {
     cluster: &'a Cluster,
     host: &'a Host,
     templates: &'a Templates,
     values: Values,
 }
 
-impl HostTrack<'_> {
+impl HostTrackBuilder<'_> {
     fn build(mut self, playbooks: &[Playbook]) -> Result<Track, PlanError> {
         let mut track = Track {
             place: Place::Host(self.host.name.to_string()),

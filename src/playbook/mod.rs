@@ -164,7 +164,7 @@ pub struct Guard {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct File {
+struct PlaybookFile {
     #[serde(default)]
     values: Map<String, Value>,
     #[serde(default)]
@@ -215,7 +215,7 @@ fn read_folder(folder: &Path) -> Result<BTreeMap<String, String>, PlaybookError>
     Ok(texts)
 }
 
-fn read(text: &str) -> Result<File, String> {
+fn read(text: &str) -> Result<PlaybookFile, String> {
     let documents = crate::yaml::manifests(text).map_err(|error| error.to_string())?;
     let [document] = documents
         .try_into()
@@ -232,7 +232,7 @@ fn parse(name: &str, text: &str) -> Result<Playbook, PlaybookError> {
         origin: origin(1),
         reason,
     };
-    let file: File = read(text).map_err(error)?;
+    let file: PlaybookFile = read(text).map_err(error)?;
     let scope = match (file.hosts, file.cluster, file.registries) {
         (Some(hosts), false, false) => Scope::Hosts(hosts),
         (None, true, false) => Scope::Cluster,

@@ -7,7 +7,7 @@ use crate::fleet::Fleet;
 use crate::inventory::Firewall;
 use crate::model::{Cluster, PreflightCheck};
 use crate::resource::{Seen, Separator};
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::answer::{Answer, State};
 use super::finding::Finding;
@@ -107,7 +107,7 @@ async fn ask_host(host: &dyn Transport, question: Question) -> Result<Examined, 
     let separator = Separator::random().map_err(|error| unreadable(&error))?;
     let script = question.script(&separator);
     let sent = now();
-    let output = host.exec(Exec::new(script, LIMIT)).await;
+    let output = host.exec(Script::new(script, LIMIT)).await;
     let received = now();
     let output = output.map_err(|error| Unanswered::Unreachable(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout);

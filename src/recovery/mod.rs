@@ -1,6 +1,6 @@
 //! What is done on hosts to keep a cluster's state and to bring it back.
 
-use crate::transport::{Exec, Output, Transport, TransportError};
+use crate::transport::{Script, ScriptOutput, Transport, TransportError};
 
 mod jenkins_home;
 mod precheck;
@@ -47,12 +47,12 @@ async fn run(
     host: &dyn Transport,
     name: &str,
     what: &'static str,
-    exec: Exec,
-) -> Result<Output, RecoveryError> {
+    exec: Script,
+) -> Result<ScriptOutput, RecoveryError> {
     succeeded(name, what, host.exec(exec).await?)
 }
 
-fn succeeded(name: &str, what: &'static str, output: Output) -> Result<Output, RecoveryError> {
+fn succeeded(name: &str, what: &'static str, output: ScriptOutput) -> Result<ScriptOutput, RecoveryError> {
     if output.success() {
         return Ok(output);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, failed};
 
@@ -32,7 +32,7 @@ elif [ -e kubelet.conf ] && [ -e pki/ca.crt ]; then echo \"worker $(sha256sum <p
 /// # Errors
 /// When it can't be asked.
 pub async fn traces(host: &dyn Transport, name: &str) -> Result<Traces, RecoveryError> {
-    let output = host.exec(Exec::new(SCRIPT, LIMIT)).await?;
+    let output = host.exec(Script::new(SCRIPT, LIMIT)).await?;
     if !output.success() {
         return Err(failed(name, "looking for a cluster", &output.stderr));
     }
@@ -50,7 +50,7 @@ pub async fn traces(host: &dyn Transport, name: &str) -> Result<Traces, Recovery
 mod tests {
     use super::*;
     use crate::transport::memory::MemoryHost;
-    use crate::transport::{Ended, Output};
+    use crate::transport::{ScriptEnd, ScriptOutput};
 
     #[tokio::test]
     async fn one_word_tells_what_a_host_has() {
@@ -60,8 +60,8 @@ mod tests {
             ("control-plane\n", Traces::ControlPlane),
             ("worker cd34\n", Traces::Worker("cd34".into())),
         ] {
-            let host = MemoryHost::new("h", move |_: &str| Output {
-                ended: Ended::Exited(0),
+            let host = MemoryHost::new("h", move |_: &str| ScriptOutput {
+                ended: ScriptEnd::Exited(0),
                 stdout: answer.into(),
                 stderr: Vec::new(),
             });

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::bundle::Payload;
+use crate::bundle::RestoreArchive;
 use crate::resource::{ETCD_TOOLS, sh};
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, run, upload};
 
@@ -20,7 +20,7 @@ const FOLDER: &str = "/var/lib/ci-bootstrap/rehearsal";
 pub async fn rehearse(
     host: &dyn Transport,
     name: &str,
-    payload: &Payload,
+    payload: &RestoreArchive,
     image: &str,
 ) -> Result<(), RecoveryError> {
     upload(host, name, &format!("{FOLDER}/bundle.tar.gz"), &*payload.archive).await?;
@@ -42,5 +42,5 @@ etcdutl snapshot restore etcd.db --data-dir $work/etcd >log 2>&1 || {{ cat log; 
         image = sh::quote(image)
     );
     let what = "restoring etcd's snapshot into a scratch folder";
-    run(host, name, what, Exec::new(script, LIMIT)).await.map(drop)
+    run(host, name, what, Script::new(script, LIMIT)).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, run};
 
@@ -21,7 +21,7 @@ const SCRIPT: &str = include_str!("../../scripts/renew.sh");
 /// # Errors
 /// When the host can't be talked to, carries no control plane, or a component does not come back.
 pub async fn renew(host: &dyn Transport, name: &str) -> Result<(), RecoveryError> {
-    let exec = Exec::new(SCRIPT, LIMIT);
+    let exec = Script::new(SCRIPT, LIMIT);
     run(host, name, "renewing certificates", exec).await.map(drop)
 }
 

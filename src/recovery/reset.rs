@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::resource::sh;
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, run, schedule};
 
@@ -24,14 +24,14 @@ pub async fn leave(
     (host, node): (&dyn Transport, &str),
 ) -> Result<(), RecoveryError> {
     let what = "taking the node out of the cluster";
-    let asked = Exec::new(format!("set -eu\n{}", ready(node)), LIMIT);
+    let asked = Script::new(format!("set -eu\n{}", ready(node)), LIMIT);
     let ready = run(control_plane, name, what, asked).await?.stdout;
     // kubelet is silent: it would end no pod.
     let gone = ready == b"Unknown";
     if gone {
-        run(host, node, "ending its pods", Exec::new(STOP_PODS, LIMIT)).await?;
+        run(host, node, "ending its pods", Script::new(STOP_PODS, LIMIT)).await?;
     }
-    let script = Exec::new(drain(node, gone), LIMIT);
+    let script = Script::new(drain(node, gone), LIMIT);
     run(control_plane, name, what, script).await.map(drop)
 }
 
@@ -87,7 +87,7 @@ pub async fn clean(host: &dyn Transport, name: &str, undo: &str) -> Result<(), R
     let script = format!(
         "set -eu\n{CLEAN}{CLEAN_KERNEL}{CLEAN_CALICO}{timer}( {door})\n{undo}rm -rf --one-file-system /var/lib/ci-bootstrap\n"
     );
-    let exec = Exec::new(script, LIMIT);
+    let exec = Script::new(script, LIMIT);
     run(host, name, "undoing what was made on it", exec)
         .await
         .map(drop)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::resource::sh;
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, run};
 
@@ -18,7 +18,7 @@ pub async fn names(host: &dyn Transport, name: &str, folder: &str) -> Result<Vec
         "cd -- {} && find . -maxdepth 1 -type f -printf '%f\\n'\n",
         sh::quote(folder)
     );
-    let output = run(host, name, "listing the bundles", Exec::new(script, LIMIT)).await?;
+    let output = run(host, name, "listing the bundles", Script::new(script, LIMIT)).await?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().map(str::to_owned).collect())
 }
@@ -34,6 +34,6 @@ pub async fn delete(
     files: &[String],
 ) -> Result<(), RecoveryError> {
     let script = format!("cd -- {} && rm -f -- {}\n", sh::quote(folder), sh::words(files));
-    let exec = Exec::new(script, LIMIT);
+    let exec = Script::new(script, LIMIT);
     run(host, name, "deleting old bundles", exec).await.map(drop)
 }

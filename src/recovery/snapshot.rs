@@ -6,7 +6,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::bundle::SIGNING_KEY;
 use crate::resource::ETCD_TOOLS;
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, failed};
 
@@ -53,15 +53,15 @@ pub async fn snapshot(
     name: &str,
     archive: Sender<Vec<u8>>,
 ) -> Result<Snapshot, RecoveryError> {
-    let exec = Exec {
+    let exec = Script {
         script: script(),
         timeout: LIMIT,
         live: Some(archive),
     };
     let output = host.exec(exec).await?;
     match output.ended {
-        crate::transport::Ended::Exited(0) => Ok(Snapshot::Taken),
-        crate::transport::Ended::Exited(code) if code == NO_ETCD.unsigned_abs() => Ok(Snapshot::NoEtcd),
+        crate::transport::ScriptEnd::Exited(0) => Ok(Snapshot::Taken),
+        crate::transport::ScriptEnd::Exited(code) if code == NO_ETCD.unsigned_abs() => Ok(Snapshot::NoEtcd),
         _ => Err(failed(name, "taking a snapshot", &output.stderr)),
     }
 }
@@ -95,13 +95,13 @@ tar -I 'gzip -1' -cf - -C $work {SIGNING_KEY} etcd-status.json etcd.db kubeadm.y
 mod tests {
     use super::*;
     use crate::transport::memory::MemoryHost;
-    use crate::transport::{Ended, Output};
+    use crate::transport::{ScriptEnd, ScriptOutput};
 
     #[tokio::test]
     async fn a_host_without_etcd_is_no_failure() {
         for (code, expected) in [(0, Some(Snapshot::Taken)), (3, Some(Snapshot::NoEtcd)), (1, None)] {
-            let host = MemoryHost::new("cp1", move |_: &str| Output {
-                ended: Ended::Exited(code),
+            let host = MemoryHost::new("cp1", move |_: &str| ScriptOutput {
+                ended: ScriptEnd::Exited(code),
                 stdout: Vec::new(),
                 stderr: b"no space left".to_vec(),
             });

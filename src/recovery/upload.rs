@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest as _, Sha256};
 
 use crate::resource::sh;
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{RecoveryError, run};
 
@@ -88,7 +88,7 @@ impl<'a> Upload<'a> {
     }
 
     async fn run(&self, script: String) -> Result<(), RecoveryError> {
-        let exec = Exec::new(script, LIMIT);
+        let exec = Script::new(script, LIMIT);
         run(self.host, self.name, "receiving a file", exec)
             .await
             .map(drop)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::CheckResult;
 
 use super::palette::Palette;
-use super::run::{Checked, Run};
+use super::run::{CheckProgress, RunProgress};
 use super::words;
 
 /// Most names of places in a row.
@@ -32,7 +32,7 @@ pub(super) fn sentence(check: &str, result: &CheckResult, took: Duration, palett
 }
 
 /// A row of the table: a check that came to the same result at several places.
-struct Row<'a> {
+struct CheckRow<'a> {
     check: &'a str,
     result: &'a CheckResult,
     places: Vec<String>,
@@ -40,9 +40,9 @@ struct Row<'a> {
     took: Duration,
 }
 
-impl Row<'_> {
+impl CheckRow<'_> {
     /// Whether this is told in the same row. What was seen may differ from place to place.
-    fn takes(&self, checked: &Checked) -> bool {
+    fn takes(&self, checked: &CheckProgress) -> bool {
         let same = match (self.result, &checked.result) {
             (CheckResult::Passed { .. }, CheckResult::Passed { .. }) => true,
             (one, other) => one == other,
@@ -68,8 +68,8 @@ impl Row<'_> {
 }
 
 /// All checks in the order in which they ended, those alike in one row.
-pub(super) fn table(run: &Run, palette: &Palette) -> Vec<String> {
-    let mut rows: Vec<Row<'_>> = Vec::new();
+pub(super) fn table(run: &RunProgress, palette: &Palette) -> Vec<String> {
+    let mut rows: Vec<CheckRow<'_>> = Vec::new();
     for track in &run.tracks {
         for checked in &track.checks {
             match rows.iter_mut().find(|row| row.takes(checked)) {
@@ -77,7 +77,7 @@ pub(super) fn table(run: &Run, palette: &Palette) -> Vec<String> {
                     row.places.push(track.place.clone());
                     row.took = row.took.max(checked.took);
                 }
-                None => rows.push(Row {
+                None => rows.push(CheckRow {
                     check: &checked.check,
                     result: &checked.result,
                     places: vec![track.place.clone()],
@@ -88,7 +88,7 @@ pub(super) fn table(run: &Run, palette: &Palette) -> Vec<String> {
     }
     let heading = ["CHECK", "PLACE", "RESULT", "TIME", ""].map(str::to_owned);
     let cells: Vec<_> = std::iter::once(heading)
-        .chain(rows.iter().map(Row::cells))
+        .chain(rows.iter().map(CheckRow::cells))
         .collect();
     let width = |column: usize| {
         cells
@@ -116,7 +116,7 @@ fn line(cells: &[String; 5], widths: &[usize], palette: &Palette) -> String {
 }
 
 /// `verify ci passed: 7 checks in 4.1s`.
-pub(super) fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
+pub(super) fn closing(run: &RunProgress, palette: &Palette, took: Duration) -> String {
     let results = || {
         run.tracks
             .iter()

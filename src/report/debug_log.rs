@@ -9,9 +9,9 @@ use fs_err::os::unix::fs::OpenOptionsExt;
 
 use crate::event::{CheckResult, Event, Failure, PlaceSize};
 
-use super::output::Output;
-use super::run::Run;
-use super::{LogFile, Moment, View, exit};
+use super::output::OutputWriter;
+use super::run::RunProgress;
+use super::{EventTime, LogFile, View, exit};
 
 /// How many logs stay in the state directory.
 const KEPT: usize = 20;
@@ -20,7 +20,7 @@ const KEPT: usize = 20;
 const LARGEST: usize = 64 << 20;
 
 pub(super) struct DebugLog {
-    output: Output,
+    output: OutputWriter,
     /// What is left for scripts and their output.
     room: usize,
 }
@@ -40,7 +40,7 @@ impl DebugLog {
         let log = options.open(&path)?;
         Ok(Some((
             Self {
-                output: Output::new(Box::new(log)),
+                output: OutputWriter::new(Box::new(log)),
                 room: LARGEST,
             },
             path,
@@ -84,7 +84,7 @@ fn prune(directory: &Path, kept: usize) -> io::Result<()> {
 }
 
 impl View for DebugLog {
-    fn event(&mut self, event: &Event, _run: &Run, at: Moment) {
+    fn event(&mut self, event: &Event, _run: &RunProgress, at: EventTime) {
         let time = at.time.strftime("%H:%M:%S%.3f");
         let text = text(event);
         if matches!(event, Event::Output { .. } | Event::Script { .. }) {
@@ -102,7 +102,7 @@ impl View for DebugLog {
         self.output.line(&format!("{time} {text}"));
     }
 
-    fn end(&mut self, run: &Run, at: Moment) {
+    fn end(&mut self, run: &RunProgress, at: EventTime) {
         let time = at.time.strftime("%H:%M:%S%.3f");
         self.output.line(&format!("{time} ended: {:?}", exit::of(run)));
     }
@@ -207,7 +207,7 @@ mod tests {
 
     use jiff::{Timestamp, ToSpan};
 
-    use super::{DebugLog, Duration, Event, KEPT, Moment, Run, View as _, new_path};
+    use super::{DebugLog, Duration, Event, EventTime, KEPT, RunProgress, View as _, new_path};
     use crate::report::LogFile;
     use crate::report::made_up::{play, troubled_apply};
 
@@ -231,17 +231,17 @@ mod tests {
         let file = LogFile::Path(directory.path().join("run.log"));
         let (mut log, path) = DebugLog::open(&file, Timestamp::UNIX_EPOCH)?.ok_or("no log")?;
         log.room = 1000;
-        let at = Moment {
+        let at = EventTime {
             elapsed: Duration::ZERO,
             time: Timestamp::UNIX_EPOCH,
         };
         for _ in 0..1000 {
             let (place, step) = ("w1".to_owned(), "a".to_owned());
             let line = "x".repeat(90);
-            log.event(&Event::Output { place, step, line }, &Run::default(), at);
+            log.event(&Event::Output { place, step, line }, &RunProgress::default(), at);
         }
         let (place, text) = ("w1".to_owned(), "still here".to_owned());
-        log.event(&Event::Note { place, text }, &Run::default(), at);
+        log.event(&Event::Note { place, text }, &RunProgress::default(), at);
         let text = fs_err::read_to_string(&path)?;
         assert!(text.len() < 2000, "{}", text.len());
         assert_eq!(text.matches("from here on they are left out").count(), 1);

@@ -2,7 +2,7 @@
 
 use crate::event::Class;
 
-use super::run::Run;
+use super::run::RunProgress;
 
 /// The process's exit codes; `docs/output.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl From<Class> for Exit {
 }
 
 /// The code of a run: its gravest failure decides. `Blocked` is the lightest class, so the cause of a block decides before it.
-pub(super) fn of(run: &Run) -> Exit {
+pub(super) fn of(run: &RunProgress) -> Exit {
     match run.failures().map(|(_, _, failure)| failure.class).max() {
         Some(class) => class.into(),
         None if run.is_finished() || !run.has_begun() => Exit::Done,

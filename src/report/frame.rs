@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::palette::Palette;
-use super::run::{Run, State, Track};
+use super::run::{RunProgress, TrackProgress, TrackState};
 use super::{summary, words};
 
 /// Most lines about places, on a terminal of any height.
@@ -16,7 +16,12 @@ const WIDEST_NAME: usize = 24;
 const WHEEL: [char; 4] = ['|', '/', '-', '\\'];
 
 /// The frame for a moment, on a terminal of this size; no line is wider than that.
-pub(super) fn lines(run: &Run, now: Duration, (rows, columns): (u16, u16), palette: &Palette) -> Vec<String> {
+pub(super) fn lines(
+    run: &RunProgress,
+    now: Duration,
+    (rows, columns): (u16, u16),
+    palette: &Palette,
+) -> Vec<String> {
     let room = usize::from(rows.saturating_sub(4)).clamp(1, MOST);
     let width = usize::from(columns.max(20)) - 1;
     let shown = told(run, room);
@@ -39,7 +44,7 @@ pub(super) fn lines(run: &Run, now: Duration, (rows, columns): (u16, u16), palet
 }
 
 /// `| 00:12 apply ci: 97/100 done, 3 working, 812/900 steps, 41 changes`.
-fn header(run: &Run, now: Duration, palette: &Palette) -> String {
+fn header(run: &RunProgress, now: Duration, palette: &Palette) -> String {
     let counts = run.counts();
     let wheel = WHEEL[usize::try_from(now.as_millis() / 100 % 4).unwrap_or_default()];
     let mut parts = vec![format!("{}/{} done", counts.done, run.tracks.len())];
@@ -61,7 +66,7 @@ fn header(run: &Run, now: Duration, palette: &Palette) -> String {
 }
 
 /// The places to tell about: some failures, then work by its age, then those that wait.
-fn told(run: &Run, room: usize) -> Vec<&Track> {
+fn told(run: &RunProgress, room: usize) -> Vec<&TrackProgress> {
     let mut shown = busy(run);
     // One line is for the number of those that don't fit.
     let room = if shown.len() > room {
@@ -69,7 +74,7 @@ fn told(run: &Run, room: usize) -> Vec<&Track> {
     } else {
         room
     };
-    let is_failed = |track: &&Track| matches!(track.state, State::Failed { .. });
+    let is_failed = |track: &&TrackProgress| matches!(track.state, TrackState::Failed { .. });
     let failed = shown.iter().filter(|track| is_failed(track)).count();
     if shown.len() > room {
         let others = shown.len() - failed;
@@ -81,12 +86,12 @@ fn told(run: &Run, room: usize) -> Vec<&Track> {
 }
 
 /// All places that aren't done, in the order of `told`.
-fn busy(run: &Run) -> Vec<&Track> {
-    let rank = |track: &Track| match track.state {
-        State::Failed { .. } => Some(0),
-        State::Connecting | State::Checking | State::Working { .. } => Some(1),
-        State::Waiting { .. } => Some(2),
-        State::Pending | State::Done { .. } => None,
+fn busy(run: &RunProgress) -> Vec<&TrackProgress> {
+    let rank = |track: &TrackProgress| match track.state {
+        TrackState::Failed { .. } => Some(0),
+        TrackState::Connecting | TrackState::Checking | TrackState::Working { .. } => Some(1),
+        TrackState::Waiting { .. } => Some(2),
+        TrackState::Pending | TrackState::Done { .. } => None,
     };
     let mut tracks: Vec<_> = run
         .tracks
@@ -98,10 +103,10 @@ fn busy(run: &Run) -> Vec<&Track> {
 }
 
 /// A place's line: its name, what it does, and for how long.
-fn line(track: &Track, now: Duration, name_width: usize, width: usize, palette: &Palette) -> String {
+fn line(track: &TrackProgress, now: Duration, name_width: usize, width: usize, palette: &Palette) -> String {
     let name = console::truncate_str(&track.place, name_width, "…");
     let name = console::pad_str(&name, name_width, console::Alignment::Left, None);
-    if let State::Failed { step, failure } = &track.state {
+    if let TrackState::Failed { step, failure } = &track.state {
         let step = step
             .as_deref()
             .map(|step| format!("{step}: "))

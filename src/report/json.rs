@@ -4,18 +4,18 @@ use serde::Serialize;
 
 use crate::event::Event;
 
-use super::output::Output;
-use super::run::Run;
-use super::{Moment, View, exit};
+use super::output::OutputWriter;
+use super::run::RunProgress;
+use super::{EventTime, View, exit};
 
 /// Writes each event as `{"time": …, "event": …, …}` and a last line `{"event": "report"}`.
-pub(super) struct Json {
-    output: Output,
+pub(super) struct JsonView {
+    output: OutputWriter,
     verbosity: u8,
 }
 
 #[derive(Serialize)]
-struct Line<'a, T> {
+struct JsonLine<'a, T> {
     time: String,
     #[serde(flatten)]
     event: &'a T,
@@ -24,29 +24,29 @@ struct Line<'a, T> {
 /// What only the end of a run can say.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "report", rename_all = "camelCase")]
-struct Closing<'a> {
+struct JsonClosing<'a> {
     command: &'a str,
     exit_code: u8,
     changes: usize,
     log_file: Option<&'a std::path::Path>,
 }
 
-impl Json {
-    pub(super) fn new(output: Output, verbosity: u8) -> Self {
+impl JsonView {
+    pub(super) fn new(output: OutputWriter, verbosity: u8) -> Self {
         Self { output, verbosity }
     }
 
-    fn line(&mut self, event: &impl Serialize, at: Moment) {
+    fn line(&mut self, event: &impl Serialize, at: EventTime) {
         let time = at.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         // Events are texts and numbers, which can always be written.
-        if let Ok(line) = serde_json::to_string(&Line { time, event }) {
+        if let Ok(line) = serde_json::to_string(&JsonLine { time, event }) {
             self.output.line(&line);
         }
     }
 }
 
-impl View for Json {
-    fn event(&mut self, event: &Event, _run: &Run, at: Moment) {
+impl View for JsonView {
+    fn event(&mut self, event: &Event, _run: &RunProgress, at: EventTime) {
         let needed = match event {
             Event::Script { .. } => 2,
             Event::Output { .. } => 1,
@@ -57,10 +57,10 @@ impl View for Json {
         }
     }
 
-    fn end(&mut self, run: &Run, at: Moment) {
+    fn end(&mut self, run: &RunProgress, at: EventTime) {
         if run.has_begun() {
             let exit_code = exit::of(run) as u8;
-            let closing = Closing {
+            let closing = JsonClosing {
                 command: &run.command,
                 exit_code,
                 changes: run.changes(),

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use crate::event::{CheckResult, Class, Event, Failure, PlaceSize};
 
-use super::output::Output;
-use super::run::Run;
-use super::{LogFile, Moment, Options, Report, Reporter, View};
+use super::output::OutputWriter;
+use super::run::RunProgress;
+use super::{EventTime, LogFile, Report, ReportOptions, Reporter, View};
 
 /// What was written.
 #[derive(Clone, Default)]
-pub(super) struct Capture(Arc<Mutex<Vec<u8>>>);
+pub(super) struct CapturedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Capture {
-    pub(super) fn output(&self) -> Output {
-        Output::new(Box::new(self.clone()))
+impl CapturedOutput {
+    pub(super) fn output(&self) -> OutputWriter {
+        OutputWriter::new(Box::new(self.clone()))
     }
 
     pub(super) fn text(&self) -> String {
@@ -24,7 +24,7 @@ impl Capture {
     }
 }
 
-impl Write for Capture {
+impl Write for CapturedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
     }
@@ -46,13 +46,13 @@ pub(super) fn play(view: Box<dyn View>, events: Vec<Event>) -> Report {
 }
 
 pub(super) fn reporter(view: Box<dyn View>) -> Reporter {
-    let options = Options {
+    let options = ReportOptions {
         log: LogFile::Off,
-        ..Options::default()
+        ..ReportOptions::default()
     };
-    let run = Run {
+    let run = RunProgress {
         log: Some("/state/run.log".into()),
-        ..Run::default()
+        ..RunProgress::default()
     };
     Reporter {
         run,
@@ -62,10 +62,10 @@ pub(super) fn reporter(view: Box<dyn View>) -> Reporter {
     }
 }
 
-pub(super) fn moment(half_seconds: usize) -> Moment {
+pub(super) fn moment(half_seconds: usize) -> EventTime {
     let elapsed = Duration::from_millis(500 * u64::try_from(half_seconds).unwrap_or_default());
     let start = jiff::Timestamp::UNIX_EPOCH;
-    Moment {
+    EventTime {
         elapsed,
         time: start.checked_add(elapsed).unwrap_or(start),
     }

@@ -37,9 +37,9 @@ pub use exit::Exit;
 pub use timings::Timings;
 
 use debug_log::DebugLog;
-use output::Output;
+use output::OutputWriter;
 use palette::Palette;
-use run::Run;
+use run::RunProgress;
 
 /// Masks secrets in a text. Every event passes it on its way to the views.
 pub type Redact = Arc<dyn Fn(&str) -> String + Send + Sync>;
@@ -49,7 +49,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// What a run's output looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum OutputFormat {
     /// A live view on a terminal, else plain text.
     #[default]
     Auto,
@@ -73,9 +73,9 @@ pub enum LogFile {
 
 /// What decides how a run is shown.
 #[derive(Clone)]
-pub struct Options {
+pub struct ReportOptions {
     /// The format.
-    pub format: Format,
+    pub format: OutputFormat,
     /// 1 shows what scripts print, 2 the scripts too.
     pub verbosity: u8,
     /// Masks secrets.
@@ -86,10 +86,10 @@ pub struct Options {
     pub timings: Option<Timings>,
 }
 
-impl Default for Options {
+impl Default for ReportOptions {
     fn default() -> Self {
         Self {
-            format: Format::default(),
+            format: OutputFormat::default(),
             verbosity: 0,
             redact: Arc::new(str::to_owned),
             log: LogFile::default(),
@@ -125,7 +125,7 @@ impl Report {
 
 /// The moment at which something happened.
 #[derive(Debug, Clone, Copy)]
-struct Moment {
+struct EventTime {
     /// Since the report began.
     elapsed: Duration,
     /// By the wall clock.
@@ -134,20 +134,20 @@ struct Moment {
 
 /// One way to show a run. `run` already includes the event.
 trait View: Send {
-    fn event(&mut self, event: &Event, run: &Run, at: Moment);
+    fn event(&mut self, event: &Event, run: &RunProgress, at: EventTime);
     /// Time has passed.
-    fn tick(&mut self, _run: &Run, _at: Moment) {}
+    fn tick(&mut self, _run: &RunProgress, _at: EventTime) {}
     /// Nothing more will come.
-    fn end(&mut self, run: &Run, at: Moment);
+    fn end(&mut self, run: &RunProgress, at: EventTime);
 }
 
 /// Shows the events until `Finished` comes or every sender is gone. Printing happens inside; await the handle before the
 /// process ends, or the summary is lost.
-pub fn start(mut receiver: UnboundedReceiver<Event>, options: Options) -> JoinHandle<Report> {
+pub fn start(mut receiver: UnboundedReceiver<Event>, options: ReportOptions) -> JoinHandle<Report> {
     let mut reporter = Reporter::new(options);
     tokio::spawn(async move {
         let began = Instant::now();
-        let now = || Moment {
+        let now = || EventTime {
             elapsed: began.elapsed(),
             time: jiff::Timestamp::now(),
         };
@@ -171,15 +171,15 @@ pub fn start(mut receiver: UnboundedReceiver<Event>, options: Options) -> JoinHa
 
 /// The run so far, and those who show it.
 struct Reporter {
-    run: Run,
+    run: RunProgress,
     views: Vec<Box<dyn View>>,
     redact: Redact,
     timings: Option<(Timings, timings::Recorder)>,
 }
 
 impl Reporter {
-    fn new(options: Options) -> Self {
-        let mut run = Run::default();
+    fn new(options: ReportOptions) -> Self {
+        let mut run = RunProgress::default();
         let mut views: Vec<Box<dyn View>> = Vec::new();
         match DebugLog::open(&options.log, jiff::Timestamp::now()) {
             Ok(Some((log, path))) => {
@@ -198,7 +198,7 @@ impl Reporter {
         }
     }
 
-    fn event(&mut self, event: Event, at: Moment) {
+    fn event(&mut self, event: Event, at: EventTime) {
         let event = clean::event(event, &self.redact);
         self.run.take(&event, at.elapsed);
         if let Some((_, recorder)) = &mut self.timings {
@@ -209,13 +209,13 @@ impl Reporter {
         }
     }
 
-    fn tick(&mut self, at: Moment) {
+    fn tick(&mut self, at: EventTime) {
         for view in &mut self.views {
             view.tick(&self.run, at);
         }
     }
 
-    fn end(mut self, at: Moment) -> Report {
+    fn end(mut self, at: EventTime) -> Report {
         if let Some((page, recorder)) = self.timings.take() {
             let written = page.write(recorder, &self.run, at);
             self.run.timings = Some(written.map_err(|error| error.to_string()));
@@ -230,18 +230,20 @@ impl Reporter {
     }
 }
 
-fn view(options: &Options) -> Box<dyn View> {
-    let stdout = || Output::new(Box::new(std::io::stdout()));
+fn view(options: &ReportOptions) -> Box<dyn View> {
+    let stdout = || OutputWriter::new(Box::new(std::io::stdout()));
     let palette = Palette::of(&std::io::stdout());
     match options.format {
-        Format::Json => Box::new(json::Json::new(stdout(), options.verbosity)),
-        Format::Auto if is_interactive() => Box::new(tty::Tty::new(
-            tty::Screen::stderr(),
+        OutputFormat::Json => Box::new(json::JsonView::new(stdout(), options.verbosity)),
+        OutputFormat::Auto if is_interactive() => Box::new(tty::TerminalView::new(
+            tty::Terminal::stderr(),
             stdout(),
             palette,
             options.verbosity,
         )),
-        Format::Auto | Format::Plain => Box::new(plain::Plain::new(stdout(), palette, options.verbosity)),
+        OutputFormat::Auto | OutputFormat::Plain => {
+            Box::new(plain::PlainView::new(stdout(), palette, options.verbosity))
+        }
     }
 }
 

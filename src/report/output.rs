@@ -3,11 +3,11 @@
 use std::io::Write;
 
 /// Writes to a stream until that fails, and is silent from then on: `ci-bootstrap apply … | head` must not end the run.
-pub(super) struct Output {
+pub(super) struct OutputWriter {
     writer: Option<Box<dyn Write + Send>>,
 }
 
-impl Output {
+impl OutputWriter {
     pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
         Self { writer: Some(writer) }
     }

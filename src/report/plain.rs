@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use crate::event::Event;
 
-use super::output::Output;
+use super::output::OutputWriter;
 use super::palette::Palette;
-use super::run::{Run, State, Track};
-use super::{Moment, View, said, summary, words};
+use super::run::{RunProgress, TrackProgress, TrackState};
+use super::{EventTime, View, said, summary, words};
 
 /// The longest silence. CI services end jobs that say nothing for minutes.
 const SILENCE: Duration = Duration::from_secs(30);
 
-pub(super) struct Plain {
-    output: Output,
+pub(super) struct PlainView {
+    output: OutputWriter,
     palette: Palette,
     verbosity: u8,
     spoke: Duration,
 }
 
-impl Plain {
-    pub(super) fn new(output: Output, palette: Palette, verbosity: u8) -> Self {
+impl PlainView {
+    pub(super) fn new(output: OutputWriter, palette: Palette, verbosity: u8) -> Self {
         Self {
             output,
             palette,
@@ -30,22 +30,22 @@ impl Plain {
     }
 }
 
-impl View for Plain {
-    fn event(&mut self, event: &Event, run: &Run, at: Moment) {
+impl View for PlainView {
+    fn event(&mut self, event: &Event, run: &RunProgress, at: EventTime) {
         for line in lines(event, run, &self.palette, self.verbosity) {
             self.output.line(&line);
             self.spoke = at.elapsed;
         }
     }
 
-    fn tick(&mut self, run: &Run, at: Moment) {
+    fn tick(&mut self, run: &RunProgress, at: EventTime) {
         if run.has_begun() && at.elapsed.saturating_sub(self.spoke) >= SILENCE {
             self.spoke = at.elapsed;
             self.output.line(&still(run, at.elapsed));
         }
     }
 
-    fn end(&mut self, run: &Run, at: Moment) {
+    fn end(&mut self, run: &RunProgress, at: EventTime) {
         for line in summary::lines(run, &self.palette, at.elapsed) {
             self.output.line(&line);
         }
@@ -53,7 +53,7 @@ impl View for Plain {
 }
 
 /// What an event says, as lines with their place in front.
-fn lines(event: &Event, run: &Run, palette: &Palette, verbosity: u8) -> Vec<String> {
+fn lines(event: &Event, run: &RunProgress, palette: &Palette, verbosity: u8) -> Vec<String> {
     if let Event::Started { places, .. } = event {
         let names = places.iter().map(|size| size.place.as_str());
         let steps = places.iter().map(|size| size.steps).sum();
@@ -76,10 +76,10 @@ fn lines(event: &Event, run: &Run, palette: &Palette, verbosity: u8) -> Vec<Stri
 }
 
 /// A sign of life: what has been going on for longest.
-fn still(run: &Run, now: Duration) -> String {
+fn still(run: &RunProgress, now: Duration) -> String {
     let counts = run.counts();
     // Work before waiting, which is only ever for somebody else's work.
-    let is_waiting = |track: &Track| matches!(track.state, State::Waiting { .. });
+    let is_waiting = |track: &TrackProgress| matches!(track.state, TrackState::Waiting { .. });
     let longest = run
         .tracks
         .iter()

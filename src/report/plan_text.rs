@@ -1,14 +1,14 @@
 //! What `plan` prints: every wanted change with its difference, in the plan's order.
 
 use super::palette::Palette;
-use super::run::{Run, State, Track};
+use super::run::{RunProgress, TrackProgress, TrackState};
 use super::words;
 
 /// Most names of places in sync.
 const NAMED: usize = 10;
 
 /// The plan's text without its last line.
-pub(super) fn lines(run: &Run, palette: &Palette) -> Vec<String> {
+pub(super) fn lines(run: &RunProgress, palette: &Palette) -> Vec<String> {
     let mut lines: Vec<String> = run
         .tracks
         .iter()
@@ -28,12 +28,12 @@ pub(super) fn lines(run: &Run, palette: &Palette) -> Vec<String> {
     lines
 }
 
-fn is_in_sync(track: &Track) -> bool {
-    track.changes.is_empty() && matches!(track.state, State::Done { .. })
+fn is_in_sync(track: &TrackProgress) -> bool {
+    track.changes.is_empty() && matches!(track.state, TrackState::Done { .. })
 }
 
 /// A place and what would be done there.
-fn wanted(track: &Track, palette: &Palette) -> Vec<String> {
+fn wanted(track: &TrackProgress, palette: &Palette) -> Vec<String> {
     let number = match track.changes.len() {
         0 => String::new(),
         number => format!(" ({})", words::count(number, "change")),
@@ -59,7 +59,7 @@ fn wanted(track: &Track, palette: &Palette) -> Vec<String> {
 }
 
 /// The plan in one line.
-pub(super) fn closing(run: &Run, palette: &Palette) -> String {
+pub(super) fn closing(run: &RunProgress, palette: &Palette) -> String {
     let changing = run
         .tracks
         .iter()

@@ -7,11 +7,11 @@ use crate::event::{CheckResult, Class, Event, Failure};
 
 /// Everything known about a run.
 #[derive(Debug, Default)]
-pub(super) struct Run {
+pub(super) struct RunProgress {
     /// `apply`, `plan` …; empty before the run begins.
     pub(super) command: String,
     pub(super) cluster: String,
-    pub(super) tracks: Vec<Track>,
+    pub(super) tracks: Vec<TrackProgress>,
     /// When it ended and how long it took.
     pub(super) took: Option<Duration>,
     /// The debug log, or why there is none.
@@ -23,25 +23,25 @@ pub(super) struct Run {
 
 /// One place's part of the run.
 #[derive(Debug)]
-pub(super) struct Track {
+pub(super) struct TrackProgress {
     pub(super) place: String,
     /// How many steps it has.
     steps: usize,
     /// Steps that needed no change when it was looked at first.
     in_sync: Option<usize>,
-    pub(super) state: State,
+    pub(super) state: TrackState,
     /// When the state began, since the report's start.
     pub(super) since: Duration,
     /// The last line that it printed in this state.
     pub(super) said: Option<String>,
-    pub(super) changes: Vec<Change>,
+    pub(super) changes: Vec<ChangeProgress>,
     pub(super) notes: Vec<String>,
-    pub(super) checks: Vec<Checked>,
+    pub(super) checks: Vec<CheckProgress>,
 }
 
 /// A check that is at its end.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct CheckProgress {
     pub(super) check: String,
     pub(super) result: CheckResult,
     pub(super) took: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Checked {
 
 /// What a track is doing.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum State {
+pub(super) enum TrackState {
     Pending,
     Connecting,
     Checking,
@@ -61,7 +61,7 @@ pub(super) enum State {
 
 /// A change that is wanted, being made, or made.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(super) struct ChangeProgress {
     pub(super) step: String,
     pub(super) summary: String,
     pub(super) detail: Vec<String>,
@@ -70,7 +70,7 @@ pub(super) struct Change {
 
 /// How many tracks are in which state.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct TrackCounts {
     pub(super) done: usize,
     pub(super) failed: usize,
     pub(super) stopped: usize,
@@ -79,7 +79,7 @@ pub(super) struct Counts {
     pub(super) waiting: usize,
 }
 
-impl Run {
+impl RunProgress {
     pub(super) fn take(&mut self, event: &Event, now: Duration) {
         let is_plan = self.is_plan();
         match event {
@@ -147,58 +147,62 @@ impl Run {
             .count()
     }
 
-    pub(super) fn failures(&self) -> impl Iterator<Item = (&Track, Option<&str>, &Failure)> {
-        self.tracks.iter().flat_map(Track::failures)
+    pub(super) fn failures(&self) -> impl Iterator<Item = (&TrackProgress, Option<&str>, &Failure)> {
+        self.tracks.iter().flat_map(TrackProgress::failures)
     }
 
     /// Steps that are done, and all of them.
     pub(super) fn steps(&self) -> (usize, usize) {
-        let done = self.tracks.iter().map(Track::steps_done).sum();
+        let done = self.tracks.iter().map(TrackProgress::steps_done).sum();
         (done, self.tracks.iter().map(|track| track.steps).sum())
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
+    pub(super) fn counts(&self) -> TrackCounts {
+        let mut counts = TrackCounts::default();
         for track in &self.tracks {
             match &track.state {
-                State::Pending => {}
-                State::Connecting | State::Checking | State::Working { .. } => counts.working += 1,
-                State::Waiting { .. } => counts.waiting += 1,
-                State::Done { .. } => counts.done += 1,
-                State::Failed { failure, .. } if failure.class == Class::Blocked => counts.blocked += 1,
-                State::Failed { failure, .. } if failure.class == Class::Interrupted => counts.stopped += 1,
-                State::Failed { .. } => counts.failed += 1,
+                TrackState::Pending => {}
+                TrackState::Connecting | TrackState::Checking | TrackState::Working { .. } => {
+                    counts.working += 1
+                }
+                TrackState::Waiting { .. } => counts.waiting += 1,
+                TrackState::Done { .. } => counts.done += 1,
+                TrackState::Failed { failure, .. } if failure.class == Class::Blocked => counts.blocked += 1,
+                TrackState::Failed { failure, .. } if failure.class == Class::Interrupted => {
+                    counts.stopped += 1
+                }
+                TrackState::Failed { .. } => counts.failed += 1,
             }
         }
         counts
     }
 
     /// The place's track; one that the run's start didn't name is added.
-    fn track(&mut self, place: &str) -> &mut Track {
+    fn track(&mut self, place: &str) -> &mut TrackProgress {
         let index = self
             .tracks
             .iter()
             .position(|track| track.place == place)
             .unwrap_or_else(|| {
-                self.tracks.push(Track::new(place));
+                self.tracks.push(TrackProgress::new(place));
                 self.tracks.len() - 1
             });
         &mut self.tracks[index]
     }
 
     /// The place's track, where there is one.
-    pub(super) fn find(&self, place: &str) -> Option<&Track> {
+    pub(super) fn find(&self, place: &str) -> Option<&TrackProgress> {
         self.tracks.iter().find(|track| track.place == place)
     }
 }
 
-impl Track {
+impl TrackProgress {
     fn new(place: &str) -> Self {
         Self {
             place: place.to_owned(),
             steps: 0,
             in_sync: None,
-            state: State::Pending,
+            state: TrackState::Pending,
             since: Duration::ZERO,
             said: None,
             changes: Vec::new(),
@@ -209,23 +213,23 @@ impl Track {
 
     fn take(&mut self, event: &Event, is_plan: bool, now: Duration) {
         let state = match event {
-            Event::Connecting { .. } => State::Connecting,
+            Event::Connecting { .. } => TrackState::Connecting,
             Event::Observed { in_sync, .. } => {
                 // Later looks begin where the last change was made.
                 self.in_sync.get_or_insert(*in_sync);
-                State::Checking
+                TrackState::Checking
             }
-            Event::Waiting { step, on, .. } => State::Waiting {
+            Event::Waiting { step, on, .. } => TrackState::Waiting {
                 step: step.clone(),
                 on: on.clone(),
             },
             Event::PlaceDone {
                 changed, unchanged, ..
-            } => State::Done {
+            } => TrackState::Done {
                 changed: *changed,
                 unchanged: *unchanged,
             },
-            Event::PlaceFailed { step, failure, .. } => State::Failed {
+            Event::PlaceFailed { step, failure, .. } => TrackState::Failed {
                 step: step.clone(),
                 failure: failure.clone(),
             },
@@ -238,14 +242,14 @@ impl Track {
                 return self.begin(step, summary, detail, is_plan, now);
             }
             Event::StepDone { step, .. } => return self.finish(step, now),
-            Event::CheckStarted { check, .. } => State::Working {
+            Event::CheckStarted { check, .. } => TrackState::Working {
                 step: check.clone(),
                 summary: "checking".to_owned(),
             },
             Event::Checked {
                 check, result, took, ..
             } => {
-                self.checks.push(Checked {
+                self.checks.push(CheckProgress {
                     check: check.clone(),
                     result: result.clone(),
                     took: *took,
@@ -264,7 +268,7 @@ impl Track {
     /// What went wrong at this place, with the step or the check.
     fn failures(&self) -> impl Iterator<Item = (&Self, Option<&str>, &Failure)> {
         let ended = match &self.state {
-            State::Failed { step, failure } => Some((self, step.as_deref(), failure)),
+            TrackState::Failed { step, failure } => Some((self, step.as_deref(), failure)),
             _ => None,
         };
         let checks = self
@@ -277,14 +281,14 @@ impl Track {
         ended.into_iter().chain(checks)
     }
 
-    fn enter(&mut self, state: State, now: Duration) {
+    fn enter(&mut self, state: TrackState, now: Duration) {
         self.state = state;
         self.since = now;
         self.said = None;
     }
 
     fn begin(&mut self, step: &str, summary: &str, detail: &[String], is_plan: bool, now: Duration) {
-        self.changes.push(Change {
+        self.changes.push(ChangeProgress {
             step: step.to_owned(),
             summary: summary.to_owned(),
             detail: detail.to_vec(),
@@ -292,7 +296,7 @@ impl Track {
         });
         if !is_plan {
             self.enter(
-                State::Working {
+                TrackState::Working {
                     step: step.to_owned(),
                     summary: summary.to_owned(),
                 },
@@ -305,28 +309,28 @@ impl Track {
         if let Some(change) = self.changes.iter_mut().rev().find(|change| change.step == step) {
             change.is_made = true;
         }
-        self.enter(State::Checking, now);
+        self.enter(TrackState::Checking, now);
     }
 
     /// What is going on, and what was last heard of it; nothing for a track that is at its end or has none yet.
     pub(super) fn doing(&self) -> Option<String> {
         let said = self.said.as_deref();
         match &self.state {
-            State::Connecting => Some("connecting".to_owned()),
-            State::Checking => Some("looking at what is there".to_owned()),
-            State::Working { step, summary } => Some(format!("{step}: {}", said.unwrap_or(summary))),
-            State::Waiting { step, on } => match said {
+            TrackState::Connecting => Some("connecting".to_owned()),
+            TrackState::Checking => Some("looking at what is there".to_owned()),
+            TrackState::Working { step, summary } => Some(format!("{step}: {}", said.unwrap_or(summary))),
+            TrackState::Waiting { step, on } => match said {
                 Some(said) => Some(format!("waits for {on} (step: {step}): {said}")),
                 None => Some(format!("waits for {on} (step: {step})")),
             },
-            State::Pending | State::Done { .. } | State::Failed { .. } => None,
+            TrackState::Pending | TrackState::Done { .. } | TrackState::Failed { .. } => None,
         }
     }
 
     /// Steps that are as they should be, as far as is known.
     fn steps_done(&self) -> usize {
         match self.state {
-            State::Done { .. } => self.steps,
+            TrackState::Done { .. } => self.steps,
             _ => self.steps.min(self.in_sync.unwrap_or(0) + self.made()),
         }
     }
@@ -337,7 +341,7 @@ impl Track {
     }
 
     /// What the step changes or has changed.
-    pub(super) fn change(&self, step: &str) -> Option<&Change> {
+    pub(super) fn change(&self, step: &str) -> Option<&ChangeProgress> {
         self.changes.iter().rev().find(|change| change.step == step)
     }
 }

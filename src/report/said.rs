@@ -3,13 +3,13 @@
 use crate::event::{CheckResult, Event};
 
 use super::palette::Palette;
-use super::run::Run;
+use super::run::RunProgress;
 use super::{checks, summary, words};
 
 /// An event's place and what is said about it, if anything is at this verbosity.
 pub(super) fn about<'a>(
     event: &'a Event,
-    run: &Run,
+    run: &RunProgress,
     palette: &Palette,
     verbosity: u8,
 ) -> Option<(&'a str, Vec<String>)> {

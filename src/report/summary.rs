@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::event::{Class, Failure};
 
 use super::palette::Palette;
-use super::run::{Run, State, Track};
+use super::run::{RunProgress, TrackProgress, TrackState};
 use super::{checks, plan_text, words};
 
 /// Most names in a list of places about which there is nothing more to say.
@@ -25,7 +25,7 @@ pub(super) fn word(class: Class) -> &'static str {
 }
 
 /// The summary; nothing for a run that never began.
-pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<String> {
+pub(super) fn lines(run: &RunProgress, palette: &Palette, elapsed: Duration) -> Vec<String> {
     if !run.has_begun() {
         return Vec::new();
     }
@@ -46,7 +46,7 @@ pub(super) fn lines(run: &Run, palette: &Palette, elapsed: Duration) -> Vec<Stri
 }
 
 /// Places by what they came to, one line for each kind of end.
-fn results(run: &Run, palette: &Palette) -> Vec<String> {
+fn results(run: &RunProgress, palette: &Palette) -> Vec<String> {
     let mut ends: [(&str, Vec<String>); 6] =
         ["in sync", "changed", "failed", "blocked", "stopped", "not done"].map(|word| (word, Vec::new()));
     for track in &run.tracks {
@@ -73,12 +73,12 @@ fn results(run: &Run, palette: &Palette) -> Vec<String> {
 }
 
 /// Which end a track came to, and how its place is listed there.
-fn end(track: &Track) -> (usize, String) {
+fn end(track: &TrackProgress) -> (usize, String) {
     let with_changes = |number| format!("{} ({number})", track.place);
     match &track.state {
-        State::Done { changed: 0, .. } => (0, track.place.clone()),
-        State::Done { changed, .. } => (1, with_changes(*changed)),
-        State::Failed { failure, .. } => {
+        TrackState::Done { changed: 0, .. } => (0, track.place.clone()),
+        TrackState::Done { changed, .. } => (1, with_changes(*changed)),
+        TrackState::Failed { failure, .. } => {
             let listed = if track.made() > 0 {
                 with_changes(track.made())
             } else {
@@ -96,7 +96,7 @@ fn end(track: &Track) -> (usize, String) {
 }
 
 /// Every failure in full, what happened in the same way at several places once. What was only blocked comes last.
-fn failures(run: &Run, palette: &Palette) -> Vec<String> {
+fn failures(run: &RunProgress, palette: &Palette) -> Vec<String> {
     let mut groups: Vec<(Vec<String>, Option<&str>, &Failure)> = Vec::new();
     for (track, step, failure) in run.failures() {
         let same = groups.iter_mut().find(|(_, other_step, other)| {
@@ -150,7 +150,7 @@ fn described(
 }
 
 /// The last word.
-fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
+fn closing(run: &RunProgress, palette: &Palette, took: Duration) -> String {
     let has_failed = run.failures().next().is_some();
     let time = words::took(took);
     if !run.is_finished() && !has_failed {
@@ -185,14 +185,14 @@ fn closing(run: &Run, palette: &Palette, took: Duration) -> String {
 }
 
 /// What to do about an apply that isn't complete.
-fn next(run: &Run) -> Option<String> {
+fn next(run: &RunProgress) -> Option<String> {
     let is_complete = run.is_finished() && run.failures().next().is_none();
     (!run.is_plan() && !run.is_verification() && !is_complete)
         .then(|| "What is done stays done: run it again to continue.".to_owned())
 }
 
 /// Where the page of the run's times is, when it was asked for.
-fn timings(run: &Run) -> Option<String> {
+fn timings(run: &RunProgress) -> Option<String> {
     Some(match run.timings.as_ref()? {
         Ok(path) => format!("Timings: {}", path.display()),
         Err(error) => format!("The page of timings could not be written: {error}"),
@@ -200,7 +200,7 @@ fn timings(run: &Run) -> Option<String> {
 }
 
 /// Where to read on, for those who have a reason to.
-fn debug_log(run: &Run) -> Option<String> {
+fn debug_log(run: &RunProgress) -> Option<String> {
     let has_failed = run.failures().next().is_some() || !run.is_finished();
     match (&run.log, &run.log_error) {
         (Some(path), _) if has_failed => Some(format!("Debug log: {}", path.display())),

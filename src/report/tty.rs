@@ -6,22 +6,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::event::{CheckResult, Event};
 
-use super::output::Output;
+use super::output::OutputWriter;
 use super::palette::Palette;
-use super::run::{Run, Track};
-use super::{Moment, View, frame, said, summary, words};
+use super::run::{RunProgress, TrackProgress};
+use super::{EventTime, View, frame, said, summary, words};
 
 /// Up to so many places each change gets a line; beyond, only each place that has changed.
 const FEW: usize = 10;
 
 /// A terminal to draw on.
-pub(super) struct Screen {
+pub(super) struct Terminal {
     target: ProgressDrawTarget,
     /// Rows and columns, asked each time because windows are resized.
     size: Box<dyn Fn() -> (u16, u16) + Send>,
 }
 
-impl Screen {
+impl Terminal {
     pub(super) fn new(target: ProgressDrawTarget, size: Box<dyn Fn() -> (u16, u16) + Send>) -> Self {
         Self { target, size }
     }
@@ -33,19 +33,19 @@ impl Screen {
     }
 }
 
-pub(super) struct Tty {
+pub(super) struct TerminalView {
     /// One bar whose message is the whole frame: indicatif redraws it, and puts lines above it.
     bar: ProgressBar,
     size: Box<dyn Fn() -> (u16, u16) + Send>,
     /// Lines that the next tick puts above the frame: thousands come in a burst, and each would redraw everything.
     settled: Vec<String>,
-    output: Output,
+    output: OutputWriter,
     palette: Palette,
     verbosity: u8,
 }
 
-impl Tty {
-    pub(super) fn new(screen: Screen, output: Output, palette: Palette, verbosity: u8) -> Self {
+impl TerminalView {
+    pub(super) fn new(screen: Terminal, output: OutputWriter, palette: Palette, verbosity: u8) -> Self {
         let style =
             ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = ProgressBar::with_draw_target(None, screen.target).with_style(style);
@@ -59,7 +59,7 @@ impl Tty {
         }
     }
 
-    fn draw(&mut self, run: &Run, at: Moment) {
+    fn draw(&mut self, run: &RunProgress, at: EventTime) {
         if run.has_begun() && !run.is_finished() {
             self.bar
                 .set_message(frame::lines(run, at.elapsed, (self.size)(), &self.palette).join("\n"));
@@ -70,7 +70,7 @@ impl Tty {
     }
 
     /// What is settled by an event.
-    fn said(&self, event: &Event, run: &Run) -> Vec<String> {
+    fn said(&self, event: &Event, run: &RunProgress) -> Vec<String> {
         let is_many = run.tracks.len() > FEW;
         match event {
             // The frame shows these for as long as they are true.
@@ -94,7 +94,7 @@ impl Tty {
     }
 
     /// A change that was made; how long it took where that was noticeable.
-    fn made(&self, run: &Run, place: &str, step: &str, took: Duration) -> Vec<String> {
+    fn made(&self, run: &RunProgress, place: &str, step: &str, took: Duration) -> Vec<String> {
         let change = run.find(place).and_then(|track| track.change(step));
         let summary = change.map_or("changed", |change| change.summary.as_str());
         let took = if took.as_secs() == 0 {
@@ -114,28 +114,28 @@ impl Tty {
         lines.iter().map(|line| self.prefixed(run, place, line)).collect()
     }
 
-    fn prefixed(&self, run: &Run, place: &str, text: &str) -> String {
+    fn prefixed(&self, run: &RunProgress, place: &str, text: &str) -> String {
         let width = run
             .tracks
             .iter()
-            .map(|track: &Track| console::measure_text_width(&track.place))
+            .map(|track: &TrackProgress| console::measure_text_width(&track.place))
             .max();
         let place = console::pad_str(place, width.unwrap_or(0), console::Alignment::Left, None);
         format!("{}  {text}", self.palette.strong.apply_to(place))
     }
 }
 
-impl View for Tty {
-    fn event(&mut self, event: &Event, run: &Run, _at: Moment) {
+impl View for TerminalView {
+    fn event(&mut self, event: &Event, run: &RunProgress, _at: EventTime) {
         let said = self.said(event, run);
         self.settled.extend(said);
     }
 
-    fn tick(&mut self, run: &Run, at: Moment) {
+    fn tick(&mut self, run: &RunProgress, at: EventTime) {
         self.draw(run, at);
     }
 
-    fn end(&mut self, run: &Run, at: Moment) {
+    fn end(&mut self, run: &RunProgress, at: EventTime) {
         self.draw(run, at);
         self.bar.finish_and_clear();
         for line in summary::lines(run, &self.palette, at.elapsed) {

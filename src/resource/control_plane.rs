@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::node_state::{Missing, NodeState};
+use super::node_state::{MissingPart, NodeState};
 use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that runs an API server of the cluster.
@@ -80,26 +80,26 @@ impl ControlPlane {
     }
 
     /// Gives a control plane again what it lacks.
-    fn complete(&self, missing: &[Missing]) -> String {
+    fn complete(&self, missing: &[MissingPart]) -> String {
         let again = |phase: &str| kubeadm::run(&format!("init phase {phase}"), &self.init, &[]);
         let scripts = missing.iter().map(|missing| match missing {
-            Missing::AdminConfig => again("kubeconfig admin"),
-            Missing::ClusterConfiguration => again("upload-config kubeadm"),
-            Missing::KubeletConfiguration => again("upload-config kubelet"),
-            Missing::Addons => again("addon all"),
-            Missing::Node => "systemctl restart kubelet\nsleep 5\n".to_owned(),
+            MissingPart::AdminConfig => again("kubeconfig admin"),
+            MissingPart::ClusterConfiguration => again("upload-config kubeadm"),
+            MissingPart::KubeletConfiguration => again("upload-config kubelet"),
+            MissingPart::Addons => again("addon all"),
+            MissingPart::Node => "systemctl restart kubelet\nsleep 5\n".to_owned(),
         });
         scripts.collect()
     }
 
     /// What mends each thing that is missing, for people.
-    fn completion(&self, missing: &[Missing]) -> String {
+    fn completion(&self, missing: &[MissingPart]) -> String {
         let told = missing.iter().map(|missing| match missing {
-            Missing::AdminConfig => "make /etc/kubernetes/admin.conf again".to_owned(),
-            Missing::ClusterConfiguration => "upload the ConfigMap kubeadm-config again".to_owned(),
-            Missing::KubeletConfiguration => "upload the ConfigMap kubelet-config again".to_owned(),
-            Missing::Addons => "install the add-ons kube-proxy and CoreDNS".to_owned(),
-            Missing::Node => format!(
+            MissingPart::AdminConfig => "make /etc/kubernetes/admin.conf again".to_owned(),
+            MissingPart::ClusterConfiguration => "upload the ConfigMap kubeadm-config again".to_owned(),
+            MissingPart::KubeletConfiguration => "upload the ConfigMap kubelet-config again".to_owned(),
+            MissingPart::Addons => "install the add-ons kube-proxy and CoreDNS".to_owned(),
+            MissingPart::Node => format!(
                 "register {} again with the API server, which does not know it",
                 self.node
             ),

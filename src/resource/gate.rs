@@ -22,7 +22,7 @@ pub(crate) struct Gate {
     pub cpus: u64,
     /// Oldest kernel, as `MAJOR.MINOR`, and what needs it.
     #[serde(default)]
-    pub kernel: Option<Kernel>,
+    pub kernel: Option<KernelRequirement>,
     /// Whether cgroup v2 is needed.
     #[serde(default)]
     pub cgroup2: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Gate {
 /// A kernel requirement.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Kernel {
+pub(crate) struct KernelRequirement {
     /// `MAJOR.MINOR`.
     pub oldest: String,
     /// What needs it and what else could be done.
@@ -100,7 +100,7 @@ impl Gate {
         problems
     }
 
-    fn machine_problems(&self, machine: &Machine) -> Vec<String> {
+    fn machine_problems(&self, machine: &GateAnswers) -> Vec<String> {
         let mut problems = Vec::new();
         if machine.memory < self.memory && !self.ignores("Mem") {
             problems.push(format!(
@@ -132,14 +132,14 @@ impl Gate {
 }
 
 /// What the gate's own section of the probe says.
-struct Machine {
+struct GateAnswers {
     memory: u64,
     cpus: u64,
     cgroup2: bool,
     now: f64,
 }
 
-impl Machine {
+impl GateAnswers {
     fn read(seen: &Seen) -> Result<Self, Unreadable> {
         let section = seen.section("gate");
         let unreadable = || Unreadable {
@@ -182,7 +182,7 @@ impl Resource for Gate {
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
         let mut problems = self.system_problems(&seen.os());
-        problems.extend(self.machine_problems(&Machine::read(seen)?));
+        problems.extend(self.machine_problems(&GateAnswers::read(seen)?));
         Ok(if problems.is_empty() {
             Verdict::InSync
         } else {
@@ -212,7 +212,7 @@ mod tests {
     fn a_clock_that_is_no_number_is_not_right() {
         for now in ["NaN", "inf", "-inf", "soon"] {
             let text = format!("\x1esystem\nid=debian\n\x1egate\n4000000\n2\nv2\n{now}\n\x1eend\n");
-            assert!(Machine::read(&Seen::example(&text)).is_err(), "{now}");
+            assert!(GateAnswers::read(&Seen::example(&text)).is_err(), "{now}");
         }
     }
 
@@ -220,7 +220,7 @@ mod tests {
         Gate {
             memory: 1700,
             cpus: 2,
-            kernel: Some(Kernel {
+            kernel: Some(KernelRequirement {
                 oldest: "5.13".into(),
                 reason: "set cluster.kubeProxy.mode to iptables".into(),
             }),

@@ -9,12 +9,12 @@ use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh
 /// Images pulled ahead of joining. A node that has joined is left to its kubelet, which pulls and collects by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Images {
+pub(crate) struct ImageSet {
     /// Full references.
     pub pull: Vec<String>,
 }
 
-impl Images {
+impl ImageSet {
     fn missing(&self, seen: &Seen) -> Vec<&String> {
         let section = seen.section("images");
         let joined = section.lines().any(|line| line == "(joined)");
@@ -38,7 +38,7 @@ pub(super) fn pull_script<S: AsRef<str>>(references: impl IntoIterator<Item = S>
     )
 }
 
-impl Resource for Images {
+impl Resource for ImageSet {
     fn probe(&self, ask: &mut Probe) {
         ask.script(
             "images",

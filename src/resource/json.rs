@@ -14,7 +14,7 @@ const LARGEST: usize = 1_048_576;
 /// ours. Nothing is taken out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Json {
+pub(crate) struct JsonFile {
     /// Absolute path of the file. It and its directory are made when they are missing.
     pub path: String,
     /// The object, as JSON text.
@@ -27,7 +27,7 @@ fn object<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Map<Strin
     serde_json::from_str(&text).map_err(serde::de::Error::custom)
 }
 
-impl Json {
+impl JsonFile {
     fn key(&self) -> String {
         format!("json {}", self.path)
     }
@@ -89,7 +89,7 @@ fn merge(theirs: &mut Map<String, Value>, ours: &Map<String, Value>) {
     }
 }
 
-impl Resource for Json {
+impl Resource for JsonFile {
     fn probe(&self, ask: &mut Probe) {
         // The sum tells whether the text has come as it is.
         let path = sh::quote(&self.path);
@@ -141,7 +141,7 @@ mod tests {
     use super::super::site_file::tests::{Site, converge, look, run};
     use super::*;
 
-    fn ours() -> Json {
+    fn ours() -> JsonFile {
         serde_json::from_value(json!({
             "path": "/etc/docker/daemon.json",
             "merge": r#"{"insecure-registries": ["r:5000"], "registry-mirrors": [], "log-opts": {"max-size": "10m"}}"#
@@ -171,7 +171,7 @@ mod tests {
     fn a_file_is_merged_where_it_is_or_not_touched() {
         let merged = |content: &[u8], linked| {
             let site = Site::with(content, linked);
-            let ours = Json {
+            let ours = JsonFile {
                 path: site.path(),
                 ..ours()
             };
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_has_changed_since_the_look_is_not_overwritten() {
         let site = Site::with(b"{}", false);
-        let ours = Json {
+        let ours = JsonFile {
             path: site.path(),
             ..ours()
         };

@@ -12,15 +12,15 @@ use super::file::File;
 use super::firewall::Ufw;
 use super::gate::Gate;
 use super::hostname::Hostname;
-use super::images::Images;
-use super::json::Json;
+use super::images::ImageSet;
+use super::json::JsonFile;
 use super::kernel_modules::KernelModules;
 use super::kubelet_files::KubeletFiles;
 use super::kubelet_settings::KubeletSettings;
 use super::nfs_export::NfsExport;
 use super::nfs_share::NfsShare;
 use super::old_registries::OldRegistries;
-use super::packages::Packages;
+use super::packages::PackageSet;
 use super::repository::Repository;
 use super::restore::Restore;
 use super::selinux::Selinux;
@@ -104,11 +104,11 @@ const KINDS: [Kind; 32] = [
     },
     Kind {
         name: "images",
-        make: make::<Images>,
+        make: make::<ImageSet>,
     },
     Kind {
         name: "json",
-        make: make::<Json>,
+        make: make::<JsonFile>,
     },
     Kind {
         name: "kernelModules",
@@ -140,7 +140,7 @@ const KINDS: [Kind; 32] = [
     },
     Kind {
         name: "packages",
-        make: make::<Packages>,
+        make: make::<PackageSet>,
     },
     Kind {
         name: "repository",

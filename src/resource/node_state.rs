@@ -14,7 +14,7 @@ pub(super) enum NodeState {
     /// It belongs to the cluster.
     Member,
     /// It belongs to the cluster, and these are missing.
-    Incomplete(Vec<Missing>),
+    Incomplete(Vec<MissingPart>),
     /// The API server does not know the node.
     Unregistered,
     /// The API server refuses the host's credentials.
@@ -31,7 +31,7 @@ pub(super) enum NodeState {
 
 /// What a control plane can lack and be given again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
+pub(super) enum MissingPart {
     /// `/etc/kubernetes/admin.conf`.
     AdminConfig,
     /// The `ConfigMap` `kubeadm-config`.
@@ -45,19 +45,19 @@ pub(super) enum Missing {
 }
 
 /// What is missing, by what is said of it, in the order in which it is mended.
-const MISSING: [(&str, Missing); 6] = [
-    ("admin.conf is missing", Missing::AdminConfig),
+const MISSING: [(&str, MissingPart); 6] = [
+    ("admin.conf is missing", MissingPart::AdminConfig),
     (
         "configmaps \"kubeadm-config\" not found",
-        Missing::ClusterConfiguration,
+        MissingPart::ClusterConfiguration,
     ),
     (
         "configmaps \"kubelet-config\" not found",
-        Missing::KubeletConfiguration,
+        MissingPart::KubeletConfiguration,
     ),
-    ("daemonsets.apps \"kube-proxy\" not found", Missing::Addons),
-    ("deployments.apps \"coredns\" not found", Missing::Addons),
-    ("nodes \"", Missing::Node),
+    ("daemonsets.apps \"kube-proxy\" not found", MissingPart::Addons),
+    ("deployments.apps \"coredns\" not found", MissingPart::Addons),
+    ("nodes \"", MissingPart::Node),
 ];
 
 impl NodeState {
@@ -152,9 +152,13 @@ mod tests {
              Error from server (NotFound): deployments.apps \"coredns\" not found\n\
              Error from server (NotFound): nodes \"cp1\" not found\n",
         );
-        let missing = vec![Missing::ClusterConfiguration, Missing::Addons, Missing::Node];
+        let missing = vec![
+            MissingPart::ClusterConfiguration,
+            MissingPart::Addons,
+            MissingPart::Node,
+        ];
         assert_eq!(state, Ok(NodeState::Incomplete(missing)));
         let state = read("incomplete\nadmin.conf is missing\n");
-        assert_eq!(state, Ok(NodeState::Incomplete(vec![Missing::AdminConfig])));
+        assert_eq!(state, Ok(NodeState::Incomplete(vec![MissingPart::AdminConfig])));
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::repository::Format;
+use super::repository::PackageFormat;
 use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
 
 /// Packages that are installed together, in one transaction.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Packages {
+pub(crate) struct PackageSet {
     /// Which package manager.
-    pub format: Format,
+    pub format: PackageFormat,
     /// Package name to version: exact, a prefix that ends in `*`, or empty for any.
     pub install: BTreeMap<String, String>,
     /// Those that nobody else may upgrade: apt holds them; with rpm the repository excludes them.
@@ -41,7 +41,7 @@ fn satisfies(installed: &str, wanted: &str) -> bool {
 /// A package that is missing or at another version: name, installed, wanted.
 type Differing<'a> = (&'a str, Option<String>, &'a str);
 
-impl Packages {
+impl PackageSet {
     /// Packages that are missing or at another version.
     fn differing<'a>(&'a self, seen: &Seen) -> Result<Vec<Differing<'a>>, Unreadable> {
         let settled = self.is_settled(seen)?;
@@ -64,7 +64,7 @@ impl Packages {
 
     /// Packages that could be upgraded behind our back.
     fn unheld<'a>(&'a self, seen: &Seen) -> Vec<&'a String> {
-        let apt = self.format == Format::Apt;
+        let apt = self.format == PackageFormat::Apt;
         let loose = |name: &&String| apt && !seen.package(name).is_some_and(|package| package.held);
         self.held.iter().filter(loose).collect()
     }
@@ -75,7 +75,7 @@ impl Packages {
             return String::new();
         }
         match self.format {
-            Format::Apt => {
+            PackageFormat::Apt => {
                 let join = |(name, _, wanted): &(&str, _, &str)| {
                     if wanted.is_empty() {
                         (*name).to_owned()
@@ -85,7 +85,7 @@ impl Packages {
                 };
                 APT.replace("@PACKAGES@", &sh::words(differing.iter().map(join)))
             }
-            Format::Rpm => {
+            PackageFormat::Rpm => {
                 let join = |(name, _, wanted): &(&str, _, &str)| {
                     if wanted.is_empty() {
                         (*name).to_owned()
@@ -114,12 +114,12 @@ apt-get $wait -q install -y --no-install-recommends --allow-change-held-packages
 
 const DNF: &str = "dnf -q -y install --setopt=install_weak_deps=False --disableexcludes=all @PACKAGES@\n";
 
-impl Resource for Packages {
+impl Resource for PackageSet {
     fn probe(&self, ask: &mut Probe) {
         for name in self.install.keys() {
             match self.format {
-                Format::Apt => ask.apt(name),
-                Format::Rpm => ask.rpm(name),
+                PackageFormat::Apt => ask.apt(name),
+                PackageFormat::Rpm => ask.rpm(name),
             }
         }
         if let Some(path) = &self.settled_by {
@@ -155,7 +155,7 @@ impl Resource for Packages {
 
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
         let mut script = self.install_script(seen);
-        if self.format == Format::Apt && !self.held.is_empty() {
+        if self.format == PackageFormat::Apt && !self.held.is_empty() {
             let _ = writeln!(script, "apt-mark hold {} >/dev/null", sh::words(&self.held));
         }
         Action::long("ci-bootstrap-packages", Duration::from_secs(1800), script)
@@ -175,13 +175,13 @@ impl Resource for Packages {
 mod tests {
     use super::*;
 
-    fn packages(settled_by: Option<&str>) -> Packages {
+    fn packages(settled_by: Option<&str>) -> PackageSet {
         let install = [
             ("kubelet".to_owned(), "1.36.4-*".to_owned()),
             ("socat".to_owned(), String::new()),
         ];
-        Packages {
-            format: Format::Apt,
+        PackageSet {
+            format: PackageFormat::Apt,
             install: install.into(),
             held: vec!["kubelet".into()],
             settled_by: settled_by.map(str::to_owned),

@@ -13,7 +13,7 @@ pub(crate) struct Repository {
     /// Short name; our files are called `ci-bootstrap-NAME`.
     pub name: String,
     /// Which package manager reads it.
-    pub format: Format,
+    pub format: PackageFormat,
     /// Base URL. `${ID}`, `${VERSION_ID}`, `${MAJOR}` and `${VERSION_CODENAME}` stand for the host's os-release.
     pub url: String,
     /// apt: the suite; one that ends in `/` makes a flat repository.
@@ -23,7 +23,7 @@ pub(crate) struct Repository {
     #[serde(default)]
     pub components: Vec<String>,
     /// Who signs it.
-    pub key: Key,
+    pub key: RepositoryKey,
     /// rpm: whether the metadata is signed besides the packages.
     #[serde(default)]
     pub signed_metadata: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Repository {
 /// A package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
+pub(crate) enum PackageFormat {
     /// Debian and its kin.
     Apt,
     /// RHEL and its kin.
@@ -48,7 +48,7 @@ pub(crate) enum Format {
 /// The public key of a repository: its text, or where the host gets it and what it must be.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) enum Key {
+pub(crate) enum RepositoryKey {
     /// Armored key.
     Text(String),
     /// A key that the host fetches.
@@ -60,7 +60,7 @@ pub(crate) enum Key {
     },
 }
 
-impl Key {
+impl RepositoryKey {
     fn sha256(&self) -> Option<String> {
         match self {
             Self::Text(text) => Some(sha256(text)),
@@ -73,7 +73,7 @@ impl Repository {
     fn expand(&self, seen: &Seen, text: &str) -> String {
         let os = seen.os();
         // Kin of RHEL read RHEL's packages, where a vendor has no directory for each of them.
-        let id = if self.format == Format::Rpm && os.family == "rhel" {
+        let id = if self.format == PackageFormat::Rpm && os.family == "rhel" {
             "rhel"
         } else {
             os.id.as_str()
@@ -87,23 +87,23 @@ impl Repository {
 
     fn list_path(&self) -> String {
         match self.format {
-            Format::Apt => format!("/etc/apt/sources.list.d/ci-bootstrap-{}.sources", self.name),
-            Format::Rpm => format!("/etc/yum.repos.d/ci-bootstrap-{}.repo", self.name),
+            PackageFormat::Apt => format!("/etc/apt/sources.list.d/ci-bootstrap-{}.sources", self.name),
+            PackageFormat::Rpm => format!("/etc/yum.repos.d/ci-bootstrap-{}.repo", self.name),
         }
     }
 
     fn key_path(&self) -> String {
         match self.format {
-            Format::Apt => format!("/etc/apt/keyrings/ci-bootstrap-{}.asc", self.name),
-            Format::Rpm => format!("/etc/pki/rpm-gpg/ci-bootstrap-{}.asc", self.name),
+            PackageFormat::Apt => format!("/etc/apt/keyrings/ci-bootstrap-{}.asc", self.name),
+            PackageFormat::Rpm => format!("/etc/pki/rpm-gpg/ci-bootstrap-{}.asc", self.name),
         }
     }
 
     fn list(&self, seen: &Seen) -> String {
         let url = self.expand(seen, &self.url);
         match self.format {
-            Format::Apt => self.apt_list(&url, &self.expand(seen, &self.suite)),
-            Format::Rpm => self.rpm_list(&url),
+            PackageFormat::Apt => self.apt_list(&url, &self.expand(seen, &self.suite)),
+            PackageFormat::Rpm => self.rpm_list(&url),
         }
     }
 
@@ -146,8 +146,8 @@ impl Repository {
             return Ok(vec![format!("+key {}", self.key_path())]);
         };
         let (found, wanted) = match &self.key {
-            Key::Text(text) => (state.sha256.unwrap_or_default(), sha256(text)),
-            Key::Url { fingerprint, .. } => {
+            RepositoryKey::Text(text) => (state.sha256.unwrap_or_default(), sha256(text)),
+            RepositoryKey::Url { fingerprint, .. } => {
                 let section = seen.section(&self.fingerprints());
                 let found: Vec<_> = section.split_whitespace().collect();
                 (found.join(" "), fingerprint.to_uppercase())
@@ -166,8 +166,10 @@ impl Repository {
     fn install_key(&self) -> String {
         let path = self.key_path();
         match &self.key {
-            Key::Text(text) => sh::write_file(&path, text, "0644", "root:root"),
-            Key::Url { url, fingerprint } => fetch_key(&path, url, fingerprint, self.proxy.as_deref()),
+            RepositoryKey::Text(text) => sh::write_file(&path, text, "0644", "root:root"),
+            RepositoryKey::Url { url, fingerprint } => {
+                fetch_key(&path, url, fingerprint, self.proxy.as_deref())
+            }
         }
     }
 }
@@ -214,7 +216,7 @@ impl Resource for Repository {
     fn probe(&self, ask: &mut Probe) {
         ask.content(&self.list_path());
         ask.path(&self.key_path(), self.key.sha256());
-        if matches!(self.key, Key::Url { .. }) {
+        if matches!(self.key, RepositoryKey::Url { .. }) {
             let path = sh::quote(&self.key_path());
             let script = format!("{PRIMARY_KEYS}[ ! -f {path} ] || primary_keys {path}");
             ask.script(&self.fingerprints(), &script);
@@ -233,8 +235,8 @@ impl Resource for Repository {
     fn action(&self, seen: &Seen, _known: &Known) -> Action {
         let list = sh::write_file(&self.list_path(), &self.list(seen), "0644", "root:root");
         let directory = match self.format {
-            Format::Apt => "/etc/apt/keyrings",
-            Format::Rpm => "/etc/pki/rpm-gpg",
+            PackageFormat::Apt => "/etc/apt/keyrings",
+            PackageFormat::Rpm => "/etc/pki/rpm-gpg",
         };
         Action::quick(format!("mkdir -p {directory}\n{}{list}", self.install_key()))
             .within(std::time::Duration::from_secs(240))

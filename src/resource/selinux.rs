@@ -11,20 +11,20 @@ const CONFIG: &str = "/etc/selinux/config";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Selinux {
     /// `enforcing` or `permissive`.
-    pub mode: Mode,
+    pub mode: SelinuxMode,
 }
 
 /// The two modes that the program sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Mode {
+pub(crate) enum SelinuxMode {
     /// Policy violations are refused.
     Enforcing,
     /// Policy violations are logged.
     Permissive,
 }
 
-impl Mode {
+impl SelinuxMode {
     fn name(self) -> &'static str {
         match self {
             Self::Enforcing => "enforcing",
@@ -59,10 +59,10 @@ impl Selinux {
         modes.find(|mode| !mode.starts_with("disabled") && *mode != self.mode.name())
     }
 
-    fn running(seen: &Seen) -> Option<Mode> {
+    fn running(seen: &Seen) -> Option<SelinuxMode> {
         match seen.section("selinux").trim() {
-            "1" => Some(Mode::Enforcing),
-            "0" => Some(Mode::Permissive),
+            "1" => Some(SelinuxMode::Enforcing),
+            "0" => Some(SelinuxMode::Permissive),
             _ => None,
         }
     }
@@ -99,7 +99,7 @@ impl Resource for Selinux {
         if Self::running(seen).is_some_and(|running| running != self.mode) {
             script.push_str(&format!(
                 "setenforce {}\n",
-                u8::from(self.mode == Mode::Enforcing)
+                u8::from(self.mode == SelinuxMode::Enforcing)
             ));
         }
         if self.other_at_boot(seen).is_some() {
@@ -114,7 +114,7 @@ mod tests {
     use super::super::site_file::tests::{Site, run};
     use super::*;
 
-    fn configured_as(mode: Mode, before: &[u8]) -> (Vec<u8>, String) {
+    fn configured_as(mode: SelinuxMode, before: &[u8]) -> (Vec<u8>, String) {
         let site = Site::with(before, true);
         let (done, printed) = run(&Selinux { mode }.configure(&site.path()));
         assert!(done && site.is_whole(true), "{printed}");
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn one_word_changes_and_nothing_else() {
         let (after, line) = configured_as(
-            Mode::Permissive,
+            SelinuxMode::Permissive,
             b"# SELINUX= says \xe9\r\nSELINUX=enforcing\r\nSELINUXTYPE=targeted",
         );
         assert_eq!(
@@ -134,10 +134,10 @@ mod tests {
         let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
         let (permissive, enforcing) = (
             Selinux {
-                mode: Mode::Permissive,
+                mode: SelinuxMode::Permissive,
             },
             Selinux {
-                mode: Mode::Enforcing,
+                mode: SelinuxMode::Enforcing,
             },
         );
         assert_eq!(permissive.compare(&seen), Ok(Verdict::InSync));
@@ -148,12 +148,12 @@ mod tests {
 
     #[test]
     fn a_host_without_selinux_stays_without() {
-        let (after, line) = configured_as(Mode::Enforcing, b"SELINUX=disabled\n");
+        let (after, line) = configured_as(SelinuxMode::Enforcing, b"SELINUX=disabled\n");
         assert_eq!(after, b"SELINUX=disabled\n");
         let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
         assert_eq!(
             Selinux {
-                mode: Mode::Enforcing
+                mode: SelinuxMode::Enforcing
             }
             .compare(&seen),
             Ok(Verdict::InSync)

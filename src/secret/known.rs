@@ -10,14 +10,14 @@ use super::{Redactor, SecretRef};
 
 /// Fetched secrets by their references. What is made of one is told to the redactor like the secret itself.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct SecretValues {
     secrets: HashMap<SecretRef, SecretString>,
     redactor: Redactor,
     /// Whether those that were not fetched are empty.
     blank: bool,
 }
 
-impl Known {
+impl SecretValues {
     pub(super) fn new(secrets: HashMap<SecretRef, SecretString>, redactor: Redactor) -> Self {
         Self {
             secrets,
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_made_of_a_secret_is_masked_too() {
-        let known = Known::default();
+        let known = SecretValues::default();
         let text = known.basic_auth("robot", "hunter2");
         assert_eq!(text, "cm9ib3Q6aHVudGVyMg==");
         assert_eq!(known.redactor.redact(&format!("auth: {text}")), "auth: (secret)");

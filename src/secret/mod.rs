@@ -6,7 +6,7 @@ mod redact;
 mod reference;
 mod resolve;
 
-pub use known::Known;
+pub use known::SecretValues;
 pub use redact::Redactor;
 pub use reference::SecretRef;
 pub use resolve::{SecretError, Secrets};

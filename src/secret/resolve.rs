@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::process::Command;
 use tokio::sync::{Mutex, oneshot};
 
-use super::{Known, Redactor, SecretRef};
+use super::{Redactor, SecretRef, SecretValues};
 
 /// Why a secret could not be had. Every text says which secret.
 #[derive(Debug, thiserror::Error)]
@@ -75,12 +75,15 @@ impl Secrets {
     ///
     /// # Errors
     /// The first that can't be had.
-    pub async fn all(&self, references: impl IntoIterator<Item = &SecretRef>) -> Result<Known, SecretError> {
+    pub async fn all(
+        &self,
+        references: impl IntoIterator<Item = &SecretRef>,
+    ) -> Result<SecretValues, SecretError> {
         let mut secrets = HashMap::new();
         for reference in references {
             secrets.insert(reference.clone(), self.get(reference).await?);
         }
-        Ok(Known::new(secrets, self.redactor()))
+        Ok(SecretValues::new(secrets, self.redactor()))
     }
 
     /// The secret. Callers wait for each other, so that a user gets one question at a time.

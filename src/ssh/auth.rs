@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::UnixStream;
 
 use super::algorithms::{RSA_DEFAULT, is_rsa};
-use super::handler::{Handler, Notes, explain};
+use super::handler::{Handler, SessionNotes, explain};
 use super::identity;
-use super::target::Target;
+use super::target::SshTarget;
 use super::user_certificate::{self, AgentSigner, FileSigner, UserCertificate};
 use crate::transport::TransportError;
 
@@ -29,11 +29,11 @@ const MOST_ROUNDS: usize = 5;
 /// [`TransportError::Login`] with all that was tried and what the server would still accept.
 pub(super) async fn authenticate(
     session: &mut Handle<Handler>,
-    target: &Target,
-    notes: &Notes,
+    target: &SshTarget,
+    notes: &SessionNotes,
 ) -> Result<(), TransportError> {
     let (certificates, tried) = user_certificate::load(target);
-    let mut login = Login {
+    let mut login = LoginAttempt {
         session,
         target,
         certificates,
@@ -51,9 +51,9 @@ pub(super) async fn authenticate(
     }
 }
 
-struct Login<'a> {
+struct LoginAttempt<'a> {
     session: &'a mut Handle<Handler>,
-    target: &'a Target,
+    target: &'a SshTarget,
     /// Certificates from files.
     certificates: Vec<UserCertificate>,
     /// What was tried, in words.
@@ -64,7 +64,7 @@ struct Login<'a> {
     accepted: Option<MethodSet>,
 }
 
-impl Login<'_> {
+impl LoginAttempt<'_> {
     /// Whether any way was accepted.
     async fn run(&mut self) -> Result<bool, russh::Error> {
         Ok(self.identities().await?
@@ -364,7 +364,7 @@ impl Login<'_> {
         false
     }
 
-    fn account(&self, notes: &Notes) -> String {
+    fn account(&self, notes: &SessionNotes) -> String {
         let mut text = if self.tried.is_empty() {
             "nothing to log in with: give an identity, the agent or a password".to_owned()
         } else {

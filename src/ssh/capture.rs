@@ -11,7 +11,7 @@ const NOISE: usize = 64 << 10;
 
 /// One output of a command.
 #[derive(Debug, Default)]
-pub(super) struct Capture {
+pub(super) struct OutputCapture {
     /// What came before [`READY`].
     noise: Vec<u8>,
     ready: bool,
@@ -20,7 +20,7 @@ pub(super) struct Capture {
     cut: usize,
 }
 
-impl Capture {
+impl OutputCapture {
     /// Takes what arrived and gives back the part that the script itself printed.
     pub(super) fn push(&mut self, data: &[u8]) -> Vec<u8> {
         let own = if self.ready {
@@ -85,8 +85,8 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn ready() -> Capture {
-        let mut capture = Capture::default();
+    fn ready() -> OutputCapture {
+        let mut capture = OutputCapture::default();
         capture.push(READY);
         capture
     }
@@ -95,7 +95,7 @@ mod tests {
     fn noise_ends_where_the_shell_starts_however_it_arrives() {
         let text = [b"Welcome!\nci-bootstrap: no\n", READY, b"out\n"].concat();
         for size in 1..text.len() {
-            let mut capture = Capture::default();
+            let mut capture = OutputCapture::default();
             let mut own = Vec::new();
             for piece in text.chunks(size) {
                 own.extend(capture.push(piece));
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn endless_noise_is_bounded() {
-        let mut capture = Capture::default();
+        let mut capture = OutputCapture::default();
         for _ in 0..100 {
             capture.push(&[b'x'; 10_000]);
         }

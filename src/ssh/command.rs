@@ -14,12 +14,12 @@ use tokio::select;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, interval_at, sleep, timeout};
 
-use super::capture::Capture;
+use super::capture::OutputCapture;
 use super::connection::Connection;
 use super::handler::explain;
-use super::script::{PULSE, Remote, SIGN_OF_LIFE};
+use super::script::{PULSE, RemoteScript, SIGN_OF_LIFE};
 use super::start;
-use crate::transport::{Ended, Output, TransportError};
+use crate::transport::{ScriptEnd, ScriptOutput, TransportError};
 
 /// How long output may go on after the exit status: longer means that a process left behind keeps it open.
 const AFTER_EXIT: Duration = Duration::from_secs(2);
@@ -27,23 +27,23 @@ const AFTER_EXIT: Duration = Duration::from_secs(2);
 const CLOSING: Duration = Duration::from_secs(10);
 
 /// Receives the script's standard output as it comes, where somebody wants it.
-pub(super) type Listener = Option<mpsc::Sender<Vec<u8>>>;
+pub(super) type OutputSender = Option<mpsc::Sender<Vec<u8>>>;
 
 /// A command under way; when `stop` is dropped, the command is ended.
-pub(super) struct Command {
+pub(super) struct RunningCommand {
     pub(super) stop: oneshot::Sender<()>,
-    pub(super) result: oneshot::Receiver<Result<Output, TransportError>>,
+    pub(super) result: oneshot::Receiver<Result<ScriptOutput, TransportError>>,
 }
 
-impl Command {
+impl RunningCommand {
     /// Starts `text` (see [`super::script`]) as root; it may take `limit`.
     pub(super) fn start(
         connection: Arc<Connection>,
         text: &str,
         limit: Duration,
-        listener: Listener,
+        listener: OutputSender,
     ) -> Self {
-        let remote = Remote::new(&connection.target.sudo, text);
+        let remote = RemoteScript::new(&connection.target.sudo, text);
         let (stop, stopped) = oneshot::channel();
         let (report, result) = oneshot::channel();
         tokio::spawn(async move {
@@ -72,21 +72,24 @@ impl Command {
 async fn attend(
     connection: &Connection,
     channel: Channel<Msg>,
-    remote: Remote,
+    remote: RemoteScript,
     limit: Duration,
-    listener: Listener,
+    listener: OutputSender,
     stopped: oneshot::Receiver<()>,
-    report: oneshot::Sender<Result<Output, TransportError>>,
+    report: oneshot::Sender<Result<ScriptOutput, TransportError>>,
 ) {
     let (mut read, write) = channel.split();
-    let mut progress = Progress::new(listener);
+    let mut progress = CommandProgress::new(listener);
     let end = select! {
         // First, so that a command which nobody wants any more is not even started.
         biased;
-        _ = stopped => End::Unwanted,
+        _ = stopped => ConversationEnd::Unwanted,
         end = progress.talk(&mut read, &write, remote, limit) => end,
     };
-    let (closed, exited) = (matches!(end, End::Closed), matches!(end, End::Exited));
+    let (closed, exited) = (
+        matches!(end, ConversationEnd::Closed),
+        matches!(end, ConversationEnd::Exited),
+    );
     let result = progress.conclude(connection, end, limit);
     // The receiver may have gone.
     let _ = report.send(result);
@@ -103,7 +106,7 @@ async fn attend(
 }
 
 /// Why the talking is over.
-enum End {
+enum ConversationEnd {
     /// The server closed the channel.
     Closed,
     /// The exit status came, but a process left behind keeps the outputs open.
@@ -116,18 +119,18 @@ enum End {
     Unwanted,
 }
 
-struct Progress {
-    stdout: Capture,
-    stderr: Capture,
-    ended: Option<Ended>,
-    listener: Listener,
+struct CommandProgress {
+    stdout: OutputCapture,
+    stderr: OutputCapture,
+    ended: Option<ScriptEnd>,
+    listener: OutputSender,
 }
 
-impl Progress {
-    fn new(listener: Listener) -> Self {
+impl CommandProgress {
+    fn new(listener: OutputSender) -> Self {
         Self {
-            stdout: Capture::default(),
-            stderr: Capture::default(),
+            stdout: OutputCapture::default(),
+            stderr: OutputCapture::default(),
             ended: None,
             listener,
         }
@@ -138,17 +141,17 @@ impl Progress {
         &mut self,
         read: &mut ChannelReadHalf,
         write: &ChannelWriteHalf<Msg>,
-        remote: Remote,
+        remote: RemoteScript,
         limit: Duration,
-    ) -> End {
+    ) -> ConversationEnd {
         let mut time_out = pin!(sleep(limit));
         select! {
             sent = write.exec(false, remote.command) => {
                 if let Err(error) = sent {
-                    return End::Lost(explain(&error));
+                    return ConversationEnd::Lost(explain(&error));
                 }
             }
-            () = &mut time_out => return End::TimedOut,
+            () = &mut time_out => return ConversationEnd::TimedOut,
         }
         let send = |text: String| write.data_bytes(text);
         let mut writing = pin!(send(remote.first));
@@ -170,7 +173,7 @@ impl Progress {
                     written = true;
                     continue;
                 }
-                () = &mut time_out => return End::TimedOut,
+                () = &mut time_out => return ConversationEnd::TimedOut,
             };
             if let Some(end) = self.take(message, time_out.as_mut()).await {
                 return end;
@@ -191,7 +194,11 @@ impl Progress {
         timeout(AFTER_EXIT, read.wait()).await.unwrap_or(None)
     }
 
-    async fn take(&mut self, message: Option<ChannelMsg>, time_out: Pin<&mut Sleep>) -> Option<End> {
+    async fn take(
+        &mut self,
+        message: Option<ChannelMsg>,
+        time_out: Pin<&mut Sleep>,
+    ) -> Option<ConversationEnd> {
         match message {
             Some(ChannelMsg::Data { data }) => {
                 let own = self.stdout.push(&data);
@@ -200,16 +207,16 @@ impl Progress {
             Some(ChannelMsg::ExtendedData { data, .. }) => {
                 self.stderr.push(&data);
                 if !self.stderr.is_ready() && start::asked_again(self.stderr.noise()) {
-                    return Some(End::PasswordRefused);
+                    return Some(ConversationEnd::PasswordRefused);
                 }
             }
-            Some(ChannelMsg::ExitStatus { exit_status }) => self.ended = Some(Ended::Exited(exit_status)),
+            Some(ChannelMsg::ExitStatus { exit_status }) => self.ended = Some(ScriptEnd::Exited(exit_status)),
             Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
-                self.ended = Some(Ended::Signalled(signal(&signal_name)));
+                self.ended = Some(ScriptEnd::Signalled(signal(&signal_name)));
             }
-            Some(ChannelMsg::Close) => return Some(End::Closed),
-            None if self.ended.is_some() => return Some(End::Exited),
-            None => return Some(End::Lost("the connection is closed".to_owned())),
+            Some(ChannelMsg::Close) => return Some(ConversationEnd::Closed),
+            None if self.ended.is_some() => return Some(ConversationEnd::Exited),
+            None => return Some(ConversationEnd::Lost("the connection is closed".to_owned())),
             Some(_) => {}
         }
         None
@@ -227,16 +234,23 @@ impl Progress {
         time_out.reset(deadline);
     }
 
-    fn conclude(self, connection: &Connection, end: End, limit: Duration) -> Result<Output, TransportError> {
+    fn conclude(
+        self,
+        connection: &Connection,
+        end: ConversationEnd,
+        limit: Duration,
+    ) -> Result<ScriptOutput, TransportError> {
         let target = &connection.target;
         let started = self.stderr.is_ready();
         match (end, self.ended) {
-            (End::Lost(reason), None) => Err(connection.lost(&reason)),
-            (End::PasswordRefused, _) => Err(target.login_failed(start::PASSWORD_REFUSED)),
-            (End::TimedOut | End::Unwanted, None) if started || self.stderr.noise().is_empty() => {
+            (ConversationEnd::Lost(reason), None) => Err(connection.lost(&reason)),
+            (ConversationEnd::PasswordRefused, _) => Err(target.login_failed(start::PASSWORD_REFUSED)),
+            (ConversationEnd::TimedOut | ConversationEnd::Unwanted, None)
+                if started || self.stderr.noise().is_empty() =>
+            {
                 Err(target.timed_out(limit))
             }
-            (_, Some(ended)) if started => Ok(Output {
+            (_, Some(ended)) if started => Ok(ScriptOutput {
                 ended,
                 stdout: self.stdout.into_bytes(),
                 stderr: self.stderr.into_bytes(),

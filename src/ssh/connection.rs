@@ -10,12 +10,12 @@ use tokio::time::{sleep, timeout};
 
 use super::algorithms;
 use super::auth;
-use super::handler::{Handler, Notes, Policy, explain};
+use super::handler::{Handler, HostKeyPolicy, SessionNotes, explain};
 use super::known_hosts::KnownHosts;
 use super::socket::QuickAck;
 use super::ssh_config;
-use super::target::{Target, Timeouts};
-use super::tunnel::Tunnel;
+use super::target::{SshTarget, Timeouts};
+use super::tunnel::TunnelStream;
 use crate::transport::{Stream, TransportError};
 
 /// Half of sshd's `MaxSessions` (10): it takes the end of one session and the request for the next in one go, and
@@ -31,9 +31,9 @@ const BOOTING: &str = "System is booting up";
 const BOOT_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Connection {
-    pub(super) target: Target,
+    pub(super) target: SshTarget,
     session: Handle<Handler>,
-    notes: Notes,
+    notes: SessionNotes,
     slots: Arc<Semaphore>,
     /// The connection that this one runs in.
     _jump: Option<Arc<Connection>>,
@@ -41,7 +41,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects and logs in, through the target's jump hosts. A host that answers while it is booting is waited for.
-    pub(super) async fn open(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
+    pub(super) async fn open(target: &SshTarget, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
         let target = ssh_config::resolve(target).await?;
         let limit = timeouts.whole(&target);
         timeout(limit, Self::attempts(&target, timeouts))
@@ -50,10 +50,10 @@ impl Connection {
     }
 
     /// Tries until the host has booted.
-    async fn attempts(target: &Target, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
+    async fn attempts(target: &SshTarget, timeouts: Timeouts) -> Result<Arc<Self>, TransportError> {
         let start = Instant::now();
         loop {
-            let notes = Notes::default();
+            let notes = SessionNotes::default();
             let opened = Self::attempt(target, timeouts, notes.clone()).await;
             let booting = || notes.banner().is_some_and(|banner| banner.contains(BOOTING));
             match opened {
@@ -66,7 +66,11 @@ impl Connection {
     }
 
     /// Connects and logs in, once.
-    async fn attempt(target: &Target, timeouts: Timeouts, notes: Notes) -> Result<Arc<Self>, TransportError> {
+    async fn attempt(
+        target: &SshTarget,
+        timeouts: Timeouts,
+        notes: SessionNotes,
+    ) -> Result<Arc<Self>, TransportError> {
         let known = KnownHosts::load(&target.known_hosts(), &target.revoked_host_keys)
             .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
         let (name, port) = target.recorded_as();
@@ -74,7 +78,7 @@ impl Connection {
             &known.algorithms(name, port),
             !known.authorities(name, port).is_empty(),
         );
-        let policy = Policy::Strict(Box::new(target.clone()), known);
+        let policy = HostKeyPolicy::Strict(Box::new(target.clone()), known);
         let (mut session, jump) = handshake(target, timeouts, preferred, policy, &notes).await?;
         timeout(timeouts.connect, auth::authenticate(&mut session, target, &notes))
             .await
@@ -113,7 +117,7 @@ impl Connection {
         address: &str,
         port: u16,
         limit: Duration,
-    ) -> Result<Tunnel, TransportError> {
+    ) -> Result<TunnelStream, TransportError> {
         let failed = |reason: String| TransportError::Unreachable {
             host: self.target.name.clone(),
             address: format!("{address}:{port} through SSH"),
@@ -136,7 +140,7 @@ impl Connection {
             Ok(Err(error)) => return Err(self.lost(&explain(&error))),
             Err(_) => return Err(failed(format!("no answer within {limit:?}"))),
         };
-        Ok(Tunnel::new(channel.into_stream(), self))
+        Ok(TunnelStream::new(channel.into_stream(), self))
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -152,11 +156,11 @@ impl Connection {
 
 /// Reaches the server and exchanges keys; the host key is judged by `policy`.
 pub(super) async fn handshake(
-    target: &Target,
+    target: &SshTarget,
     timeouts: Timeouts,
     preferred: Preferred,
-    policy: Policy,
-    notes: &Notes,
+    policy: HostKeyPolicy,
+    notes: &SessionNotes,
 ) -> Result<(Handle<Handler>, Option<Arc<Connection>>), TransportError> {
     let config = Arc::new(client::Config {
         preferred,
@@ -187,7 +191,7 @@ pub(super) async fn handshake(
 
 /// The stream to the server: TCP, or a tunnel through the jump host.
 async fn dial(
-    target: &Target,
+    target: &SshTarget,
     timeouts: Timeouts,
 ) -> Result<(Box<dyn Stream>, Option<Arc<Connection>>), TransportError> {
     let limit = timeouts.connect;

@@ -8,22 +8,22 @@ use russh::client::{self, DisconnectReason};
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use super::host_certificate;
-use super::known_hosts::{KnownHosts, Verdict};
-use super::target::Target;
+use super::known_hosts::{HostKeyMatch, KnownHosts};
+use super::target::SshTarget;
 
 /// What is learned while a session runs, for its errors.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Notes(Arc<Mutex<Noted>>);
+pub(super) struct SessionNotes(Arc<Mutex<SessionEvents>>);
 
 #[derive(Debug, Default)]
-struct Noted {
+struct SessionEvents {
     host_key: Option<PublicKey>,
     refusal: Option<String>,
     banner: Option<String>,
     ended: Option<String>,
 }
 
-impl Notes {
+impl SessionNotes {
     /// The key that the host showed.
     pub(super) fn host_key(&self) -> Option<PublicKey> {
         self.read(|noted| noted.host_key.clone())
@@ -44,26 +44,26 @@ impl Notes {
         self.read(|noted| noted.ended.clone())
     }
 
-    fn read<T>(&self, get: impl FnOnce(&Noted) -> T) -> T {
+    fn read<T>(&self, get: impl FnOnce(&SessionEvents) -> T) -> T {
         get(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn write(&self, set: impl FnOnce(&mut Noted)) {
+    fn write(&self, set: impl FnOnce(&mut SessionEvents)) {
         set(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// How host keys are judged.
-pub(super) enum Policy {
+pub(super) enum HostKeyPolicy {
     /// By what is known of the target.
-    Strict(Box<Target>, KnownHosts),
+    Strict(Box<SshTarget>, KnownHosts),
     /// None is accepted: the key is only looked at.
     Look,
 }
 
 pub(super) struct Handler {
-    pub(super) policy: Policy,
-    pub(super) notes: Notes,
+    pub(super) policy: HostKeyPolicy,
+    pub(super) notes: SessionNotes,
 }
 
 impl client::Handler for Handler {
@@ -72,7 +72,7 @@ impl client::Handler for Handler {
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
         self.notes
             .write(|noted| noted.host_key = Some(shown.public_key()));
-        let Policy::Strict(target, known) = &self.policy else {
+        let HostKeyPolicy::Strict(target, known) = &self.policy else {
             return Ok(false);
         };
         match judge(shown, target, known) {
@@ -119,7 +119,7 @@ pub(super) fn explain(error: &russh::Error) -> String {
 }
 
 /// Fingerprints in the inventory are the whole truth about a host.
-fn judge_by_inventory(key: &PublicKey, fingerprint: &str, target: &Target) -> Result<(), String> {
+fn judge_by_inventory(key: &PublicKey, fingerprint: &str, target: &SshTarget) -> Result<(), String> {
     if target.fingerprints.iter().any(|accepted| accepted == fingerprint) {
         return Ok(());
     }
@@ -137,12 +137,12 @@ fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
 }
 
-fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) -> Result<(), String> {
+fn judge(shown: &PublicKeyOrCertificate, target: &SshTarget, known: &KnownHosts) -> Result<(), String> {
     let key = shown.public_key();
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
     let (host, port) = target.recorded_as();
     let verdict = known.check(host, port, &key);
-    if let Verdict::Revoked(place) = verdict {
+    if let HostKeyMatch::Revoked(place) = verdict {
         return Err(format!(
             "the key it shows ({fingerprint}) is marked as revoked in {place}; do not log in"
         ));
@@ -150,7 +150,7 @@ fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) ->
     if !target.fingerprints.is_empty() {
         return judge_by_inventory(&key, &fingerprint, target);
     }
-    if verdict == Verdict::Trusted {
+    if verdict == HostKeyMatch::Trusted {
         return Ok(());
     }
     if let Some(certificate) = shown.certificate() {
@@ -160,7 +160,7 @@ fn judge(shown: &PublicKeyOrCertificate, target: &Target, known: &KnownHosts) ->
     let kind = key.algorithm();
     let name = super::known_hosts::name(host, port);
     Err(match verdict {
-        Verdict::Changed(place) => format!(
+        HostKeyMatch::Changed(place) => format!(
             "it shows another key than the one on record in {place}: {kind} {fingerprint}. Either the host was \
              reinstalled or somebody intercepts the connection. If the new key is right: \
              `ssh-keygen -R {} -f {}`, then `ci-bootstrap trust INVENTORY`",

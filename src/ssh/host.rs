@@ -7,12 +7,12 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
-use super::command::{Command, Listener};
+use super::command::{OutputSender, RunningCommand};
 use super::connection::Connection;
 use super::script;
-use super::shared::Shared;
-use super::target::{Target, Timeouts};
-use crate::transport::{Exec, Hold, Output, Stream, Transport, TransportError};
+use super::shared::SharedConnections;
+use super::target::{SshTarget, Timeouts};
+use crate::transport::{HeldCommand, Script, ScriptOutput, Stream, Transport, TransportError};
 
 /// A host that can be talked to over SSH.
 pub struct SshHost {
@@ -26,7 +26,7 @@ pub struct SshHost {
 ///
 /// # Errors
 /// When it can't be reached, its key is not known, or it lets nobody in.
-pub async fn connect(target: &Target, timeouts: Timeouts) -> Result<SshHost, TransportError> {
+pub async fn connect(target: &SshTarget, timeouts: Timeouts) -> Result<SshHost, TransportError> {
     Ok(SshHost {
         timeouts,
         commands: Connection::open(target, timeouts).await?,
@@ -35,23 +35,24 @@ pub async fn connect(target: &Target, timeouts: Timeouts) -> Result<SshHost, Tra
 }
 
 impl SshHost {
-    fn start(&self, text: &str, limit: Duration, listener: Listener) -> Command {
-        Command::start(Arc::clone(&self.commands), text, limit, listener)
+    fn start(&self, text: &str, limit: Duration, listener: OutputSender) -> RunningCommand {
+        RunningCommand::start(Arc::clone(&self.commands), text, limit, listener)
     }
 
-    async fn run(&self, exec: Exec) -> Result<Output, TransportError> {
-        let Exec {
+    async fn run(&self, exec: Script) -> Result<ScriptOutput, TransportError> {
+        let Script {
             script,
             timeout,
             live,
         } = exec;
-        let Command { stop: _stop, result } = self.start(&script::to_run(&script), timeout, live);
+        let RunningCommand { stop: _stop, result } = self.start(&script::to_run(&script), timeout, live);
         result.await.unwrap_or_else(|_| Err(self.abandoned()))
     }
 
-    async fn start_hold(&self, script: &str, limit: Duration) -> Result<Hold, TransportError> {
+    async fn start_hold(&self, script: &str, limit: Duration) -> Result<HeldCommand, TransportError> {
         let (listener, output) = mpsc::channel(1);
-        let Command { stop, result } = self.start(&script::to_run(script), Duration::MAX, Some(listener));
+        let RunningCommand { stop, result } =
+            self.start(&script::to_run(script), Duration::MAX, Some(listener));
         let answer = async {
             match first_line(output).await {
                 Some(first_line) => Ok(first_line),
@@ -70,7 +71,7 @@ impl SshHost {
         let first_line = timeout(limit, answer)
             .await
             .map_err(|_| self.commands.target.timed_out(limit))??;
-        Ok(Hold::new(first_line, stop))
+        Ok(HeldCommand::new(first_line, stop))
     }
 
     /// The connection for streams: bulk traffic in it can't stall commands.
@@ -80,7 +81,11 @@ impl SshHost {
             return Ok(Arc::clone(connection));
         }
         // Nor in the connection to a jump host: it gets another one there, too.
-        let target = self.commands.target.clone().sharing(&Shared::default());
+        let target = self
+            .commands
+            .target
+            .clone()
+            .sharing(&SharedConnections::default());
         let connection = Connection::open(&target, self.timeouts).await?;
         *streams = Some(Arc::clone(&connection));
         Ok(connection)
@@ -105,11 +110,11 @@ async fn first_line(mut output: mpsc::Receiver<Vec<u8>>) -> Option<String> {
 }
 
 impl Transport for SshHost {
-    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+    fn exec(&self, exec: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>> {
         Box::pin(self.run(exec))
     }
 
-    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>> {
         Box::pin(async move { self.start_hold(&script, limit).await })
     }
 

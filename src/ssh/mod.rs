@@ -1,6 +1,6 @@
 //! Hosts over SSH: the only module that names russh.
 //!
-//! [`connect`] logs in to a [`Target`] and gives a host that implements [`Transport`](crate::transport::Transport);
+//! [`connect`] logs in to a [`SshTarget`] and gives a host that implements [`Transport`](crate::transport::Transport);
 //! [`scan`] and [`known_hosts::append`] are what `ci-bootstrap trust` is made of. Each command has a channel and a
 //! task of its own ([`command`]), its script is wrapped ([`script`]), and its output is cut to size ([`capture`]).
 
@@ -27,6 +27,6 @@ mod user_certificate;
 mod way;
 
 pub use host::{SshHost, connect};
-pub use scan::{HostKey, Scan, scan};
-pub use shared::Shared;
-pub use target::{Agent, DEFAULT_PORT, SshConfig, Sudo, Target, Timeouts};
+pub use scan::{HostKey, HostScan, scan};
+pub use shared::SharedConnections;
+pub use target::{Agent, DEFAULT_PORT, SshConfig, SshTarget, SudoMethod, Timeouts};

@@ -7,10 +7,10 @@ use russh::keys::{HashAlg, PublicKey};
 
 use super::algorithms;
 use super::connection::handshake;
-use super::handler::{Notes, Policy};
-use super::known_hosts::{self, KnownHosts, Verdict};
+use super::handler::{HostKeyPolicy, SessionNotes};
+use super::known_hosts::{self, HostKeyMatch, KnownHosts};
 use super::ssh_config;
-use super::target::{Target, Timeouts};
+use super::target::{SshTarget, Timeouts};
 use crate::transport::TransportError;
 
 /// A key that a host showed.
@@ -23,7 +23,7 @@ pub struct HostKey {
     /// The line for a file of known hosts.
     pub openssh_line: String,
     /// What is on record about it so far.
-    pub verdict: Verdict,
+    pub verdict: HostKeyMatch,
 }
 
 impl HostKey {
@@ -35,7 +35,7 @@ impl HostKey {
 
 /// What a look at a host found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scan {
+pub struct HostScan {
     /// The keys that it showed.
     pub keys: Vec<HostKey>,
     /// The file in which they are to be recorded, as it is read when the host is logged in to; none where no file is.
@@ -46,7 +46,7 @@ pub struct Scan {
 ///
 /// # Errors
 /// When the host can't be reached or shows no key.
-pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Scan, TransportError> {
+pub async fn scan(target: &SshTarget, timeouts: Timeouts) -> Result<HostScan, TransportError> {
     let target = ssh_config::resolve(target).await?;
     let known = KnownHosts::load(&target.known_hosts(), &target.revoked_host_keys)
         .map_err(|error| target.host_key_refused(format!("can't read the known hosts: {error}")))?;
@@ -63,7 +63,7 @@ pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Scan, Transport
     }
     match failure {
         Some(error) if keys.is_empty() => Err(error),
-        _ => Ok(Scan {
+        _ => Ok(HostScan {
             keys: keys.iter().map(|key| describe(&target, &known, key)).collect(),
             file: target.known_hosts().into_iter().next(),
         }),
@@ -71,12 +71,19 @@ pub async fn scan(target: &Target, timeouts: Timeouts) -> Result<Scan, Transport
 }
 
 async fn look(
-    target: &Target,
+    target: &SshTarget,
     timeouts: Timeouts,
     kind: &russh::keys::Algorithm,
 ) -> Result<PublicKey, TransportError> {
-    let notes = Notes::default();
-    let outcome = handshake(target, timeouts, algorithms::only(kind), Policy::Look, &notes).await;
+    let notes = SessionNotes::default();
+    let outcome = handshake(
+        target,
+        timeouts,
+        algorithms::only(kind),
+        HostKeyPolicy::Look,
+        &notes,
+    )
+    .await;
     match (notes.host_key(), outcome) {
         (Some(key), _) => Ok(key),
         (None, Err(error)) => Err(error),
@@ -84,7 +91,7 @@ async fn look(
     }
 }
 
-fn describe(target: &Target, known: &KnownHosts, key: &PublicKey) -> HostKey {
+fn describe(target: &SshTarget, known: &KnownHosts, key: &PublicKey) -> HostKey {
     // Without the comment, which is the host's to choose.
     let key = PublicKey::from(key.key_data().clone());
     let (host, port) = target.recorded_as();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 
-use super::target::Sudo;
+use super::target::SudoMethod;
 
 /// Printed on both outputs when the script's shell has started. What came before is the login's noise: a
 /// `.bashrc` that talks, sudo's lecture and prompts.
@@ -27,7 +27,7 @@ pub(super) const PULSE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What to run on a host and what to write to its standard input.
-pub(super) struct Remote {
+pub(super) struct RemoteScript {
     /// The command; the login shell may be any, so it is plain words and single quotes.
     pub(super) command: String,
     /// Written at once.
@@ -36,14 +36,14 @@ pub(super) struct Remote {
     pub(super) when_ready: Option<String>,
 }
 
-impl Remote {
+impl RemoteScript {
     /// How to run `text` as root.
-    pub(super) fn new(sudo: &Sudo, text: &str) -> Self {
+    pub(super) fn new(sudo: &SudoMethod, text: &str) -> Self {
         match sudo {
-            Sudo::None => Self::plain("exec sh -s", text),
-            Sudo::Passwordless => Self::plain("exec env LC_ALL=C sudo -n sh -s", text),
+            SudoMethod::None => Self::plain("exec sh -s", text),
+            SudoMethod::Passwordless => Self::plain("exec env LC_ALL=C sudo -n sh -s", text),
             // If sudo does not ask, the password is skipped by the loop instead of being run as a command.
-            Sudo::Password(password) => Self {
+            SudoMethod::Password(password) => Self {
                 command: format!(
                     "exec env LC_ALL=C sudo -S -p '{}' sh -c '{ANNOUNCE}; \
                      while IFS= read -r line; do [ \"$line\" = go ] && exec sh -s; done'",
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_password_is_neither_in_the_command_nor_before_the_script() {
-        let remote = Remote::new(&Sudo::Password("pass word".into()), "echo\n");
+        let remote = RemoteScript::new(&SudoMethod::Password("pass word".into()), "echo\n");
         assert_eq!(remote.first, "pass word\n");
         assert!(!remote.command.contains("pass word"));
         assert_eq!(remote.when_ready.as_deref(), Some("go\necho\n"));

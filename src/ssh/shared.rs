@@ -12,8 +12,8 @@ use tokio::sync::OnceCell;
 
 use super::connection::Connection;
 use super::identity;
-use super::target::{Target, Timeouts};
-use super::way::Way;
+use super::target::{SshTarget, Timeouts};
+use super::way::ConnectionRoute;
 use crate::transport::TransportError;
 
 /// What targets share; clones are the same.
@@ -21,27 +21,27 @@ use crate::transport::TransportError;
 /// A fleet is logged in to with few keys, and opening an encrypted one is made to take long. And a jump host whose
 /// hosts all log in to it at once would turn some away (sshd's `MaxStartups`).
 #[derive(Clone, Default)]
-pub struct Shared(Arc<Inner>);
+pub struct SharedConnections(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     keys: Slots<PathBuf, OnceCell<Arc<PrivateKey>>>,
-    jumps: Slots<Way, tokio::sync::Mutex<Option<Jump>>>,
+    jumps: Slots<ConnectionRoute, tokio::sync::Mutex<Option<JumpConnection>>>,
 }
 
 type Slots<K, V> = Mutex<HashMap<K, Arc<V>>>;
 
 /// A jump host that is, or was, connected to; or why it can't be. Its hosts keep the connection, so that it goes with
 /// the last of them.
-type Jump = Result<Weak<Connection>, TransportError>;
+type JumpConnection = Result<Weak<Connection>, TransportError>;
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedConnections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Shared")
     }
 }
 
-impl Shared {
+impl SharedConnections {
     /// The private key in a file.
     ///
     /// # Errors
@@ -63,10 +63,10 @@ impl Shared {
     /// When it can't be reached or logged in to.
     pub(super) async fn jump(
         &self,
-        target: &Target,
+        target: &SshTarget,
         timeouts: Timeouts,
     ) -> Result<Arc<Connection>, TransportError> {
-        let slot = slot(&self.0.jumps, Way::of(target));
+        let slot = slot(&self.0.jumps, ConnectionRoute::of(target));
         let mut jump = slot.lock().await;
         match &*jump {
             Some(Ok(connection)) => {
@@ -112,12 +112,12 @@ mod tests {
         fs_err::write(&path, key.to_openssh(LineEnding::LF).unwrap()).unwrap();
         for mode in [0o644, 0o640, 0o604, 0o660] {
             fs_err::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let refused = Shared::default().key(&path, None).await.unwrap_err();
+            let refused = SharedConnections::default().key(&path, None).await.unwrap_err();
             let told = format!("id is not used: others can read it (mode {mode:04o}); chmod 600");
             assert!(refused.contains(&told), "{refused}");
         }
         private(&path);
-        assert!(Shared::default().key(&path, None).await.is_ok());
+        assert!(SharedConnections::default().key(&path, None).await.is_ok());
     }
 
     #[tokio::test]
@@ -125,7 +125,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("id");
         let key = PrivateKey::from(Ed25519Keypair::from_seed(&[1; 32]));
-        let shared = Shared::default();
+        let shared = SharedConnections::default();
         let missing = shared.key(&path, None).await.unwrap_err();
         assert!(
             missing.contains("id can't be read as a private key: No such file"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::target::{Agent, SshConfig, Target};
+use super::target::{Agent, SshConfig, SshTarget};
 use crate::transport::TransportError;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -19,12 +19,12 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When `ssh -G` can't be run, refuses the configuration, or asks for something that can't be done here; and when a jump host is
 /// reached through itself.
-pub(super) async fn resolve(target: &Target) -> Result<Target, TransportError> {
+pub(super) async fn resolve(target: &SshTarget) -> Result<SshTarget, TransportError> {
     resolve_hop(target, Vec::new()).await
 }
 
 /// One hop, on the way from the target through `way`.
-async fn resolve_hop(target: &Target, mut way: Vec<String>) -> Result<Target, TransportError> {
+async fn resolve_hop(target: &SshTarget, mut way: Vec<String>) -> Result<SshTarget, TransportError> {
     let hop = hop(target);
     let loops = way.contains(&hop);
     way.push(hop);
@@ -38,7 +38,7 @@ async fn resolve_hop(target: &Target, mut way: Vec<String>) -> Result<Target, Tr
         SshConfig::None => target.clone(),
         config => {
             let home = std::env::home_dir().unwrap_or_default().display().to_string();
-            let effective = Effective::parse(&ask(target, config).await?);
+            let effective = EffectiveConfig::parse(&ask(target, config).await?);
             effective
                 .apply(target, &home)
                 .map_err(|reason| target.unreachable(format!("`ssh -G`: {reason}")))?
@@ -51,7 +51,7 @@ async fn resolve_hop(target: &Target, mut way: Vec<String>) -> Result<Target, Tr
 }
 
 /// A hop as it was asked for: an alias leads to the same place each time.
-fn hop(target: &Target) -> String {
+fn hop(target: &SshTarget) -> String {
     let user = target
         .user
         .as_ref()
@@ -63,7 +63,7 @@ fn hop(target: &Target) -> String {
     }
 }
 
-async fn ask(target: &Target, config: &SshConfig) -> Result<String, TransportError> {
+async fn ask(target: &SshTarget, config: &SshConfig) -> Result<String, TransportError> {
     let mut command = Command::new("ssh");
     if let SshConfig::File(file) = config {
         command.arg("-F").arg(file);
@@ -91,7 +91,7 @@ async fn ask(target: &Target, config: &SshConfig) -> Result<String, TransportErr
 
 /// The settings that matter here, as `ssh -G` prints them.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Effective {
+struct EffectiveConfig {
     hostname: Option<String>,
     port: Option<u16>,
     user: Option<String>,
@@ -107,7 +107,7 @@ struct Effective {
     proxy_command: Option<String>,
 }
 
-impl Effective {
+impl EffectiveConfig {
     fn parse(text: &str) -> Self {
         let mut effective = Self::default();
         let given = |value: &str| Some(value.to_owned()).filter(|value| value != "none");
@@ -139,7 +139,7 @@ impl Effective {
         effective
     }
 
-    fn apply(self, target: &Target, home: &str) -> Result<Target, String> {
+    fn apply(self, target: &SshTarget, home: &str) -> Result<SshTarget, String> {
         if self.proxy_command.is_some() && target.jump.is_none() {
             return Err("ProxyCommand is not supported; use ProxyJump".to_owned());
         }
@@ -178,8 +178,8 @@ impl Effective {
 }
 
 /// The chain of hops in `[user@]host[:port],…`, the first of which is the nearest.
-fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
-    let mut chain: Option<Box<Target>> = None;
+fn jump(hops: &str, target: &SshTarget) -> Result<Option<Box<SshTarget>>, String> {
+    let mut chain: Option<Box<SshTarget>> = None;
     for hop in hops.split(',') {
         let hop = hop.trim_start_matches("ssh://");
         let (user, place) = hop
@@ -195,7 +195,7 @@ fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
             _ => (place, None),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let mut next = Target::new(format!("{host} (jump host of {})", target.name), host);
+        let mut next = SshTarget::new(format!("{host} (jump host of {})", target.name), host);
         next.user = user.map(str::to_owned);
         next.port = port;
         next.agent.clone_from(&target.agent);
@@ -210,7 +210,7 @@ fn jump(hops: &str, target: &Target) -> Result<Option<Box<Target>>, String> {
 }
 
 /// The agent that `IdentityAgent` names.
-fn agent(said: &str, target: &Target, home: &str) -> Agent {
+fn agent(said: &str, target: &SshTarget, home: &str) -> Agent {
     match said {
         "none" => Agent::None,
         "SSH_AUTH_SOCK" => target.agent.clone(),
@@ -222,7 +222,7 @@ fn agent(said: &str, target: &Target, home: &str) -> Agent {
 }
 
 /// Fills in `~` and the tokens of `ssh_config(5)` that file names may have.
-fn expand(name: &str, target: &Target, home: &str) -> String {
+fn expand(name: &str, target: &SshTarget, home: &str) -> String {
     let mut text = String::new();
     let rest = match name.strip_prefix("~/") {
         Some(rest) => {
@@ -262,15 +262,15 @@ mod tests {
     const PRINTED: &str = "user ann\nhostname 10.0.0.7\nport 2222\nidentitiesonly yes\nproxyjump bob@edge:2200,inner\n\
         identityfile ~/keys/%r@%h\nidentityfile /k/100%%\nuserknownhostsfile ~/.ssh/a /b\nglobalknownhostsfile /c\n";
 
-    fn resolved(target: &Target) -> Target {
-        Effective::parse(PRINTED)
+    fn resolved(target: &SshTarget) -> SshTarget {
+        EffectiveConfig::parse(PRINTED)
             .apply(target, "/home/me")
-            .unwrap_or_else(|reason| Target::new(reason, ""))
+            .unwrap_or_else(|reason| SshTarget::new(reason, ""))
     }
 
     #[test]
     fn what_the_inventory_says_wins() {
-        let mut target = Target::new("cp1", "cp1");
+        let mut target = SshTarget::new("cp1", "cp1");
         target.user = Some("root".to_owned());
         target.port = Some(22);
         target.identities = vec!["/mine".into()];
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_rest_comes_from_the_configuration() {
-        let resolved = resolved(&Target::new("cp1", "cp1"));
+        let resolved = resolved(&SshTarget::new("cp1", "cp1"));
         assert_eq!(
             (resolved.user(), resolved.port(), resolved.identities_only),
             ("ann", 2222, true)
@@ -297,13 +297,13 @@ mod tests {
 
     #[test]
     fn hops_are_nested_with_the_nearest_innermost() {
-        let mut target = Target::new("cp1", "cp1");
+        let mut target = SshTarget::new("cp1", "cp1");
         target.ssh_config = SshConfig::Default;
         let inner = *resolved(&target)
             .jump
-            .unwrap_or_else(|| Box::new(Target::new("", "")));
+            .unwrap_or_else(|| Box::new(SshTarget::new("", "")));
         assert_eq!((inner.address.as_str(), inner.port), ("inner", None));
-        let edge = *inner.jump.unwrap_or_else(|| Box::new(Target::new("", "")));
+        let edge = *inner.jump.unwrap_or_else(|| Box::new(SshTarget::new("", "")));
         assert_eq!(
             (edge.address.as_str(), edge.user(), edge.port()),
             ("edge", "bob", 2200)
@@ -315,8 +315,8 @@ mod tests {
     fn what_says_whom_to_trust_is_obeyed() {
         let printed = "hostkeyalias cp-one\nrevokedhostkeys ~/revoked /etc/revoked\ncertificatefile ~/%r-cert.pub\n\
             userknownhostsfile none\nglobalknownhostsfile none\nuser ann\n";
-        let resolved = Effective::parse(printed).apply(&Target::new("cp1", "10.0.0.7"), "/h");
-        let resolved = resolved.unwrap_or_else(|reason| Target::new(reason, ""));
+        let resolved = EffectiveConfig::parse(printed).apply(&SshTarget::new("cp1", "10.0.0.7"), "/h");
+        let resolved = resolved.unwrap_or_else(|reason| SshTarget::new(reason, ""));
         assert_eq!(resolved.recorded_as(), ("cp-one", 22));
         assert_eq!(
             resolved.revoked_host_keys,
@@ -330,9 +330,9 @@ mod tests {
     fn an_agent_is_the_one_that_is_named() {
         let socket = |path: &str| Agent::Socket(path.into());
         let said = |given: Agent, printed: &str| {
-            let mut target = Target::new("cp1", "cp1");
+            let mut target = SshTarget::new("cp1", "cp1");
             target.agent = given;
-            let resolved = Effective::parse(printed).apply(&target, "/h");
+            let resolved = EffectiveConfig::parse(printed).apply(&target, "/h");
             resolved.map(|resolved| resolved.agent)
         };
         let cases = [
@@ -354,9 +354,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_way_that_leads_back_is_refused() {
-        let mut target = Target::new("cp1", "cp1");
+        let mut target = SshTarget::new("cp1", "cp1");
         for address in ["outer", "inner", "outer"] {
-            let mut hop = Target::new("jump", address);
+            let mut hop = SshTarget::new("jump", address);
             hop.jump = target.jump.take();
             target.jump = Some(Box::new(hop));
         }
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn tokens_are_expanded() {
-        let mut target = Target::new("cp1", "10.0.0.7");
+        let mut target = SshTarget::new("cp1", "10.0.0.7");
         target.user = Some("ann".to_owned());
         assert_eq!(
             expand("~/keys/%r@%h", &target, "/home/me"),
@@ -380,8 +380,8 @@ mod tests {
 
     #[test]
     fn a_proxy_command_is_refused_with_a_reason() {
-        let effective = Effective::parse("proxycommand nc %h %p\n");
-        let refused = effective.apply(&Target::new("cp1", "cp1"), "/").err();
+        let effective = EffectiveConfig::parse("proxycommand nc %h %p\n");
+        let refused = effective.apply(&SshTarget::new("cp1", "cp1"), "/").err();
         assert!(refused.is_some_and(|reason| reason.contains("ProxyJump")));
     }
 }

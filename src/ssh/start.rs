@@ -1,9 +1,9 @@
 //! Why a script's shell did not start: what sudo and login shells say, explained.
 
-use super::capture::{Capture, find};
+use super::capture::{OutputCapture, find};
 use super::script::PROMPT;
-use super::target::Sudo;
-use crate::transport::Ended;
+use super::target::SudoMethod;
+use crate::transport::ScriptEnd;
 
 pub(super) const PASSWORD_REFUSED: &str =
     "sudo refuses the password (it asked again); check the sudo password in the inventory";
@@ -52,7 +52,12 @@ pub(super) fn asked_again(noise: &[u8]) -> bool {
 }
 
 /// Why there was no shell, from what was printed instead.
-pub(super) fn explain(sudo: &Sudo, ended: Option<Ended>, stdout: &Capture, stderr: &Capture) -> String {
+pub(super) fn explain(
+    sudo: &SudoMethod,
+    ended: Option<ScriptEnd>,
+    stdout: &OutputCapture,
+    stderr: &OutputCapture,
+) -> String {
     let printed = format!("{}\n{}", text(stderr.noise()), text(stdout.noise()));
     let printed = printed.replace(&*text(PROMPT), "");
     let printed = printed.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -61,8 +66,8 @@ pub(super) fn explain(sudo: &Sudo, ended: Option<Ended>, stdout: &Capture, stder
         .find(|(words, _)| printed.contains(words))
         .map(|(_, meaning)| *meaning);
     let meaning = known.unwrap_or(match sudo {
-        Sudo::None => "the login shell did not start `sh`",
-        Sudo::Passwordless | Sudo::Password(_) => "sudo did not start `sh`",
+        SudoMethod::None => "the login shell did not start `sh`",
+        SudoMethod::Passwordless | SudoMethod::Password(_) => "sudo did not start `sh`",
     });
     let ended = ended.map_or_else(|| "no exit status".to_owned(), |ended| ended.to_string());
     if printed.is_empty() {
@@ -80,10 +85,15 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 mod tests {
     use super::*;
 
-    fn explained(sudo: &Sudo, stderr: &str) -> String {
-        let mut noise = Capture::default();
+    fn explained(sudo: &SudoMethod, stderr: &str) -> String {
+        let mut noise = OutputCapture::default();
         noise.push(stderr.as_bytes());
-        explain(sudo, Some(Ended::Exited(1)), &Capture::default(), &noise)
+        explain(
+            sudo,
+            Some(ScriptEnd::Exited(1)),
+            &OutputCapture::default(),
+            &noise,
+        )
     }
 
     #[test]
@@ -107,19 +117,19 @@ mod tests {
             ),
         ];
         for (printed, remedy) in cases {
-            let text = explained(&Sudo::Passwordless, printed);
+            let text = explained(&SudoMethod::Passwordless, printed);
             assert!(text.contains(remedy), "{printed:?} gives {text}");
         }
     }
 
     #[test]
     fn what_is_not_known_is_shown_on_one_line() {
-        let text = explained(&Sudo::None, "strange\n  things\n");
+        let text = explained(&SudoMethod::None, "strange\n  things\n");
         assert_eq!(
             text,
             "the login shell did not start `sh` (exit status 1; it printed: strange things)"
         );
-        assert!(explained(&Sudo::None, "").ends_with("(exit status 1, nothing printed)"));
+        assert!(explained(&SudoMethod::None, "").ends_with("(exit status 1, nothing printed)"));
     }
 
     #[test]

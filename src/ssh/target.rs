@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::shared::Shared;
+use super::shared::SharedConnections;
 use crate::transport::TransportError;
 
 /// The port of SSH where nothing else is said.
@@ -13,7 +13,7 @@ pub const DEFAULT_PORT: u16 = 22;
 
 /// One host, and everything that is needed to log in to it.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct SshTarget {
     /// Inventory name; every error starts with it.
     pub name: String,
     /// Name or IP address to connect to (or an alias of `~/.ssh/config` when that is in use).
@@ -45,11 +45,11 @@ pub struct Target {
     /// Whether `ssh -G` fills in what is not said here.
     pub ssh_config: SshConfig,
     /// The host to go through.
-    pub jump: Option<Box<Target>>,
+    pub jump: Option<Box<SshTarget>>,
     /// How commands become root.
-    pub sudo: Sudo,
-    /// What it shares with other targets; see [`Target::sharing`].
-    pub shared: Shared,
+    pub sudo: SudoMethod,
+    /// What it shares with other targets; see [`SshTarget::sharing`].
+    pub shared: SharedConnections,
 }
 
 /// The agent whose keys are offered.
@@ -91,7 +91,7 @@ pub enum SshConfig {
 
 /// How a command becomes root.
 #[derive(Debug, Clone)]
-pub enum Sudo {
+pub enum SudoMethod {
     /// The login is root already.
     None,
     /// `sudo` that asks nothing.
@@ -114,7 +114,7 @@ pub struct Timeouts {
 impl Timeouts {
     /// For everything until a login, with jump hosts and a host that boots: longer than its parts may take together, so that it only ends
     /// what would never end.
-    pub(super) fn whole(&self, target: &Target) -> Duration {
+    pub(super) fn whole(&self, target: &SshTarget) -> Duration {
         let hops = std::iter::successors(Some(target), |target| target.jump.as_deref()).count();
         // To reach it, to exchange keys and to log in; and once more, begun just before a boot's time is over.
         let parts = u32::try_from(6 * hops).unwrap_or(u32::MAX);
@@ -132,7 +132,7 @@ impl Default for Timeouts {
     }
 }
 
-impl Target {
+impl SshTarget {
     /// A host with nothing but a name and an address: root, port 22, strict host keys, no way to log in yet.
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self {
@@ -152,14 +152,14 @@ impl Target {
             fingerprints: Vec::new(),
             ssh_config: SshConfig::None,
             jump: None,
-            sudo: Sudo::None,
-            shared: Shared::default(),
+            sudo: SudoMethod::None,
+            shared: SharedConnections::default(),
         }
     }
 
     /// The same target, sharing keys and jump hosts with all others that are given the same `shared`.
     #[must_use]
-    pub fn sharing(mut self, shared: &Shared) -> Self {
+    pub fn sharing(mut self, shared: &SharedConnections) -> Self {
         self.jump = self.jump.map(|jump| Box::new(jump.sharing(shared)));
         self.shared = shared.clone();
         self

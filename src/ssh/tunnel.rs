@@ -12,12 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::connection::Connection;
 
 /// The stream, with the connection that carries it.
-pub(super) struct Tunnel {
+pub(super) struct TunnelStream {
     stream: ChannelStream<Msg>,
     _connection: Arc<Connection>,
 }
 
-impl Tunnel {
+impl TunnelStream {
     pub(super) fn new(stream: ChannelStream<Msg>, connection: Arc<Connection>) -> Self {
         Self {
             stream,
@@ -26,7 +26,7 @@ impl Tunnel {
     }
 }
 
-impl AsyncRead for Tunnel {
+impl AsyncRead for TunnelStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -36,7 +36,7 @@ impl AsyncRead for Tunnel {
     }
 }
 
-impl AsyncWrite for Tunnel {
+impl AsyncWrite for TunnelStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

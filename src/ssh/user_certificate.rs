@@ -13,7 +13,7 @@ use russh::keys::{self, Certificate, HashAlg, PrivateKey, PublicKey};
 use russh::{AgentAuthError, Signer};
 use tokio::net::UnixStream;
 
-use super::target::Target;
+use super::target::SshTarget;
 
 /// A certificate and the file that it comes from.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(super) struct UserCertificate {
 }
 
 /// The certificates that the target names, then those beside its identities; and what is wrong with others.
-pub(super) fn load(target: &Target) -> (Vec<UserCertificate>, Vec<String>) {
+pub(super) fn load(target: &SshTarget) -> (Vec<UserCertificate>, Vec<String>) {
     let named = target.certificates.iter().cloned();
     let beside = target.identities.iter().map(|path| beside(path));
     let (mut certificates, mut problems) = (Vec::new(), Vec::new());

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::target::{Agent, Target};
+use super::target::{Agent, SshTarget};
 
 /// How a target is reached, whom it trusts and what it logs in with: the same for two targets if one connection does for both.
 ///
 /// Passwords are left out: they are as good for the same account, and are kept in no table.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct Way {
+pub(super) struct ConnectionRoute {
     endpoint: String,
     user: String,
     known_hosts: Option<Vec<PathBuf>>,
@@ -19,11 +19,11 @@ pub(super) struct Way {
     certificates: Vec<PathBuf>,
     identities_only: bool,
     agent: Agent,
-    jump: Option<Box<Way>>,
+    jump: Option<Box<ConnectionRoute>>,
 }
 
-impl Way {
-    pub(super) fn of(target: &Target) -> Self {
+impl ConnectionRoute {
+    pub(super) fn of(target: &SshTarget) -> Self {
         Self {
             endpoint: target.endpoint(),
             user: target.user().to_owned(),
@@ -47,14 +47,18 @@ mod tests {
     #[test]
     fn who_trusts_others_or_is_somebody_else_goes_another_way() {
         let plain = || {
-            let mut target = Target::new("the jump host of cp1", "10.0.0.1");
-            target.jump = Some(Box::new(Target::new("outer", "10.0.0.2")));
+            let mut target = SshTarget::new("the jump host of cp1", "10.0.0.1");
+            target.jump = Some(Box::new(SshTarget::new("outer", "10.0.0.2")));
             target
         };
         let mut named = plain();
         named.name = "the jump host of cp2".to_owned();
-        assert_eq!(Way::of(&plain()), Way::of(&named), "a name is no difference");
-        let different: [fn(&mut Target); 8] = [
+        assert_eq!(
+            ConnectionRoute::of(&plain()),
+            ConnectionRoute::of(&named),
+            "a name is no difference"
+        );
+        let different: [fn(&mut SshTarget); 8] = [
             |target| target.fingerprints.push("SHA256:x".to_owned()),
             |target| target.identities.push("id".into()),
             |target| target.known_hosts = Some(vec!["known".into()]),
@@ -67,7 +71,11 @@ mod tests {
         for (index, change) in different.iter().enumerate() {
             let mut changed = plain();
             change(&mut changed);
-            assert_ne!(Way::of(&plain()), Way::of(&changed), "change {index}");
+            assert_ne!(
+                ConnectionRoute::of(&plain()),
+                ConnectionRoute::of(&changed),
+                "change {index}"
+            );
         }
     }
 }

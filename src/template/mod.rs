@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use crate::secret::{Known, SecretRef};
+use crate::secret::{SecretRef, SecretValues};
 
 mod filters;
 mod values;
@@ -265,7 +265,7 @@ impl Templates {
     /// The same templates, in which `reference | secret` is the text of a secret, and `user | basic_auth(password)`
     /// what HTTP and registries make of both.
     #[must_use]
-    pub fn knowing(mut self, secrets: Known) -> Self {
+    pub fn knowing(mut self, secrets: SecretValues) -> Self {
         let secrets = Arc::new(secrets);
         let known = Arc::clone(&secrets);
         self.environment

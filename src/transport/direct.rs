@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::net::TcpStream;
 
-use super::{Exec, Hold, Output, Stream, Transport, TransportError};
+use super::{HeldCommand, Script, ScriptOutput, Stream, Transport, TransportError};
 
 /// Streams are plain TCP connections; it runs no scripts.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +20,11 @@ fn refused(address: &str, reason: &impl ToString) -> TransportError {
 }
 
 impl Transport for Direct {
-    fn exec(&self, _: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+    fn exec(&self, _: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>> {
         Box::pin(async { Err(refused("", &"it runs no scripts")) })
     }
 
-    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+    fn hold(&self, _: String, _: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>> {
         Box::pin(async { Err(refused("", &"it runs no scripts")) })
     }
 

@@ -76,7 +76,7 @@ impl From<&rustls::Error> for TlsFault {
 
 /// What a server answered.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// Its headers.
@@ -86,7 +86,7 @@ pub struct Answer {
 }
 
 /// Sends a request with its full URL and reads the answer.
-type Exchange = dyn Fn(Request<String>) -> BoxFuture<'static, Result<Answer, HttpError>> + Send + Sync;
+type Exchange = dyn Fn(Request<String>) -> BoxFuture<'static, Result<HttpResponse, HttpError>> + Send + Sync;
 
 /// Connections through one host, kept open for the next request. Clones share them.
 #[derive(Clone)]
@@ -105,15 +105,15 @@ impl HttpClient {
     }
 
     /// The server with this URL, which has no path.
-    pub(crate) fn site(&self, base: String) -> Http {
-        Http {
+    pub(crate) fn site(&self, base: String) -> HttpServer {
+        HttpServer {
             client: self.clone(),
             base,
         }
     }
 
     /// The server at `address:port`, as seen from the host.
-    pub fn at(&self, address: &str, port: u16) -> Http {
+    pub fn at(&self, address: &str, port: u16) -> HttpServer {
         // An IPv6 literal stands in brackets in a URL, and nowhere else.
         let base = if address.contains(':') {
             format!("http://[{address}]:{port}")
@@ -126,12 +126,12 @@ impl HttpClient {
 
 /// One server that is reached through a host.
 #[derive(Clone)]
-pub struct Http {
+pub struct HttpServer {
     client: HttpClient,
     base: String,
 }
 
-impl fmt::Debug for Http {
+impl fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http")
             .field("base", &self.base)
@@ -139,14 +139,18 @@ impl fmt::Debug for Http {
     }
 }
 
-impl Http {
+impl HttpServer {
     /// URL of the server as its host sees it, without a slash at its end.
     pub fn base(&self) -> &str {
         &self.base
     }
 
     /// Sends a request, whose URI is path and query, and reads the whole answer within `limit`.
-    pub async fn send(&self, mut request: Request<String>, limit: Duration) -> Result<Answer, HttpError> {
+    pub async fn send(
+        &self,
+        mut request: Request<String>,
+        limit: Duration,
+    ) -> Result<HttpResponse, HttpError> {
         let uri = format!("{}{}", self.base, request.uri());
         *request.uri_mut() = uri
             .parse::<Uri>()
@@ -157,11 +161,11 @@ impl Http {
     }
 }
 
-async fn read(answer: ResponseFuture) -> Result<Answer, HttpError> {
+async fn read(answer: ResponseFuture) -> Result<HttpResponse, HttpError> {
     let (head, body) = answer.await.map_err(|error| cause(&error))?.into_parts();
     let body = Limited::new(body, LONGEST).collect().await;
     let body = body.map_err(|error| cause(&*error))?.to_bytes();
-    Ok(Answer {
+    Ok(HttpResponse {
         status: head.status.as_u16(),
         headers: head.headers,
         body: String::from_utf8_lossy(&body).into_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use super::{Ended, Exec, Hold, Output, Stream, Transport, TransportError};
+use super::{HeldCommand, Script, ScriptEnd, ScriptOutput, Stream, Transport, TransportError};
 
 /// Answers each script with what the function makes of it.
 pub struct MemoryHost<F> {
@@ -13,7 +13,7 @@ pub struct MemoryHost<F> {
     answer: F,
 }
 
-impl<F: Fn(&str) -> Output + Send + Sync> MemoryHost<F> {
+impl<F: Fn(&str) -> ScriptOutput + Send + Sync> MemoryHost<F> {
     /// A host called `name` whose every script is answered by `answer`.
     pub fn new(name: impl Into<String>, answer: F) -> Self {
         Self {
@@ -23,8 +23,8 @@ impl<F: Fn(&str) -> Output + Send + Sync> MemoryHost<F> {
     }
 }
 
-impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
-    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+impl<F: Fn(&str) -> ScriptOutput + Send + Sync> Transport for MemoryHost<F> {
+    fn exec(&self, exec: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>> {
         Box::pin(async move {
             let output = (self.answer)(&exec.script);
             if let Some(live) = exec.live {
@@ -35,15 +35,15 @@ impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
         })
     }
 
-    fn hold(&self, script: String, _limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+    fn hold(&self, script: String, _limit: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>> {
         Box::pin(async move {
             let output = (self.answer)(&script);
             match output.ended {
-                Ended::Exited(0) => {
+                ScriptEnd::Exited(0) => {
                     let (guard, dropped) = oneshot::channel();
                     tokio::spawn(dropped);
                     let first_line = String::from_utf8_lossy(&output.stdout).into_owned();
-                    Ok(Hold::new(first_line, guard))
+                    Ok(HeldCommand::new(first_line, guard))
                 }
                 ended => Err(TransportError::Lost {
                     host: self.name.clone(),
@@ -65,19 +65,19 @@ impl<F: Fn(&str) -> Output + Send + Sync> Transport for MemoryHost<F> {
 
 /// Runs a script on this machine, as a host in memory may answer it. As over SSH, it is read from where there is no limit to its size.
 #[cfg(test)]
-pub(crate) fn run_here(script: &str) -> Output {
+pub(crate) fn run_here(script: &str) -> ScriptOutput {
     let run = || {
         let file = tempfile::NamedTempFile::new()?;
         fs_err::write(file.path(), script)?;
         std::process::Command::new("sh").arg(file.path()).output()
     };
-    let failed = |error: std::io::Error| Output {
-        ended: Ended::Exited(127),
+    let failed = |error: std::io::Error| ScriptOutput {
+        ended: ScriptEnd::Exited(127),
         stdout: Vec::new(),
         stderr: error.to_string().into_bytes(),
     };
-    run().map_or_else(failed, |output| Output {
-        ended: Ended::Exited(output.status.code().unwrap_or(128).unsigned_abs()),
+    run().map_or_else(failed, |output| ScriptOutput {
+        ended: ScriptEnd::Exited(output.status.code().unwrap_or(128).unsigned_abs()),
         stdout: output.stdout,
         stderr: output.stderr,
     })

@@ -17,21 +17,21 @@ pub mod memory;
 
 pub use basic_auth::basic_auth;
 pub(crate) use connector::Connector;
-pub use http::{Answer, Http, HttpClient, HttpError, TlsFault};
+pub use http::{HttpClient, HttpError, HttpResponse, HttpServer, TlsFault};
 
 /// A POSIX `sh` script for one host, run as root, that travels on standard input and never in argv.
 #[derive(Debug)]
-pub struct Exec {
+pub struct Script {
     /// The whole script. It must not read standard input.
     pub script: String,
     /// Longest time the script may take before it is given up.
     pub timeout: Duration,
-    /// Receives standard output as it arrives, besides the copy in [`Output`]. While it has no room the host is held back, the time-out
+    /// Receives standard output as it arrives, besides the copy in [`ScriptOutput`]. While it has no room the host is held back, the time-out
     /// waits, and so does all else on the same connection.
     pub live: Option<mpsc::Sender<Vec<u8>>>,
 }
 
-impl Exec {
+impl Script {
     /// A script without a live listener.
     pub fn new(script: impl Into<String>, timeout: Duration) -> Self {
         Self {
@@ -44,14 +44,14 @@ impl Exec {
 
 /// How a remote command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
+pub enum ScriptEnd {
     /// It exited by itself with this status.
     Exited(u32),
     /// A signal ended it (name without `SIG`, as SSH reports it).
     Signalled(String),
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for ScriptEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(status) => write!(f, "exit status {status}"),
@@ -62,19 +62,19 @@ impl fmt::Display for Ended {
 
 /// What a script left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
+pub struct ScriptOutput {
     /// How it ended.
-    pub ended: Ended,
+    pub ended: ScriptEnd,
     /// Standard output; of very long output head and tail are kept and the cut is marked.
     pub stdout: Vec<u8>,
     /// Standard error, kept likewise.
     pub stderr: Vec<u8>,
 }
 
-impl Output {
+impl ScriptOutput {
     /// Whether the script exited with status 0.
     pub fn success(&self) -> bool {
-        self.ended == Ended::Exited(0)
+        self.ended == ScriptEnd::Exited(0)
     }
 }
 
@@ -132,14 +132,14 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A remote command that goes on until this value is dropped: it holds a lock.
-pub struct Hold {
+pub struct HeldCommand {
     /// What the command printed up to and with its first line.
     pub first_line: String,
     /// Dropping it ends the command; whoever runs the command drops the other end when it is over.
     guard: oneshot::Sender<()>,
 }
 
-impl Hold {
+impl HeldCommand {
     /// A command that is under way.
     pub fn new(first_line: String, guard: oneshot::Sender<()>) -> Self {
         Self { first_line, guard }
@@ -151,7 +151,7 @@ impl Hold {
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for HeldCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hold")
             .field("first_line", &self.first_line)
@@ -168,15 +168,15 @@ pub trait Transport: Send + Sync {
     /// `systemd-run` or `setsid`. What it leaves in the background when it ends by itself lives on.
     ///
     /// # Errors
-    /// Only when the host can't be talked to; a failing script is an [`Output`].
-    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>>;
+    /// Only when the host can't be talked to; a failing script is an [`ScriptOutput`].
+    fn exec(&self, exec: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>>;
 
     /// Starts a script as root and returns when it has printed one line; it may go on for ever, and is ended when the result is dropped.
     /// It ends with the connection, whatever becomes of this program, and some time after it if nobody tells the host that it is gone.
     ///
     /// # Errors
     /// When the host can't be talked to, or the script ended or was silent until `limit`.
-    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<Hold, TransportError>>;
+    fn hold(&self, script: String, limit: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>>;
 
     /// Opens a TCP connection from the host to `address:port`, over a connection of its own so that bulk
     /// traffic can't stall commands.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Site;
+use super::VerifiedCluster;
 use crate::apply::AccessError;
 use crate::cluster_api::ApiError;
 use crate::event::{Class, Failure};
@@ -28,19 +28,19 @@ pub(super) trait Check: Send + Sync {
     fn limit(&self) -> Duration;
 
     /// Tries it out and says what was seen, in a few words. It may be dropped half-way: the next run removes what it left.
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>>;
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>>;
 }
 
 /// Why a check does not pass.
 #[derive(Debug)]
-pub(super) enum Problem {
+pub(super) enum CheckProblem {
     /// It was tried and doesn't work.
     Failed(Box<Failure>),
     /// It could not be tried, for this reason, which is nobody's fault.
     Skipped(String),
 }
 
-impl Problem {
+impl CheckProblem {
     /// It doesn't work, for this cause.
     pub(super) fn failed(message: impl Into<String>) -> Self {
         Self::Failed(Box::new(Failure {
@@ -69,19 +69,19 @@ impl Problem {
     }
 }
 
-impl From<TransportError> for Problem {
+impl From<TransportError> for CheckProblem {
     fn from(error: TransportError) -> Self {
         Self::failed(error.to_string())
     }
 }
 
-impl From<ApiError> for Problem {
+impl From<ApiError> for CheckProblem {
     fn from(error: ApiError) -> Self {
         Self::failed(error.to_string())
     }
 }
 
-impl From<AccessError> for Problem {
+impl From<AccessError> for CheckProblem {
     fn from(error: AccessError) -> Self {
         Self::failed(error.to_string())
     }

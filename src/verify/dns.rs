@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Site;
-use super::check::{Check, Problem};
+use super::VerifiedCluster;
+use super::check::{Check, CheckProblem};
 use super::dns_message::{answer, question};
 use crate::cluster_api::{ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
@@ -27,7 +27,7 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
         return Vec::new();
     }
     let check = |host: &crate::model::Host| {
-        Box::new(Dns {
+        Box::new(DnsCheck {
             host: host.name.to_string(),
         }) as Box<dyn Check>
     };
@@ -35,11 +35,11 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
 }
 
 /// The question from one node.
-struct Dns {
+struct DnsCheck {
     host: String,
 }
 
-impl Check for Dns {
+impl Check for DnsCheck {
     fn name(&self) -> String {
         "cluster DNS".to_owned()
     }
@@ -52,7 +52,7 @@ impl Check for Dns {
         LIMIT
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(async move {
             let answered = match self.ask(site).await? {
                 Err(_) if has_started(site).await => self.ask(site).await?,
@@ -66,9 +66,9 @@ impl Check for Dns {
     }
 }
 
-impl Dns {
+impl DnsCheck {
     /// Asks until there is an answer, which may be none or a wrong one.
-    async fn ask(&self, site: &Site) -> Result<Result<String, String>, Problem> {
+    async fn ask(&self, site: &VerifiedCluster) -> Result<Result<String, String>, CheckProblem> {
         let networks = &site.cluster.networks;
         let (server, wanted) = (networks.dns, networks.api_server);
         let name = format!("kubernetes.default.svc.{}", networks.domain);
@@ -86,7 +86,7 @@ impl Dns {
     }
 
     /// Asks for the first outside name of the inventory that the host itself resolves: what pods ask outside goes the same way.
-    async fn ask_outside(&self, site: &Site) -> Result<String, Problem> {
+    async fn ask_outside(&self, site: &VerifiedCluster) -> Result<String, CheckProblem> {
         let server = site.cluster.networks.dns;
         for name in outside_names(&site.cluster) {
             // Names have letters that a shell takes as they are.
@@ -102,7 +102,7 @@ impl Dns {
                 Some(Err(reason)) => reason,
                 None => format!("no answer within {PATIENCE} seconds"),
             };
-            let problem = Problem::failed(format!(
+            let problem = CheckProblem::failed(format!(
                 "{server} on UDP port 53, asked for {name}, which {} itself knows: {reason}",
                 self.host
             ));
@@ -115,8 +115,8 @@ impl Dns {
     }
 
     /// The problem, with what the API server knows about the DNS server.
-    async fn explained(&self, site: &Site, message: &str) -> Problem {
-        let problem = Problem::failed(message);
+    async fn explained(&self, site: &VerifiedCluster, message: &str) -> CheckProblem {
+        let problem = CheckProblem::failed(message);
         let coredns = coredns();
         let Ok(api) = site.api().await else {
             return problem;
@@ -177,7 +177,7 @@ fn coredns() -> RolloutTarget {
 }
 
 /// Whether CoreDNS was not ready, and is now that it was waited for.
-async fn has_started(site: &Site) -> bool {
+async fn has_started(site: &VerifiedCluster) -> bool {
     let Ok(api) = site.api().await else {
         return false;
     };

@@ -23,9 +23,9 @@ mod registry;
 mod site;
 mod storage;
 
-use check::{Check, Problem};
+use check::{Check, CheckProblem};
 
-pub use site::Site;
+pub use site::VerifiedCluster;
 
 /// The place of checks that are about no host.
 const CLUSTER: &str = "cluster";
@@ -46,7 +46,7 @@ pub fn has_checks(cluster: &Cluster) -> bool {
 }
 
 /// Runs all checks at places within `limit` (hosts by name; empty for all) and at the cluster, and tells them as events.
-pub async fn run(site: Arc<Site>, events: Events, limit: &[String]) {
+pub async fn run(site: Arc<VerifiedCluster>, events: Events, limit: &[String]) {
     let began = Instant::now();
     let mut checks = checks(&site.cluster);
     let is_within =
@@ -58,7 +58,7 @@ pub async fn run(site: Arc<Site>, events: Events, limit: &[String]) {
         cluster: site.cluster.name.clone(),
         places: places.clone(),
     });
-    let mut running: Vec<Running> = Vec::new();
+    let mut running: Vec<RunningCheck> = Vec::new();
     for check in checks {
         let (name, place) = (check.name(), check.place().to_owned());
         let needed: Vec<_> = running
@@ -67,7 +67,7 @@ pub async fn run(site: Arc<Site>, events: Events, limit: &[String]) {
             .cloned()
             .collect();
         let ended = one(check, needed, site.clone(), events.clone()).boxed().shared();
-        running.push(Running { name, place, ended });
+        running.push(RunningCheck { name, place, ended });
     }
     let ended = places
         .iter()
@@ -85,21 +85,21 @@ pub async fn run(site: Arc<Site>, events: Events, limit: &[String]) {
 
 /// A check under way.
 #[derive(Clone)]
-struct Running {
+struct RunningCheck {
     name: String,
     place: String,
-    ended: Shared<BoxFuture<'static, Outcome>>,
+    ended: Shared<BoxFuture<'static, CheckOutcome>>,
 }
 
 /// What became of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum CheckOutcome {
     Passed,
     Failed,
     Skipped,
 }
 
-impl Outcome {
+impl CheckOutcome {
     fn of(result: &CheckResult) -> Self {
         match result {
             CheckResult::Passed { .. } => Self::Passed,
@@ -125,11 +125,16 @@ fn places(checks: &[Box<dyn Check>]) -> Vec<PlaceSize> {
 }
 
 /// One check from its beginning to its end.
-async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, events: Events) -> Outcome {
+async fn one(
+    check: Box<dyn Check>,
+    needed: Vec<RunningCheck>,
+    site: Arc<VerifiedCluster>,
+    events: Events,
+) -> CheckOutcome {
     let (name, place) = (check.name(), check.place().to_owned());
     let ended = futures::future::join_all(needed.iter().map(|other| other.ended.clone())).await;
     let mut needed = needed.iter().zip(ended);
-    let missing = needed.find(|(_, outcome)| *outcome != Outcome::Passed);
+    let missing = needed.find(|(_, outcome)| *outcome != CheckOutcome::Passed);
     let began = Instant::now();
     let result = if let Some((other, _)) = missing {
         CheckResult::Skipped {
@@ -143,7 +148,7 @@ async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, event
         let ended = tokio::time::timeout(check.limit(), check.run(&site)).await;
         result(ended.unwrap_or_else(|_| Err(late(check.limit()))))
     };
-    let outcome = Outcome::of(&result);
+    let outcome = CheckOutcome::of(&result);
     events.send(Event::Checked {
         place,
         check: name,
@@ -153,20 +158,20 @@ async fn one(check: Box<dyn Check>, needed: Vec<Running>, site: Arc<Site>, event
     outcome
 }
 
-fn result(ended: Result<String, Problem>) -> CheckResult {
+fn result(ended: Result<String, CheckProblem>) -> CheckResult {
     match ended {
         Ok(detail) => CheckResult::Passed { detail },
-        Err(Problem::Failed(failure)) => CheckResult::Failed { failure: *failure },
-        Err(Problem::Skipped(reason)) => CheckResult::Skipped { reason },
+        Err(CheckProblem::Failed(failure)) => CheckResult::Failed { failure: *failure },
+        Err(CheckProblem::Skipped(reason)) => CheckResult::Skipped { reason },
     }
 }
 
-fn late(limit: Duration) -> Problem {
-    Problem::failed(format!("no result within {} seconds", limit.as_secs()))
+fn late(limit: Duration) -> CheckProblem {
+    CheckProblem::failed(format!("no result within {} seconds", limit.as_secs()))
 }
 
 /// Waits for all checks at a place; says whether none failed.
-async fn at(place: String, running: &[Running], events: &Events) -> bool {
+async fn at(place: String, running: &[RunningCheck], events: &Events) -> bool {
     let ended = running
         .iter()
         .filter(|check| check.place == place)
@@ -177,5 +182,5 @@ async fn at(place: String, running: &[Running], events: &Events) -> bool {
         changed: 0,
         unchanged: ended.len(),
     });
-    !ended.contains(&Outcome::Failed)
+    !ended.contains(&CheckOutcome::Failed)
 }

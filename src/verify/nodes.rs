@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::check::{Check, Problem};
-use super::{CLUSTER, Site};
+use super::check::{Check, CheckProblem};
+use super::{CLUSTER, VerifiedCluster};
 use crate::cluster_api::{Api, Node, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
 
@@ -36,7 +36,7 @@ impl Check for Nodes {
         LIMIT
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(async move {
             let api = site.api().await?;
             let nodes = api.nodes().await?;
@@ -49,7 +49,8 @@ impl Check for Nodes {
                 return with_network(api, &wanted).await;
             };
             let names: Vec<_> = unwell.iter().map(|(name, _)| *name).collect();
-            let problem = Problem::failed(format!("not ready: {} ({first}: {reason})", names.join(", ")));
+            let problem =
+                CheckProblem::failed(format!("not ready: {} ({first}: {reason})", names.join(", ")));
             // What keeps the first is most often what keeps the others.
             let Ok(explanation) = api.explain(&RolloutTarget::node(*first)).await else {
                 return Err(problem);
@@ -62,7 +63,7 @@ impl Check for Nodes {
 }
 
 /// A node is ready by its CNI configuration alone: whether its pods have a network, its calico-node knows, where Calico is what makes it.
-async fn with_network(api: &Api, wanted: &[&str]) -> Result<String, Problem> {
+async fn with_network(api: &Api, wanted: &[&str]) -> Result<String, CheckProblem> {
     let (namespace, name) = ("kube-system", "calico-node");
     let all = format!("{} of {}", wanted.len(), wanted.len());
     let id = ObjectId::new("apps/v1", "DaemonSet", Some(namespace), name);
@@ -74,7 +75,7 @@ async fn with_network(api: &Api, wanted: &[&str]) -> Result<String, Problem> {
         let Some(state) = api.unready_on(&daemon, node).await? else {
             continue;
         };
-        let problem = Problem::failed(format!("no pod network on {node}: {daemon}: {state}"));
+        let problem = CheckProblem::failed(format!("no pod network on {node}: {daemon}: {state}"));
         let Ok(explanation) = api.explain(&daemon).await else {
             return Err(problem);
         };

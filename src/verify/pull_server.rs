@@ -7,22 +7,22 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::uri::Authority;
 use http::{HeaderValue, Request, Uri};
 
-use super::Site;
+use super::VerifiedCluster;
 use crate::cluster_api::https;
 use crate::model::Registry;
-use crate::transport::{Answer, Http, Transport};
+use crate::transport::{HttpResponse, HttpServer, Transport};
 
 /// Longest time that one answer may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A registry, or a mirror of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Server<'a> {
+pub(super) struct PullServer<'a> {
     name: String,
     registry: &'a str,
 }
 
-impl<'a> Server<'a> {
+impl<'a> PullServer<'a> {
     /// The server that containerd's words are about: the mirror that they name, and otherwise the registry.
     pub(super) fn of(said: &str, registry: &'a Registry) -> Self {
         let named = first_url(said);
@@ -50,7 +50,7 @@ impl<'a> Server<'a> {
     }
 
     /// Whether it takes the login that the node has for it. It is asked from the node, as the node asks; where that can't be found out, not.
-    pub(super) async fn takes_login(&self, site: &Site, host: &str) -> bool {
+    pub(super) async fn takes_login(&self, site: &VerifiedCluster, host: &str) -> bool {
         let script = format!("cat '/etc/containerd/certs.d/{}/hosts.toml'\n", self.registry);
         let Ok(file) = site.exec(host, script, LIMIT).await else {
             return false;
@@ -72,7 +72,7 @@ impl<'a> Server<'a> {
         named(&self.name).or_else(|| named(self.registry))
     }
 
-    fn http(&self, host: &Arc<dyn Transport>, entry: &Registry) -> Option<Http> {
+    fn http(&self, host: &Arc<dyn Transport>, entry: &Registry) -> Option<HttpServer> {
         https(host, &self.name, entry.ca.as_deref(), entry.insecure).ok()
     }
 }
@@ -104,7 +104,7 @@ fn login(file: &str, server: &str) -> Option<HeaderValue> {
 }
 
 /// Whether the registry takes a login for itself, or its token service does, where it is the registry's own.
-async fn accepted(http: &Http, login: &HeaderValue) -> bool {
+async fn accepted(http: &HttpServer, login: &HeaderValue) -> bool {
     let Some(answer) = get(http, "/v2/", login).await else {
         return false;
     };
@@ -121,7 +121,7 @@ async fn accepted(http: &Http, login: &HeaderValue) -> bool {
 }
 
 /// Path and query of the token service, where the registry names one on itself.
-fn token_path(answer: &Answer, base: &str) -> Option<String> {
+fn token_path(answer: &HttpResponse, base: &str) -> Option<String> {
     let challenge = answer.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
     let parameters = challenge.strip_prefix("Bearer ")?;
     let of = |name: &str| {
@@ -134,7 +134,7 @@ fn token_path(answer: &Answer, base: &str) -> Option<String> {
     Some(format!("{path}?service={}", of("service").unwrap_or_default()))
 }
 
-async fn get(http: &Http, path: &str, login: &HeaderValue) -> Option<Answer> {
+async fn get(http: &HttpServer, path: &str, login: &HeaderValue) -> Option<HttpResponse> {
     let request = Request::get(path).header(AUTHORIZATION, login);
     http.send(request.body(String::new()).ok()?, LIMIT).await.ok()
 }
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_server_is_the_one_that_containerd_names() {
         let registry = docker_io();
-        let title = |said: &str| Server::of(said, &registry).title();
+        let title = |said: &str| PullServer::of(said, &registry).title();
         assert_eq!(
             title(
                 "unexpected status from HEAD request to https://harbor.example:8443/v2/hub/a/manifests/1?ns=docker.io: 401 Unauthorized"
@@ -191,7 +191,7 @@ mod tests {
             ..docker_io()
         };
         let registries = [docker_io(), harbor];
-        let mirror = Server::of("https://harbor.example:8443/v2/hub", &registries[0]);
+        let mirror = PullServer::of("https://harbor.example:8443/v2/hub", &registries[0]);
         let entry = |registries: &[Registry]| mirror.entry(registries).map(|entry| entry.name.clone());
         assert_eq!(entry(&registries).as_deref(), Some("harbor.example:8443"));
         assert_eq!(entry(&registries[..1]).as_deref(), Some("docker.io"));
@@ -214,7 +214,7 @@ mod tests {
     fn a_login_is_sent_to_no_token_service_elsewhere() {
         let path = |challenge: &'static str| {
             let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))]);
-            let answer = Answer {
+            let answer = HttpResponse {
                 status: 401,
                 headers,
                 body: String::new(),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::Site;
-use super::check::{Check, Problem};
+use super::VerifiedCluster;
+use super::check::{Check, CheckProblem};
 use super::pull_failure::PullFailure;
-use super::pull_server::Server;
+use super::pull_server::PullServer;
 use crate::model::{Cluster, Registry};
 
 /// Longest time for one pull; the images are small or on the node already.
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     let of = |registry: &Registry, host: &crate::model::Host| {
-        Box::new(Pull {
+        Box::new(PullCheck {
             host: host.name.to_string(),
             image: image(cluster, registry),
             registry: registry.clone(),
@@ -41,13 +41,13 @@ fn image(cluster: &Cluster, registry: &Registry) -> Option<String> {
 }
 
 /// One registry from one node.
-struct Pull {
+struct PullCheck {
     host: String,
     registry: Registry,
     image: Option<String>,
 }
 
-impl Check for Pull {
+impl Check for PullCheck {
     fn name(&self) -> String {
         format!("registry {}", self.registry.name)
     }
@@ -60,10 +60,10 @@ impl Check for Pull {
         LIMIT
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(async move {
             let Some(image) = &self.image else {
-                return Err(Problem::Skipped(
+                return Err(CheckProblem::Skipped(
                     "no image in it is known; name one with `image`".to_owned(),
                 ));
             };
@@ -73,12 +73,12 @@ impl Check for Pull {
                 return Ok(format!("pulled {}", stdout.trim()));
             }
             let said = String::from_utf8_lossy(&output.stderr);
-            let server = Server::of(&said, &self.registry);
+            let server = PullServer::of(&said, &self.registry);
             let mut failure = PullFailure::of(&said);
             if failure == PullFailure::Refused && server.takes_login(site, &self.host).await {
                 failure = PullFailure::Denied;
             }
-            Err(Problem::failed(failure.message(&server.title(), image))
+            Err(CheckProblem::failed(failure.message(&server.title(), image))
                 // crictl says it twice, in its log's form first.
                 .with_output(said.trim().lines().next_back().unwrap_or_default())
                 .with_help(failure.help(server.name())))

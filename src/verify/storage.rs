@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::check::{Check, Problem};
-use super::{CLUSTER, Site, nodes};
+use super::check::{Check, CheckProblem};
+use super::{CLUSTER, VerifiedCluster, nodes};
 use crate::cluster_api::{Api, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::{Cluster, Provisioner, Storage};
 use crate::resource::sh;
@@ -30,7 +30,7 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
         .filter(|_| cluster.first_control_plane().is_some());
     storage
         .map(|storage| {
-            Box::new(Claim {
+            Box::new(StorageCheck {
                 storage,
                 image: pause(cluster),
             }) as Box<dyn Check>
@@ -47,12 +47,12 @@ fn pause(cluster: &Cluster) -> String {
         .unwrap_or_default()
 }
 
-struct Claim {
+struct StorageCheck {
     storage: Storage,
     image: String,
 }
 
-impl Check for Claim {
+impl Check for StorageCheck {
     fn name(&self) -> String {
         "storage".to_owned()
     }
@@ -69,7 +69,7 @@ impl Check for Claim {
         READY + GOING * 2 + FILE * 4
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(async move {
             let api = site.api().await?;
             self.clean(api, site).await?;
@@ -81,7 +81,7 @@ impl Check for Claim {
     }
 }
 
-impl Claim {
+impl StorageCheck {
     /// Whether the class is one of others, which may let only one node write.
     fn is_foreign(&self) -> bool {
         self.storage.class.provisioner == Provisioner::None
@@ -96,11 +96,11 @@ impl Claim {
         RolloutTarget::new(kind, NAMESPACE, "pods")
     }
 
-    async fn try_out(&self, api: &Api, site: &Site) -> Result<String, Problem> {
+    async fn try_out(&self, api: &Api, site: &VerifiedCluster) -> Result<String, CheckProblem> {
         api.apply(&self.objects()).await?;
         if let Err(error) = api.wait(&self.target(), READY, |_| ()).await {
             let class = &self.storage.class.name;
-            let problem = Problem::failed(format!("no pod gets a volume of the class {class}"));
+            let problem = CheckProblem::failed(format!("no pod gets a volume of the class {class}"));
             return Err(problem.with_output(&error.to_string()));
         }
         let volume = volume(api).await?.unwrap_or_default();
@@ -112,7 +112,9 @@ impl Claim {
             }
         }
         let Some((first, others)) = nodes.split_first() else {
-            return Err(Problem::failed(format!("volume {volume} is mounted on no node")));
+            return Err(CheckProblem::failed(format!(
+                "volume {volume} is mounted on no node"
+            )));
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let text = format!("{first} at {}", now.unwrap_or_default().as_nanos());
@@ -121,7 +123,7 @@ impl Claim {
             let read = self.on_node(site, node, &read(&volume)).await?;
             if read != text {
                 let what = format!("{first} wrote `{text}` into volume {volume}, and {node} reads `{read}`");
-                return Err(Problem::failed(what));
+                return Err(CheckProblem::failed(what));
             }
         }
         Ok(match others.len() {
@@ -134,11 +136,17 @@ impl Claim {
     }
 
     /// What a script prints that uses the volume where a node has it mounted for a pod.
-    async fn on_node(&self, site: &Site, node: &str, script: &str) -> Result<String, Problem> {
+    async fn on_node(
+        &self,
+        site: &VerifiedCluster,
+        node: &str,
+        script: &str,
+    ) -> Result<String, CheckProblem> {
         let output = site.exec(node, script.to_owned(), FILE).await?;
         if !output.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            let problem = Problem::failed(format!("the volume can't be used on {node} ({})", output.ended));
+            let problem =
+                CheckProblem::failed(format!("the volume can't be used on {node} ({})", output.ended));
             return Err(problem.with_output(&said).with_help(
                 "pods run as users that the server does not know: the directory must let everybody write",
             ));
@@ -147,7 +155,7 @@ impl Claim {
     }
 
     /// Removes what the check has made, also in a run that was killed: the class retains volumes and directories.
-    async fn clean(&self, api: &Api, site: &Site) -> Result<(), Problem> {
+    async fn clean(&self, api: &Api, site: &VerifiedCluster) -> Result<(), CheckProblem> {
         let volume = volume(api).await?;
         api.delete(&ObjectId::new("v1", "Namespace", None, NAMESPACE), GOING)
             .await?;
@@ -160,7 +168,7 @@ impl Claim {
     }
 
     /// Removes the claim's directory from the share. One that stays does no harm: the next run gets it again.
-    async fn remove_directory(&self, site: &Site) {
+    async fn remove_directory(&self, site: &VerifiedCluster) {
         if let (Some(nfs), Some(host)) = (&self.storage.nfs, site.cluster.nodes().next()) {
             let script = remove(&nfs.source, &self.storage.class.mount_options.join(","));
             // Nothing is lost with it, so nobody has to know.
@@ -198,7 +206,7 @@ impl Claim {
 }
 
 /// The volume that the claim is bound to.
-async fn volume(api: &Api) -> Result<Option<String>, Problem> {
+async fn volume(api: &Api) -> Result<Option<String>, CheckProblem> {
     let claim = api
         .read(&ObjectId::new(
             "v1",

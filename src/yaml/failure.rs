@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::de::{self, Unexpected};
 
-use super::node::Node;
+use super::node::YamlNode;
 use super::{code, did_you_mean};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// Why decoding stopped, and the branch to cut off so that the rest can be decoded.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct DecodeFailure {
     code: &'static Code,
     message: String,
     help: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Failure {
     pub(super) path: Vec<usize>,
 }
 
-impl Failure {
+impl DecodeFailure {
     pub(super) fn new(code: &'static Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -36,13 +36,13 @@ impl Failure {
     }
 
     /// Notes the place on the way out.
-    pub(super) fn inside(mut self, node: &Node, index: usize) -> Self {
+    pub(super) fn inside(mut self, node: &YamlNode, index: usize) -> Self {
         self = self.at(node);
         self.path.push(index);
         self
     }
 
-    pub(super) fn at(mut self, node: &Node) -> Self {
+    pub(super) fn at(mut self, node: &YamlNode) -> Self {
         if !self.span.is_written() {
             self.span = node.span;
         }
@@ -56,15 +56,15 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for DecodeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for DecodeFailure {}
 
-impl de::Error for Failure {
+impl de::Error for DecodeFailure {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(&code::BAD_VALUE, message.to_string())
     }

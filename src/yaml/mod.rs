@@ -33,12 +33,12 @@ pub mod code {
 /// A text that could not be read or a value that could not be written as YAML.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Error {
+pub struct YamlError {
     message: String,
     line: Option<u64>,
 }
 
-impl Error {
+impl YamlError {
     /// The line at which the text can't be read, for a text that must not be quoted.
     pub fn line(&self) -> Option<u64> {
         self.line
@@ -47,12 +47,12 @@ impl Error {
 
 /// Reads the objects of a Kubernetes manifest: several documents, empty ones left out, YAML 1.1 booleans and
 /// octal numbers, as `kubectl apply` understands them.
-pub fn manifests(text: &str) -> Result<Vec<serde_json::Value>, Error> {
+pub fn manifests(text: &str) -> Result<Vec<serde_json::Value>, YamlError> {
     let options = serde_saphyr::options! {
         legacy_octal_numbers: true,
     };
     let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| Error {
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| YamlError {
             message: error.without_snippet().to_string(),
             line: error.location().map(|location| location.line()),
         })?;
@@ -63,8 +63,8 @@ pub fn manifests(text: &str) -> Result<Vec<serde_json::Value>, Error> {
 }
 
 /// Writes a value as one YAML document.
-pub fn emit(value: &impl Serialize) -> Result<String, Error> {
-    serde_saphyr::to_string(value).map_err(|error| Error {
+pub fn emit(value: &impl Serialize) -> Result<String, YamlError> {
+    serde_saphyr::to_string(value).map_err(|error| YamlError {
         message: error.to_string(),
         line: None,
     })

@@ -12,25 +12,25 @@ use crate::diagnostic::{Diagnostic, Span};
 
 /// A value with its place.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
+pub(super) struct YamlNode {
     pub(super) span: Span,
-    pub(super) value: Value,
+    pub(super) value: YamlValue,
     /// Whether something faulty was cut off below, so that something missing here is no new problem.
     pub(super) cut: bool,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(super) enum YamlValue {
     Null,
     Bool(bool),
     Integer(i64),
     Float(f64),
     String(String),
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>),
+    Sequence(Vec<YamlNode>),
+    Mapping(Vec<(YamlNode, YamlNode)>),
 }
 
-impl Value {
+impl YamlValue {
     /// What to call it towards the user.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Value {
 }
 
 /// Parses the only document of a text.
-pub(super) fn parse(text: &str) -> Result<Node, Diagnostic> {
+pub(super) fn parse(text: &str) -> Result<YamlNode, Diagnostic> {
     let options = serde_saphyr::options! {
         // Of all policies, this one hands doubled keys of a mapping to the visitor: `doubled_keys` reports them.
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins,
@@ -78,14 +78,14 @@ fn position(text: &str, line: u64, column: u64) -> Span {
 }
 
 /// Reports keys that stand twice in a mapping and keeps the first of each.
-pub(super) fn doubled_keys(node: &mut Node, problems: &mut Vec<Diagnostic>) {
+pub(super) fn doubled_keys(node: &mut YamlNode, problems: &mut Vec<Diagnostic>) {
     match &mut node.value {
-        Value::Sequence(nodes) => nodes.iter_mut().for_each(|node| doubled_keys(node, problems)),
-        Value::Mapping(entries) => {
+        YamlValue::Sequence(nodes) => nodes.iter_mut().for_each(|node| doubled_keys(node, problems)),
+        YamlValue::Mapping(entries) => {
             let mut seen: Vec<(String, Span)> = Vec::new();
             entries.retain_mut(|(key, value)| {
                 doubled_keys(value, problems);
-                let Value::String(name) = &key.value else {
+                let YamlValue::String(name) = &key.value else {
                     return true;
                 };
                 if let Some((_, first)) = seen.iter().find(|(known, _)| known == name) {
@@ -107,9 +107,9 @@ pub(super) fn doubled_keys(node: &mut Node, problems: &mut Vec<Diagnostic>) {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for YamlNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = serde_saphyr::Spanned::<Value>::deserialize(deserializer)?;
+        let spanned = serde_saphyr::Spanned::<YamlValue>::deserialize(deserializer)?;
         let written = spanned.defined.span();
         let offset = |bytes: Option<u64>| usize::try_from(bytes.unwrap_or(0)).unwrap_or(usize::MAX);
         let start = offset(written.byte_offset());
@@ -119,8 +119,8 @@ impl<'de> Deserialize<'de> for Node {
         };
         // Block collections have no extent of their own: their first key or item stands for them.
         let first = match &spanned.value {
-            Value::Mapping(entries) => entries.first().map(|(key, _)| key.span),
-            Value::Sequence(nodes) => nodes.first().map(|node| node.span),
+            YamlValue::Mapping(entries) => entries.first().map(|(key, _)| key.span),
+            YamlValue::Sequence(nodes) => nodes.first().map(|node| node.span),
             _ => None,
         };
         span = first.unwrap_or(span);
@@ -132,7 +132,7 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for YamlValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor)
     }
@@ -141,49 +141,49 @@ impl<'de> Deserialize<'de> for Value {
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+    type Value = YamlValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a YAML value")
     }
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<YamlValue, E> {
+        Ok(YamlValue::Bool(value))
     }
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Integer(value))
+    fn visit_i64<E>(self, value: i64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Integer(value))
     }
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<YamlValue, E> {
         i64::try_from(value)
-            .map(Value::Integer)
+            .map(YamlValue::Integer)
             .map_err(|_| E::custom("the number is too large"))
     }
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Float(value))
+    fn visit_f64<E>(self, value: f64) -> Result<YamlValue, E> {
+        Ok(YamlValue::Float(value))
     }
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_str<E>(self, value: &str) -> Result<YamlValue, E> {
+        Ok(YamlValue::String(value.to_owned()))
     }
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<YamlValue, E> {
+        Ok(YamlValue::Null)
     }
-    fn visit_none<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_none<E>(self) -> Result<YamlValue, E> {
+        Ok(YamlValue::Null)
     }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<YamlValue, D::Error> {
+        YamlValue::deserialize(deserializer)
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<YamlValue, A::Error> {
         let mut nodes = Vec::new();
         while let Some(node) = items.next_element()? {
             nodes.push(node);
         }
-        Ok(Value::Sequence(nodes))
+        Ok(YamlValue::Sequence(nodes))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<YamlValue, A::Error> {
         let mut entries = Vec::new();
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        Ok(Value::Mapping(entries))
+        Ok(YamlValue::Mapping(entries))
     }
 }

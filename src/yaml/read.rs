@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde::de::DeserializeOwned;
 
 use super::decode::Decoder;
-use super::failure::Failure;
-use super::node::{self, Node, Value};
+use super::failure::DecodeFailure;
+use super::node::{self, YamlNode, YamlValue};
 use crate::diagnostic::Diagnostic;
 
 /// So many problems are shown at least before the rest of a file is given up: nobody reads more at once, and each of them
@@ -86,28 +86,28 @@ fn merge(problems: &mut Vec<Diagnostic>, found: Vec<Diagnostic>) {
 }
 
 /// Whether a key is missing only because its value was cut off before.
-fn expected_after_cut(root: &Node, failure: &Failure) -> bool {
+fn expected_after_cut(root: &YamlNode, failure: &DecodeFailure) -> bool {
     failure.is_missing_key() && find(root, &failure.path).is_some_and(|node| node.cut)
 }
 
-fn find<'a>(root: &'a Node, path: &[usize]) -> Option<&'a Node> {
+fn find<'a>(root: &'a YamlNode, path: &[usize]) -> Option<&'a YamlNode> {
     path.iter().rev().try_fold(root, |node, index| match &node.value {
-        Value::Sequence(nodes) => nodes.get(*index),
-        Value::Mapping(entries) => entries.get(*index).map(|(_, value)| value),
+        YamlValue::Sequence(nodes) => nodes.get(*index),
+        YamlValue::Mapping(entries) => entries.get(*index).map(|(_, value)| value),
         _ => None,
     })
 }
 
 /// Removes the node at a path (innermost position first) from its parent; false if it is the root.
-fn cut(root: &mut Node, path: &[usize]) -> bool {
+fn cut(root: &mut YamlNode, path: &[usize]) -> bool {
     let Some((last, parents)) = path.split_first() else {
         return false;
     };
     let mut node = root;
     for index in parents.iter().rev() {
         let child = match &mut node.value {
-            Value::Sequence(nodes) => nodes.get_mut(*index),
-            Value::Mapping(entries) => entries.get_mut(*index).map(|(_, value)| value),
+            YamlValue::Sequence(nodes) => nodes.get_mut(*index),
+            YamlValue::Mapping(entries) => entries.get_mut(*index).map(|(_, value)| value),
             _ => None,
         };
         match child {
@@ -117,8 +117,8 @@ fn cut(root: &mut Node, path: &[usize]) -> bool {
     }
     node.cut = true;
     match &mut node.value {
-        Value::Sequence(nodes) if *last < nodes.len() => drop(nodes.remove(*last)),
-        Value::Mapping(entries) if *last < entries.len() => drop(entries.remove(*last)),
+        YamlValue::Sequence(nodes) if *last < nodes.len() => drop(nodes.remove(*last)),
+        YamlValue::Mapping(entries) if *last < entries.len() => drop(entries.remove(*last)),
         _ => return false,
     }
     true

@@ -176,7 +176,7 @@ fn bundles() {
         gzip.write_all(bytes).unwrap();
         let file = gzip.finish().unwrap();
         let _ = bundle::about(&*file);
-        let whole = bundle::Payload::of(&*file, |_| Ok(()));
+        let whole = bundle::RestoreArchive::of(&*file, |_| Ok(()));
         if let Ok((contents, _)) = whole {
             // Whatever was changed is no content: nothing that is signed has become something else.
             assert_eq!(contents.about.cluster, "ci");

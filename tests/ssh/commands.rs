@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ci_bootstrap::ssh::{self, SshHost};
-use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
+use ci_bootstrap::transport::{Script, ScriptEnd, ScriptOutput, Transport, TransportError};
 use futures::future::join_all;
 use tokio::sync::mpsc;
 
@@ -16,8 +16,8 @@ async fn root(servers: &Servers) -> SshHost {
     ssh::connect(&servers.root(), timeouts()).await.unwrap()
 }
 
-async fn exec(host: &SshHost, script: &str) -> Output {
-    host.exec(Exec::new(script, LIMIT)).await.unwrap()
+async fn exec(host: &SshHost, script: &str) -> ScriptOutput {
+    host.exec(Script::new(script, LIMIT)).await.unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
@@ -35,14 +35,14 @@ async fn output_and_status() {
     };
     let host = root(servers).await;
     let output = exec(&host, "cat; echo \"out $LC_ALL\"; printf err >&2; (exit 3)").await;
-    assert_eq!(output.ended, Ended::Exited(3));
+    assert_eq!(output.ended, ScriptEnd::Exited(3));
     assert_eq!(text(&output.stdout), "out C\n");
     assert_eq!(text(&output.stderr), "err");
     assert!(exec(&host, "").await.success());
     assert!(exec(&host, "cat <<'END'\n$x\nEND").await.stdout == b"$x\n");
     assert_eq!(
         exec(&host, "if then").await.ended,
-        Ended::Exited(2),
+        ScriptEnd::Exited(2),
         "a broken script is the script's failure"
     );
 }
@@ -134,7 +134,7 @@ async fn output_comes_live() {
         "echo one; until [ -e {} ]; do sleep 0.1; done; echo two",
         go_on.display()
     );
-    let mut exec = Exec::new(script, LIMIT);
+    let mut exec = Script::new(script, LIMIT);
     exec.live = Some(live);
     // The script goes on only when its first line has been seen.
     let first = async {
@@ -157,7 +157,7 @@ async fn a_slow_listener_holds_the_host_back_and_its_time_out_with_it() {
     let (live, mut pieces) = mpsc::channel(1);
     // More than all buffers on the way have room for.
     let script = format!("head -c 80000000 /dev/zero; : >{}", all_sent.display());
-    let mut exec = Exec::new(script, Duration::from_secs(10));
+    let mut exec = Script::new(script, Duration::from_secs(10));
     exec.live = Some(live);
     let slow = async {
         let mut received = pieces.recv().await.unwrap().len();
@@ -184,7 +184,7 @@ async fn a_time_out_ends_the_remote_command() {
     let script = format!("sleep 1000 & echo $! >{}; sleep 2000", pids.display());
     let start = Instant::now();
     let error = host
-        .exec(Exec::new(script, Duration::from_secs(5)))
+        .exec(Script::new(script, Duration::from_secs(5)))
         .await
         .unwrap_err();
     assert_eq!(
@@ -215,7 +215,7 @@ async fn a_command_given_up_ends_even_if_it_ignores_that() {
         "trap '' TERM; echo $$ >{}; while :; do sleep 1; done",
         pids.display()
     );
-    let running = host.exec(Exec::new(script, LIMIT));
+    let running = host.exec(Script::new(script, LIMIT));
     let started = tokio::task::spawn_blocking(move || {
         eventually("the command runs", || {
             fs_err::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n'))
@@ -236,7 +236,7 @@ async fn commands_given_up_leave_no_session_behind() {
     };
     let host = root(servers).await;
     for _ in 0..3 {
-        let all = (0..8).map(|_| host.exec(Exec::new("sleep 1000", Duration::from_millis(300))));
+        let all = (0..8).map(|_| host.exec(Script::new("sleep 1000", Duration::from_millis(300))));
         for result in join_all(all).await {
             assert!(
                 matches!(result, Err(TransportError::Timeout { .. })),
@@ -255,7 +255,7 @@ async fn a_connection_cut_is_reported_at_once() {
     let host = root(servers).await;
     let pids = servers.file("cut");
     let script = format!("echo $PPID $$ >{}; sleep 1000", pids.display());
-    let running = host.exec(Exec::new(script, LIMIT));
+    let running = host.exec(Script::new(script, LIMIT));
     let cutting = tokio::task::spawn_blocking(move || {
         eventually("the command runs", || {
             fs_err::read_to_string(&pids).is_ok_and(|text| text.ends_with('\n'))
@@ -280,7 +280,7 @@ async fn a_connection_cut_is_reported_at_once() {
         "{error}"
     );
     eventually("the command without a holder is gone", || !is_alive(&command));
-    let later = host.exec(Exec::new("true", LIMIT)).await.unwrap_err();
+    let later = host.exec(Script::new("true", LIMIT)).await.unwrap_err();
     assert!(matches!(later, TransportError::Lost { .. }), "{later:?}");
 }
 

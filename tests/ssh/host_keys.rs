@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use ci_bootstrap::ssh::known_hosts::{self, Verdict};
-use ci_bootstrap::ssh::{self, SshConfig, Target};
+use ci_bootstrap::ssh::known_hosts::{self, HostKeyMatch};
+use ci_bootstrap::ssh::{self, SshConfig, SshTarget};
 use ci_bootstrap::transport::TransportError;
 
 use crate::server::{Servers, run, servers, timeouts};
@@ -15,7 +15,7 @@ async fn refusal(servers: &Servers, file: PathBuf) -> String {
     refusal_of(&target).await
 }
 
-async fn refusal_of(target: &Target) -> String {
+async fn refusal_of(target: &SshTarget) -> String {
     match ssh::connect(target, timeouts()).await {
         Ok(_) => String::new(),
         Err(error @ TransportError::HostKey { .. }) => error.to_string(),
@@ -177,13 +177,13 @@ async fn trusting_what_a_scan_finds() {
     let algorithms: Vec<&str> = keys.iter().map(|key| key.algorithm.as_str()).collect();
     assert_eq!(algorithms, ["ssh-ed25519", "ssh-rsa"]);
     assert_eq!(keys[0].fingerprint, fingerprint(servers, "host_ed25519"));
-    assert!(keys.iter().all(|key| key.verdict == Verdict::Unknown));
+    assert!(keys.iter().all(|key| key.verdict == HostKeyMatch::Unknown));
     let lines: Vec<String> = keys.iter().map(|key| key.openssh_line.clone()).collect();
     assert_eq!(known_hosts::append(&servers.file("trusted"), &lines).unwrap(), 2);
     assert_eq!(refusal_of(&target).await, "");
     let again = ssh::scan(&target, timeouts()).await.unwrap();
     assert!(
-        again.keys.iter().all(|key| key.verdict == Verdict::Trusted),
+        again.keys.iter().all(|key| key.verdict == HostKeyMatch::Trusted),
         "{again:?}"
     );
     assert_eq!(

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use ci_bootstrap::ssh::{self, Agent, SshConfig, SshHost, Target};
-use ci_bootstrap::transport::{Exec, Transport, TransportError};
+use ci_bootstrap::ssh::{self, Agent, SshConfig, SshHost, SshTarget};
+use ci_bootstrap::transport::{Script, Transport, TransportError};
 
 use crate::prepare::{PASSPHRASE, PASSWORD};
 use crate::server::{Servers, run, servers, timeouts};
 
-async fn user_of(target: &Target) -> Result<String, TransportError> {
+async fn user_of(target: &SshTarget) -> Result<String, TransportError> {
     let host: SshHost = ssh::connect(target, timeouts()).await?;
-    let output = host.exec(Exec::new("id -un", Duration::from_secs(60))).await?;
+    let output = host.exec(Script::new("id -un", Duration::from_secs(60))).await?;
     Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned())
 }
 
-async fn refusal(target: &Target) -> String {
+async fn refusal(target: &SshTarget) -> String {
     let error = user_of(target).await.unwrap_err();
     assert!(matches!(error, TransportError::Login { .. }), "{error:?}");
     error.to_string()
 }
 
-fn with_identity(servers: &Servers, name: &str) -> Target {
+fn with_identity(servers: &Servers, name: &str) -> SshTarget {
     let mut target = servers.root();
     target.identities = vec![servers.file(name)];
     target
@@ -231,7 +231,7 @@ async fn settings_of_ssh_config() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_server_ends_in_the_time_out() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut target = Target::new("mute", "127.0.0.1");
+    let mut target = SshTarget::new("mute", "127.0.0.1");
     target.port = Some(listener.local_addr().unwrap().port());
     let limit = ssh::Timeouts {
         connect: Duration::from_millis(300),
@@ -247,7 +247,7 @@ async fn a_silent_server_ends_in_the_time_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_port() {
-    let mut target = Target::new("down", "127.0.0.1");
+    let mut target = SshTarget::new("down", "127.0.0.1");
     target.port = Some(crate::server::free_port());
     let error = ssh::connect(&target, timeouts()).await.err().unwrap();
     assert!(error.to_string().contains("Connection refused"), "{error}");

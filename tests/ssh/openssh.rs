@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use ci_bootstrap::ssh::{self, Agent, SshConfig, Target};
+use ci_bootstrap::ssh::{self, Agent, SshConfig, SshTarget};
 
 use crate::server::{Servers, eventually, run, servers, timeouts};
 use crate::skip;
@@ -55,7 +55,7 @@ async fn compare(servers: &Servers, port: u16, agent: &str, (what, lines, verdic
         "{what}, by ssh: {said}"
     );
 
-    let mut target = Target::new("cp1", "127.0.0.1");
+    let mut target = SshTarget::new("cp1", "127.0.0.1");
     (target.port, target.user) = (Some(port), Some("root".to_owned()));
     (target.ssh_config, target.agent) = (SshConfig::File(config), Agent::Socket(agent));
     let said = ssh::connect(&target, timeouts())
@@ -331,7 +331,7 @@ fn the_files_of_known_hosts_are_those_of_openssh() {
         line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     let theirs = [of("userknownhostsfile "), of("globalknownhostsfile ")].concat();
-    let ours = Target::new("cp1", "cp1").known_hosts();
+    let ours = SshTarget::new("cp1", "cp1").known_hosts();
     assert_eq!(ours.len(), theirs.len(), "{ours:?} {theirs:?}");
     for (ours, theirs) in ours.iter().zip(&theirs) {
         // The home directory may be another one in the environment than in the user's entry.
@@ -360,7 +360,7 @@ async fn jump_hosts_that_lead_back_are_refused() {
             "cp1, through a, through b, through a;",
         ),
     ] {
-        let mut target = Target::new("cp1", "cp1");
+        let mut target = SshTarget::new("cp1", "cp1");
         target.ssh_config = SshConfig::File(servers.write(&format!("config {name}"), config));
         let refused = ssh::connect(&target, timeouts()).await.err().unwrap().to_string();
         assert!(refused.contains(way), "{name}: {refused}");

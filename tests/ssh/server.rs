@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use ci_bootstrap::ssh::{Target, Timeouts};
+use ci_bootstrap::ssh::{SshTarget, Timeouts};
 
 use crate::prepare;
 use crate::skip;
@@ -92,8 +92,8 @@ impl Servers {
     }
 
     /// Root on `outer` with the plain key and its host keys on record.
-    pub(crate) fn root(&self) -> Target {
-        let mut target = Target::new("cp1", "127.0.0.1");
+    pub(crate) fn root(&self) -> SshTarget {
+        let mut target = SshTarget::new("cp1", "127.0.0.1");
         target.port = Some(self.outer);
         target.identities = vec![self.dir.join("id")];
         target.known_hosts = Some(vec![self.dir.join("known_hosts")]);
@@ -101,7 +101,7 @@ impl Servers {
     }
 
     /// Another account on `outer`, with nothing to log in with yet.
-    pub(crate) fn user(&self, name: &str) -> Target {
+    pub(crate) fn user(&self, name: &str) -> SshTarget {
         let mut target = self.root();
         target.user = Some(name.to_owned());
         target.identities.clear();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ci_bootstrap::ssh::{self, Shared};
-use ci_bootstrap::transport::{Exec, Transport, TransportError};
+use ci_bootstrap::ssh::{self, SharedConnections};
+use ci_bootstrap::transport::{Script, Transport, TransportError};
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -66,7 +66,7 @@ async fn through_a_jump_host() {
     target.jump = Some(Box::new(servers.root()));
     let host = ssh::connect(&target, timeouts()).await.unwrap();
     let output = host
-        .exec(Exec::new("echo \"$SSH_CONNECTION\"", Duration::from_secs(60)))
+        .exec(Script::new("echo \"$SSH_CONNECTION\"", Duration::from_secs(60)))
         .await
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -85,7 +85,7 @@ async fn hosts_share_the_connection_to_their_jump_host() {
     let Some(servers) = servers("hosts_share_the_connection_to_their_jump_host") else {
         return;
     };
-    let shared = Shared::default();
+    let shared = SharedConnections::default();
     let mut jump = servers.root();
     // An account that nothing else logs in to, so that its logins can be counted.
     jump.user = Some("hop".to_owned());

@@ -2,38 +2,38 @@
 
 use std::time::{Duration, Instant};
 
-use ci_bootstrap::ssh::{self, Sudo, Target};
-use ci_bootstrap::transport::{Ended, Exec, Output, Transport, TransportError};
+use ci_bootstrap::ssh::{self, SshTarget, SudoMethod};
+use ci_bootstrap::transport::{Script, ScriptEnd, ScriptOutput, Transport, TransportError};
 
 use crate::prepare::PASSWORD;
 use crate::server::{Servers, eventually, servers_with_sudo, timeouts};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn account(servers: &Servers, user: &str, sudo: Sudo) -> Target {
+fn account(servers: &Servers, user: &str, sudo: SudoMethod) -> SshTarget {
     let mut target = servers.user(user);
     target.identities = vec![servers.file("id")];
     target.sudo = sudo;
     target
 }
 
-async fn whoami(target: &Target) -> Result<Output, TransportError> {
+async fn whoami(target: &SshTarget) -> Result<ScriptOutput, TransportError> {
     let host = ssh::connect(target, timeouts()).await?;
-    host.exec(Exec::new("id -un; cat; echo err >&2; exit 7", LIMIT))
+    host.exec(Script::new("id -un; cat; echo err >&2; exit 7", LIMIT))
         .await
 }
 
-async fn assert_root(target: &Target) {
+async fn assert_root(target: &SshTarget) {
     let output = whoami(target).await.unwrap();
-    let expected = Output {
-        ended: Ended::Exited(7),
+    let expected = ScriptOutput {
+        ended: ScriptEnd::Exited(7),
         stdout: b"root\n".to_vec(),
         stderr: b"err\n".to_vec(),
     };
     assert_eq!(output, expected);
 }
 
-async fn refusal(target: &Target) -> String {
+async fn refusal(target: &SshTarget) -> String {
     let start = Instant::now();
     let error = whoami(target).await.unwrap_err();
     assert!(start.elapsed() < LIMIT, "it must not wait for the time-out");
@@ -47,7 +47,7 @@ async fn without_a_password() {
         return;
     };
     // bob's .bashrc prints on both outputs: none of it may appear.
-    assert_root(&account(servers, "bob", Sudo::Passwordless)).await;
+    assert_root(&account(servers, "bob", SudoMethod::Passwordless)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn with_the_right_password() {
     let Some(servers) = servers_with_sudo("with_the_right_password") else {
         return;
     };
-    assert_root(&account(servers, "ann", Sudo::Password(PASSWORD.into()))).await;
+    assert_root(&account(servers, "ann", SudoMethod::Password(PASSWORD.into()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +63,7 @@ async fn with_a_password_that_is_not_asked_for() {
     let Some(servers) = servers_with_sudo("with_a_password_that_is_not_asked_for") else {
         return;
     };
-    assert_root(&account(servers, "bob", Sudo::Password(PASSWORD.into()))).await;
+    assert_root(&account(servers, "bob", SudoMethod::Password(PASSWORD.into()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,15 +72,15 @@ async fn what_sudo_started_ends_when_it_is_given_up() {
         return;
     };
     for (user, sudo) in [
-        ("bob", Sudo::Passwordless),
-        ("ann", Sudo::Password(PASSWORD.into())),
+        ("bob", SudoMethod::Passwordless),
+        ("ann", SudoMethod::Password(PASSWORD.into())),
     ] {
         let host = ssh::connect(&account(servers, user, sudo), timeouts())
             .await
             .unwrap();
         let file = servers.file(&format!("given-up-{user}"));
         let script = format!("echo $$ >{}; sleep 1000", file.display());
-        let running = host.exec(Exec::new(script, LIMIT));
+        let running = host.exec(Script::new(script, LIMIT));
         let pid = move || {
             fs_err::read_to_string(&file)
                 .ok()
@@ -104,7 +104,12 @@ async fn with_the_wrong_password() {
     let Some(servers) = servers_with_sudo("with_the_wrong_password") else {
         return;
     };
-    let text = refusal(&account(servers, "ann", Sudo::Password("battery staple".into()))).await;
+    let text = refusal(&account(
+        servers,
+        "ann",
+        SudoMethod::Password("battery staple".into()),
+    ))
+    .await;
     assert!(
         text.contains("cannot log in to cp1 as ann: sudo refuses the password"),
         "{text}"
@@ -120,7 +125,7 @@ async fn a_needed_password_is_missing() {
     let Some(servers) = servers_with_sudo("a_needed_password_is_missing") else {
         return;
     };
-    let text = refusal(&account(servers, "ann", Sudo::Passwordless)).await;
+    let text = refusal(&account(servers, "ann", SudoMethod::Passwordless)).await;
     assert!(
         text.contains("give one in the inventory, or allow NOPASSWD"),
         "{text}"
@@ -132,7 +137,7 @@ async fn not_in_the_sudoers() {
     let Some(servers) = servers_with_sudo("not_in_the_sudoers") else {
         return;
     };
-    let text = refusal(&account(servers, "eve", Sudo::Password(PASSWORD.into()))).await;
+    let text = refusal(&account(servers, "eve", SudoMethod::Password(PASSWORD.into()))).await;
     assert!(
         text.contains("the user may not use sudo; add it to the sudoers"),
         "{text}"
@@ -144,7 +149,7 @@ async fn sudo_that_wants_a_terminal() {
     let Some(servers) = servers_with_sudo("sudo_that_wants_a_terminal") else {
         return;
     };
-    let text = refusal(&account(servers, "tty", Sudo::Passwordless)).await;
+    let text = refusal(&account(servers, "tty", SudoMethod::Passwordless)).await;
     assert!(text.contains("remove `requiretty`"), "{text}");
 }
 
@@ -153,6 +158,6 @@ async fn a_login_without_a_shell() {
     let Some(servers) = servers_with_sudo("a_login_without_a_shell") else {
         return;
     };
-    let text = refusal(&account(servers, "out", Sudo::None)).await;
+    let text = refusal(&account(servers, "out", SudoMethod::None)).await;
     assert!(text.contains("its login shell is nologin"), "{text}");
 }

@@ -12,13 +12,13 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::apply::{Mode, Outcome, run};
+use crate::apply::{RunMode, RunOutcome, run};
 use crate::event::{Class, Events};
 use crate::plan::{Fact, HostStep, Limits, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
-use crate::transport::{Exec, Output, Stream};
+use crate::transport::{Script, ScriptOutput, Stream};
 
 /// Runs scripts on this machine, with a folder of its own in the place of `/run/ci-bootstrap`. The flocks are real ones.
 struct Machine {
@@ -49,7 +49,7 @@ impl Machine {
 }
 
 impl Transport for Machine {
-    fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, TransportError>> {
+    fn exec(&self, exec: Script) -> BoxFuture<'_, Result<ScriptOutput, TransportError>> {
         Box::pin(async move {
             let output = run_here(&self.here(&exec.script));
             if exec.script.contains("begin %s")
@@ -66,7 +66,7 @@ impl Transport for Machine {
         })
     }
 
-    fn hold(&self, script: String, _: Duration) -> BoxFuture<'_, Result<Hold, TransportError>> {
+    fn hold(&self, script: String, _: Duration) -> BoxFuture<'_, Result<HeldCommand, TransportError>> {
         let script = self.here(&script);
         Box::pin(async move {
             let mut command = tokio::process::Command::new("sh");
@@ -87,7 +87,7 @@ impl Transport for Machine {
                 tokio::select! { _ = &mut dropped => {}, _ = cut => {} }
                 holder.kill().await.unwrap();
             });
-            Ok(Hold::new(first_line, guard))
+            Ok(HeldCommand::new(first_line, guard))
         })
     }
 
@@ -135,10 +135,10 @@ impl Site {
         Fleet::new(self.machines.keys().cloned(), Box::new(dial))
     }
 
-    fn options(&self, holder: &str) -> Options {
+    fn options(&self, holder: &str) -> RunOptions {
         let names = || self.machines.keys().cloned();
-        Options {
-            mode: Mode::Apply,
+        RunOptions {
+            mode: RunMode::Apply,
             limit: Vec::new(),
             control_planes: names().collect(),
             addresses: names()
@@ -224,7 +224,7 @@ async fn of_three_that_are_each_cut_off_from_another_one_holds_it() {
         assert_eq!(lock.take(&site.without(&[first])).await, Ok(()));
         for other in names.iter().filter(|name| **name != first) {
             let refused = site.lock("bob").take(&site.without(&[other])).await.unwrap_err();
-            let NoLock::Busy { holder, .. } = &refused else {
+            let LockError::Busy { holder, .. } = &refused else {
                 unreachable!("{refused}");
             };
             assert_eq!(holder, "ann@desk");
@@ -248,7 +248,7 @@ async fn it_outlives_one_of_three_and_is_lost_with_two() {
     site.cut(&["cp2"]).await;
     assert_eq!(
         (lock.check(), lock.take(&fleet).await),
-        (Err(NoLock::Lost), Err(NoLock::Lost)),
+        (Err(LockError::Lost), Err(LockError::Lost)),
         "it is not taken again"
     );
     assert!(!lock.is_held());
@@ -321,7 +321,7 @@ fn step(path: &Path) -> HostStep {
 }
 
 /// Two steps that can't be done in one batch, on a single control plane; says which files were made.
-async fn apply(cut_in_batch: bool) -> (Outcome, [bool; 2]) {
+async fn apply(cut_in_batch: bool) -> (RunOutcome, [bool; 2]) {
     let site = Site::new(1);
     site.machines["cp1"]
         .cut_in_batch

@@ -59,7 +59,7 @@ impl Admission for Refusal {
     }
 }
 
-async fn run_with(mode: Mode, standing: Standing, folder: &tempfile::TempDir) -> (Ran, Vec<String>) {
+async fn run_with(mode: RunMode, standing: Standing, folder: &tempfile::TempDir) -> (Ran, Vec<String>) {
     let refusal = Arc::new(Refusal::default());
     let bench = Bench {
         mode,
@@ -76,7 +76,7 @@ async fn run_with(mode: Mode, standing: Standing, folder: &tempfile::TempDir) ->
 async fn a_newcomer_that_is_not_admitted_is_not_changed() {
     for standing in [Standing::Absent, Standing::Half] {
         let folder = tempfile::tempdir().unwrap();
-        let (ran, asked) = run_with(Mode::Apply, standing, &folder).await;
+        let (ran, asked) = run_with(RunMode::Apply, standing, &folder).await;
         assert_eq!((ran.outcome.changes, asked), (0, vec!["w1".to_owned()]));
         assert_eq!(ran.failure("w1").message, "it is full");
         assert!(!folder.path().join("a").exists());
@@ -88,7 +88,7 @@ async fn a_newcomer_that_is_not_admitted_is_not_changed() {
 #[tokio::test]
 async fn a_plan_shows_the_changes_and_why_they_will_not_be_made() {
     let folder = tempfile::tempdir().unwrap();
-    let (ran, asked) = run_with(Mode::Plan, Standing::Absent, &folder).await;
+    let (ran, asked) = run_with(RunMode::Plan, Standing::Absent, &folder).await;
     assert_eq!(
         (ran.told("w1"), asked.len()),
         (vec!["begin a".to_owned(), "begin membership".to_owned()], 1)
@@ -99,6 +99,6 @@ async fn a_plan_shows_the_changes_and_why_they_will_not_be_made() {
 #[tokio::test]
 async fn nobody_is_asked_about_a_node() {
     let folder = tempfile::tempdir().unwrap();
-    let (ran, asked) = run_with(Mode::Apply, Standing::Member, &folder).await;
+    let (ran, asked) = run_with(RunMode::Apply, Standing::Member, &folder).await;
     assert_eq!((ran.outcome.changes, asked.len()), (2, 0));
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::cluster_resource::{Desired, Error, RegistryResource, Say};
+use crate::cluster_resource::{ClusterStepError, Desired, ProgressSink, RegistryResource};
 use crate::harbor::HarborError;
 use crate::plan::ClusterStep;
 
@@ -17,7 +17,7 @@ struct Request {
 }
 
 impl RegistryResource for Request {
-    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async {
             Ok(if self.path.exists() {
                 Verdict::InSync
@@ -27,10 +27,16 @@ impl RegistryResource for Request {
         })
     }
 
-    fn act<'a>(&'a self, _: &'a Arc<dyn Transport>, _: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        _: &'a Arc<dyn Transport>,
+        _: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async {
             if self.refused {
-                return Err(Error::Harbor(HarborError::NoSecret("robot$ci".to_owned())));
+                return Err(ClusterStepError::Harbor(HarborError::NoSecret(
+                    "robot$ci".to_owned(),
+                )));
             }
             let missing: Vec<_> = self.before.iter().filter(|path| !path.exists()).collect();
             assert!(missing.is_empty(), "made before {missing:?}");
@@ -153,7 +159,7 @@ async fn a_plan_tells_every_difference_in_order_also_behind_steps_by_requests() 
     steps.extend(track(&folder, "c"));
     let owed = providing(step(&folder, "owed"), Fact::Export);
     let bench = Bench {
-        mode: Mode::Plan,
+        mode: RunMode::Plan,
         ..Bench::default()
     };
     let ran = bench.run(vec![("nfs", vec![owed.into()]), ("w1", steps)]).await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 
-use crate::bundle::{self, BundleError, Contents, Payload};
+use crate::bundle::{self, BundleContents, BundleError, RestoreArchive};
 use crate::model::Cluster;
 use crate::recovery;
 use crate::secret::Secrets;
@@ -12,7 +12,7 @@ use crate::secret::Secrets;
 use super::super::origin::{self, Origin};
 use super::super::run::{SECRET_LIMIT, block_on};
 use super::super::screen;
-use super::super::{Exit, Failure, OrExit, load, session};
+use super::super::{CommandFailure, Exit, OrExit, load, session};
 use super::IdentityArgs;
 
 /// Check every part of a bundle, and restore etcd's state into a scratch folder
@@ -35,7 +35,7 @@ pub(super) struct Args {
     inventory: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = args
         .inventory
         .as_deref()
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         .map(|valid| valid.cluster);
     let opened = bundle::open(&args.bundle, args.identity.identity.as_deref());
     let (contents, payload) = opened
-        .and_then(|source| Payload::of(source, |_| Ok(())))
+        .and_then(|source| RestoreArchive::of(source, |_| Ok(())))
         .or_else(refused)?;
     tell(&contents)?;
     tell_origin(&contents, cluster.as_ref())?;
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 /// A damaged bundle is what this command is there to find; all else is a matter of how it was called.
-fn refused<T>(error: BundleError) -> Result<T, Failure> {
+fn refused<T>(error: BundleError) -> Result<T, CommandFailure> {
     let exit = match error {
         BundleError::Damaged(_) => Exit::VerificationFailed,
         _ => Exit::Usage,
@@ -67,7 +67,7 @@ fn refused<T>(error: BundleError) -> Result<T, Failure> {
     Err(error).or_exit(exit)
 }
 
-fn tell(contents: &Contents) -> Result<(), Failure> {
+fn tell(contents: &BundleContents) -> Result<(), CommandFailure> {
     let about = &contents.about;
     writeln!(
         screen::stdout(),
@@ -85,7 +85,7 @@ fn tell(contents: &Contents) -> Result<(), Failure> {
 }
 
 /// Says who has signed it, and whether that is whom the inventory names.
-fn tell_origin(contents: &Contents, cluster: Option<&Cluster>) -> Result<(), Failure> {
+fn tell_origin(contents: &BundleContents, cluster: Option<&Cluster>) -> Result<(), CommandFailure> {
     let said = match (cluster, &contents.signer) {
         (Some(cluster), _) => match origin::compare(contents, cluster) {
             Ok(Origin::Verified) => "the key of the inventory has signed it".to_owned(),
@@ -98,7 +98,7 @@ fn tell_origin(contents: &Contents, cluster: Option<&Cluster>) -> Result<(), Fai
     Ok(writeln!(screen::stdout(), "{said}")?)
 }
 
-async fn rehearse(cluster: &Cluster, payload: &Payload) -> Result<(), Failure> {
+async fn rehearse(cluster: &Cluster, payload: &RestoreArchive) -> Result<(), CommandFailure> {
     let fleet = session::fleet(cluster, &Secrets::new(SECRET_LIMIT))
         .await
         .or_exit(Exit::Usage)?;

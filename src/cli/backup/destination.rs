@@ -156,7 +156,7 @@ mod tests {
     use futures::FutureExt as _;
 
     use super::*;
-    use crate::bundle::Sink;
+    use crate::bundle::BundleOutput;
     use crate::transport::Transport;
     use crate::transport::memory::{MemoryHost, run_here};
 
@@ -196,7 +196,7 @@ mod tests {
         };
         let key = to.transit_key(&[]).unwrap();
         let file = to.temporary().unwrap();
-        let mut sink = Sink::new(file.reopen().unwrap(), &[key.recipient()]).unwrap();
+        let mut sink = BundleOutput::new(file.reopen().unwrap(), &[key.recipient()]).unwrap();
         sink.write_all(b"the keys of the cluster").unwrap();
         sink.finish().unwrap();
         let waits = fs_err::read(file.path()).unwrap();

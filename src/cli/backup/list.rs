@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::bundle::{self, BundleError, Listed};
+use crate::bundle::{self, BundleError, BundleFile};
 
 use super::super::screen;
 use super::super::table::Table;
-use super::super::{Exit, Failure, OrExit};
+use super::super::{CommandFailure, Exit, OrExit};
 use super::IdentityArgs;
 
 /// List the bundles in a folder
@@ -19,10 +19,10 @@ pub(super) struct Args {
     identity: IdentityArgs,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let found = bundle::list(&args.folder, args.identity.identity.as_deref()).or_exit(Exit::Usage)?;
     let mut table = Table::new(["BUNDLE", "SIZE", "CLUSTER", "KUBERNETES", "MADE"]);
-    for Listed { path, size, about } in &found {
+    for BundleFile { path, size, about } in &found {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let size = super::size(*size);
         match about {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow};
 
-use crate::bundle::{self, About, JENKINS_HOME, Packer, Sink, TransitKey};
+use crate::bundle::{self, BundleHeader, BundleOutput, BundleWriter, JENKINS_HOME, TransitKey};
 use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::recovery::{self, JenkinsHome, Snapshot, Traces};
@@ -14,7 +14,7 @@ use crate::transport::Transport;
 
 use super::super::run::{SECRET_LIMIT, block_on};
 use super::super::screen;
-use super::super::{Exit, Failure, OrExit, load, session};
+use super::super::{CommandFailure, Exit, OrExit, load, session};
 use super::destination::Destination;
 use super::pieces::packed;
 use super::schedule;
@@ -46,7 +46,7 @@ pub(super) struct MakeArgs {
     bundled_inventory: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &MakeArgs) -> Result<Exit, CommandFailure> {
     let recipients = bundle::recipients(&args.recipient).or_exit(Exit::Usage)?;
     let cluster = load(&args.file)?.cluster;
     let to = args.to.as_deref().unwrap_or_default();
@@ -61,7 +61,7 @@ pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
             .await
             .or_exit(Exit::Usage)?;
         let made = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let backup = Backup {
+        let backup = BackupInProgress {
             cluster: &cluster,
             fleet: &fleet,
             inventory: &inventory,
@@ -81,7 +81,7 @@ pub(super) fn run(args: &MakeArgs) -> Result<Exit, Failure> {
 }
 
 /// A bundle on its way.
-struct Backup<'a> {
+struct BackupInProgress<'a> {
     cluster: &'a Cluster,
     fleet: &'a Fleet,
     inventory: &'a [u8],
@@ -90,14 +90,14 @@ struct Backup<'a> {
     jenkins: Option<&'a str>,
 }
 
-impl Backup<'_> {
+impl BackupInProgress<'_> {
     /// Makes a bundle and gives it its name; only then are older ones deleted, where not all are to be kept.
     async fn make(
         &self,
         destination: &Destination,
         recipients: &[bundle::Recipient],
         keep: Option<NonZero<usize>>,
-    ) -> Result<Exit, Failure> {
+    ) -> Result<Exit, CommandFailure> {
         let (cluster, fleet) = (&self.cluster.name, self.fleet);
         let file = destination.temporary().or_exit(Exit::Usage)?;
         let transit = destination.transit_key(recipients);
@@ -136,7 +136,7 @@ impl Backup<'_> {
         &self,
         file: &tempfile::NamedTempFile,
         recipients: &[bundle::Recipient],
-    ) -> Result<(String, String), Failure> {
+    ) -> Result<(String, String), CommandFailure> {
         let mut reasons = Vec::new();
         for host in self.cluster.control_planes() {
             let name = host.name.as_str();
@@ -144,7 +144,7 @@ impl Backup<'_> {
                 Err(error) => reasons.push(error.to_string()),
                 Ok(connection) => {
                     file.as_file().set_len(0)?;
-                    let sink = Sink::new(file.reopen()?, recipients).or_exit(Exit::Usage)?;
+                    let sink = BundleOutput::new(file.reopen()?, recipients).or_exit(Exit::Usage)?;
                     if let Some(signer) = self.write_from(&*connection, name, sink).await? {
                         return Ok((name.to_owned(), signer));
                     }
@@ -164,8 +164,8 @@ impl Backup<'_> {
         &self,
         host: &dyn Transport,
         name: &str,
-        sink: Sink,
-    ) -> Result<Option<String>, Failure> {
+        sink: BundleOutput,
+    ) -> Result<Option<String>, CommandFailure> {
         let traces = recovery::traces(host, name).await.or_exit(Exit::StepFailed)?;
         if !matches!(traces, Traces::ControlPlane | Traces::Restored(_)) {
             return Ok(None);
@@ -178,7 +178,7 @@ impl Backup<'_> {
             Some(home) => Some(home.id().await.context(WITHOUT).or_exit(Exit::StepFailed)?),
             None => None,
         };
-        let packer = Packer::begin(sink, &self.about(name, id)).or_exit(Exit::StepFailed)?;
+        let packer = BundleWriter::begin(sink, &self.about(name, id)).or_exit(Exit::StepFailed)?;
         let etcd = async |sender| recovery::snapshot(host, name, sender).await;
         let (taken, packer) = packed(packer, |packer, pieces| packer.add_archive(pieces), etcd).await?;
         if taken == Snapshot::NoEtcd {
@@ -194,7 +194,7 @@ impl Backup<'_> {
     }
 
     /// The public key that the bundle is signed with. One that the inventory does not name would make a bundle that no restore takes.
-    fn signer(&self, packer: &Packer<Sink>) -> anyhow::Result<String> {
+    fn signer(&self, packer: &BundleWriter<BundleOutput>) -> anyhow::Result<String> {
         let signer = packer
             .signer()?
             .context("the control plane has sent no key to sign the bundle with")?;
@@ -209,16 +209,16 @@ impl Backup<'_> {
         }
     }
 
-    fn end(&self, mut packer: Packer<Sink>) -> anyhow::Result<()> {
+    fn end(&self, mut packer: BundleWriter<BundleOutput>) -> anyhow::Result<()> {
         packer.add("inventory.yaml", self.inventory)?;
         packer.finish()?.finish()?;
         Ok(())
     }
 
-    fn about(&self, taken_on: &str, jenkins_home: Option<String>) -> About {
+    fn about(&self, taken_on: &str, jenkins_home: Option<String>) -> BundleHeader {
         let cluster = self.cluster;
         let networks = &cluster.networks;
-        About {
+        BundleHeader {
             format: bundle::FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             made: self.made.to_owned(),
@@ -237,7 +237,10 @@ impl Backup<'_> {
     }
 }
 
-async fn add_home(packer: Packer<Sink>, home: &JenkinsHome<'_>) -> Result<Packer<Sink>, Failure> {
+async fn add_home(
+    packer: BundleWriter<BundleOutput>,
+    home: &JenkinsHome<'_>,
+) -> Result<BundleWriter<BundleOutput>, CommandFailure> {
     let taking = async |sender| home.take(sender).await;
     let (said, packer) = packed(
         packer,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 
 mod check;
 mod destination;
@@ -40,13 +40,13 @@ was replaced or the inventory has changed."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<BackupCommand>,
     #[command(flatten)]
     make: make::MakeArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum BackupCommand {
     List(list::Args),
     Check(check::Args),
 }
@@ -59,10 +59,10 @@ struct IdentityArgs {
     identity: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     match &args.command {
-        Some(Command::List(args)) => list::run(args),
-        Some(Command::Check(args)) => check::run(args),
+        Some(BackupCommand::List(args)) => list::run(args),
+        Some(BackupCommand::Check(args)) => check::run(args),
         None => make::run(&args.make),
     }
 }

@@ -6,10 +6,10 @@ use std::pin::pin;
 use anyhow::Context as _;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::bundle::{BundleError, Packer, Sink};
+use crate::bundle::{BundleError, BundleOutput, BundleWriter};
 use crate::recovery::RecoveryError;
 
-use super::super::{Exit, Failure, OrExit};
+use super::super::{CommandFailure, Exit, OrExit};
 
 /// Pieces that wait to be packed; a host that is faster waits, too. So a bundle may be larger than memory.
 const WAITING: usize = 64;
@@ -18,12 +18,12 @@ const UNWRITABLE: &str = "the bundle can't be written";
 /// Runs `taking`, which sends pieces, and `pack`, which reads them, side by side. What came of the second may be of no interest after the
 /// first; but when it ends before all has arrived, nobody would read the rest.
 pub(super) async fn packed<T>(
-    mut packer: Packer<Sink>,
-    pack: fn(&mut Packer<Sink>, &mut Pieces) -> Result<(), BundleError>,
+    mut packer: BundleWriter<BundleOutput>,
+    pack: fn(&mut BundleWriter<BundleOutput>, &mut ChunkReader) -> Result<(), BundleError>,
     taking: impl AsyncFnOnce(Sender<Vec<u8>>) -> Result<T, RecoveryError>,
-) -> Result<(T, Result<Packer<Sink>, Failure>), Failure> {
+) -> Result<(T, Result<BundleWriter<BundleOutput>, CommandFailure>), CommandFailure> {
     let (sender, receiver) = channel(WAITING);
-    let mut pieces = Pieces {
+    let mut pieces = ChunkReader {
         receiver,
         current: io::Cursor::default(),
         ended: false,
@@ -49,19 +49,19 @@ pub(super) async fn packed<T>(
     }
 }
 
-fn written<T>(bundle: Result<T, BundleError>) -> Result<T, Failure> {
+fn written<T>(bundle: Result<T, BundleError>) -> Result<T, CommandFailure> {
     bundle.context(UNWRITABLE).or_exit(Exit::StepFailed)
 }
 
 /// What arrives in pieces, as something to read.
-pub(super) struct Pieces {
+pub(super) struct ChunkReader {
     receiver: Receiver<Vec<u8>>,
     current: io::Cursor<Vec<u8>>,
     /// Whether the last piece has been read.
     ended: bool,
 }
 
-impl Read for Pieces {
+impl Read for ChunkReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let count = self.current.read(buffer)?;
@@ -81,16 +81,16 @@ impl Read for Pieces {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
     use super::*;
-    use crate::bundle::About;
+    use crate::bundle::BundleHeader;
 
-    fn packer() -> Packer<Sink> {
+    fn packer() -> BundleWriter<BundleOutput> {
         let about = serde_json::json!({
             "format": 1, "program": "", "made": "", "cluster": "", "kubernetes": "", "endpoint": "",
             "networks": ["", "", ""], "hosts": [], "takenOn": "",
         });
-        let about: About = serde_json::from_value(about).unwrap();
-        let sink = Sink::new(tempfile::tempfile().unwrap(), &[]).unwrap();
-        Packer::begin(sink, &about).unwrap()
+        let about: BundleHeader = serde_json::from_value(about).unwrap();
+        let sink = BundleOutput::new(tempfile::tempfile().unwrap(), &[]).unwrap();
+        BundleWriter::begin(sink, &about).unwrap()
     }
 
     #[tokio::test]

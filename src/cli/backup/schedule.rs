@@ -7,14 +7,14 @@ use anyhow::{Context as _, anyhow, bail};
 use crate::apply::Lock;
 use crate::fleet::Fleet;
 use crate::model::{Cluster, Host, Sudo};
-use crate::recovery::schedule::{self, Keeper, Look, Setting};
+use crate::recovery::schedule::{self, Keeper, Look, ScheduleSettings};
 use crate::secret::Secrets;
 use crate::ssh::known_hosts;
 use crate::template::{Templates, Values};
 
 use super::super::run::{SECRET_LIMIT, block_on};
 use super::super::screen;
-use super::super::{Exit, Failure, OrExit, session};
+use super::super::{CommandFailure, Exit, OrExit, session};
 use super::destination::Destination;
 use super::make::MakeArgs;
 use super::reduced::reduced;
@@ -48,7 +48,7 @@ pub(super) fn run(
     calendar: &str,
     cluster: &Cluster,
     to: &Destination,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandFailure> {
     let schedule = Schedule::new(args, calendar, cluster, to).or_exit(Exit::Usage)?;
     block_on(async {
         let fleet = session::fleet(cluster, &Secrets::new(SECRET_LIMIT))
@@ -121,7 +121,7 @@ impl<'a> Schedule<'a> {
         Ok(())
     }
 
-    async fn install(&self, fleet: &Fleet) -> Result<Exit, Failure> {
+    async fn install(&self, fleet: &Fleet) -> Result<Exit, CommandFailure> {
         let name = self.keeper.name.as_str();
         let host = fleet.host(name).await.or_exit(Exit::Unreachable)?;
         let keeper = Keeper::new(&*host, name);
@@ -169,7 +169,7 @@ impl<'a> Schedule<'a> {
         there: &str,
         fleet: &Fleet,
         lock: &Lock,
-    ) -> Result<(usize, bool), Failure> {
+    ) -> Result<(usize, bool), CommandFailure> {
         let name = self.keeper.name.as_str();
         let mut changes = 0;
         let program = || fs_err::File::open(ITSELF);
@@ -199,7 +199,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Has the control planes let the keeper in, and asks them for their host keys.
-    async fn open_doors(&self, key: &str, fleet: &Fleet, lock: &Lock) -> Result<Doors<'a>, Failure> {
+    async fn open_doors(&self, key: &str, fleet: &Fleet, lock: &Lock) -> Result<Doors<'a>, CommandFailure> {
         let keeper = self.keeper;
         let mut doors = Doors::default();
         for host in self.cluster.control_planes() {
@@ -222,7 +222,7 @@ impl<'a> Schedule<'a> {
         Ok(doors)
     }
 
-    fn settings(&self, doors: &Doors<'_>) -> anyhow::Result<Vec<Setting>> {
+    fn settings(&self, doors: &Doors<'_>) -> anyhow::Result<Vec<ScheduleSettings>> {
         let inventory = reduced(self.cluster, &doors.users, !self.args.without_jenkins);
         let templates = Templates::load(None)?;
         let values = Values::default()
@@ -234,7 +234,7 @@ impl<'a> Schedule<'a> {
             .with("program", &schedule::PROGRAM)
             .with("inventory", &schedule::INVENTORY)
             .with("wholeInventory", &schedule::WHOLE_INVENTORY);
-        let setting = |path, content, public| Setting {
+        let setting = |path, content, public| ScheduleSettings {
             path,
             content,
             public,
@@ -265,7 +265,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// The host first: it can be done when no control plane is left.
-    async fn take_away(&self, fleet: &Fleet) -> Result<Exit, Failure> {
+    async fn take_away(&self, fleet: &Fleet) -> Result<Exit, CommandFailure> {
         let name = self.keeper.name.as_str();
         let host = fleet.host(name).await.or_exit(Exit::Unreachable)?;
         let removed = Keeper::new(&*host, name)
@@ -284,7 +284,7 @@ impl<'a> Schedule<'a> {
 }
 
 /// Has the control planes let a host in no more. False when none had.
-async fn expel(cluster: &Cluster, fleet: &Fleet, keeper: &str) -> Result<bool, Failure> {
+async fn expel(cluster: &Cluster, fleet: &Fleet, keeper: &str) -> Result<bool, CommandFailure> {
     let mut expelled = false;
     for host in cluster.control_planes() {
         let name = host.name.as_str();
@@ -300,6 +300,6 @@ async fn expel(cluster: &Cluster, fleet: &Fleet, keeper: &str) -> Result<bool, F
     Ok(expelled)
 }
 
-fn tell(name: &str, line: &str) -> Result<(), Failure> {
+fn tell(name: &str, line: &str) -> Result<(), CommandFailure> {
     Ok(writeln!(screen::stdout(), "{name}: {line}")?)
 }

@@ -11,14 +11,14 @@ const LARGEST: u64 = 1 << 20;
 
 /// One word of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hosts {
+pub(super) enum HostArgument {
     /// A host.
     Address(IpAddr),
     /// All those that standard input names.
     Input,
 }
 
-impl FromStr for Hosts {
+impl FromStr for HostArgument {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
@@ -35,12 +35,12 @@ fn address(word: &str) -> Result<IpAddr, String> {
 }
 
 /// All addresses in their order. Standard input is read to its end, if it is asked for.
-pub(super) fn read(hosts: &[Hosts], input: &mut impl BufRead) -> Result<Vec<IpAddr>> {
+pub(super) fn read(hosts: &[HostArgument], input: &mut impl BufRead) -> Result<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     for host in hosts {
         match host {
-            Hosts::Address(address) => addresses.push(*address),
-            Hosts::Input => addresses.extend(from(input)?),
+            HostArgument::Address(address) => addresses.push(*address),
+            HostArgument::Input => addresses.extend(from(input)?),
         }
     }
     if addresses.is_empty() {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn all(words: &[&str], input: &str) -> Result<Vec<String>> {
-        let hosts: Vec<Hosts> = words.iter().map(|word| word.parse().unwrap()).collect();
+        let hosts: Vec<HostArgument> = words.iter().map(|word| word.parse().unwrap()).collect();
         let addresses = read(&hosts, &mut input.as_bytes())?;
         Ok(addresses.iter().map(IpAddr::to_string).collect())
     }
@@ -100,6 +100,6 @@ mod tests {
             all(&["-"], " \n").unwrap_err().to_string(),
             "standard input has no addresses"
         );
-        assert!("10.0.0.321".parse::<Hosts>().is_err());
+        assert!("10.0.0.321".parse::<HostArgument>().is_err());
     }
 }

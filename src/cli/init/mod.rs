@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-use super::{Exit, Failure, OrExit, inventory_file, screen};
+use super::{CommandFailure, Exit, OrExit, inventory_file, screen};
 use crate::diagnostic::Source;
 use crate::inventory;
-use addresses::Hosts;
-use starter::Starter;
+use addresses::HostArgument;
+use starter::StarterInventory;
 
 /// Write an inventory for some hosts, to start from.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ system: the cluster, storage, and Jenkins with agents. `--cluster-only` leaves o
 pub(super) struct Args {
     /// IP addresses of the hosts; `-` reads them from standard input.
     #[arg(value_name = "ADDRESS", required = true)]
-    addresses: Vec<Hosts>,
+    addresses: Vec<HostArgument>,
     /// Login name on the hosts.
     #[arg(long, value_name = "NAME", default_value = "root")]
     user: String,
@@ -40,9 +40,9 @@ pub(super) struct Args {
     output: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let addresses = addresses::read(&args.addresses, &mut std::io::stdin().lock()).or_exit(Exit::Usage)?;
-    let starter = Starter {
+    let starter = StarterInventory {
         addresses: &addresses,
         user: &args.user,
         cluster_only: args.cluster_only,
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+fn write_new(path: &Path, text: &str) -> Result<(), CommandFailure> {
     match fs_err::OpenOptions::new().write(true).create_new(true).open(path) {
         Ok(mut file) => file.write_all(text.as_bytes()).or_exit(Exit::Usage),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {

@@ -13,13 +13,13 @@ const NETWORKS: [(&str, &str); 4] = [
 ];
 
 /// What an inventory is made of.
-pub(super) struct Starter<'a> {
+pub(super) struct StarterInventory<'a> {
     pub(super) addresses: &'a [IpAddr],
     pub(super) user: &'a str,
     pub(super) cluster_only: bool,
 }
 
-impl Starter<'_> {
+impl StarterInventory<'_> {
     /// The inventory, with comments on what is most often changed.
     pub(super) fn text(&self) -> String {
         let mut text = self.cluster() + &self.hosts();
@@ -154,7 +154,7 @@ mod tests {
     fn starter(addresses: &[&str], cluster_only: bool) -> String {
         let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
         let (addresses, user) = (&addresses, USER);
-        Starter {
+        StarterInventory {
             addresses,
             user,
             cluster_only,

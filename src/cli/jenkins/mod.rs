@@ -6,9 +6,9 @@ mod waiting;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 use crate::cluster_api::Api;
-use crate::cluster_resource::JenkinsPlace;
+use crate::cluster_resource::JenkinsWorkload;
 use crate::jenkins::Overview;
 use crate::model::{Cluster, Jenkins};
 use waiting::Waiting;
@@ -20,17 +20,17 @@ Example:
   ci-bootstrap jenkins password inventory.yaml")]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: JenkinsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum JenkinsCommand {
     Password(password::Args),
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     match &args.command {
-        Command::Password(args) => password::run(args),
+        JenkinsCommand::Password(args) => password::run(args),
     }
 }
 
@@ -53,8 +53,8 @@ impl JenkinsStatus {
     pub(super) async fn ask(cluster: &Cluster, api: &Api) -> Option<Self> {
         let jenkins = cluster.jenkins.as_ref()?;
         let asked = async {
-            let client = JenkinsPlace::of(jenkins).client(api).await?;
-            Ok::<_, crate::cluster_resource::Error>(client.overview().await?)
+            let client = JenkinsWorkload::of(jenkins).client(api).await?;
+            Ok::<_, crate::cluster_resource::ClusterStepError>(client.overview().await?)
         };
         let (overview, waiting) = futures::join!(asked, Waiting::ask(jenkins, api));
         let problems = [

@@ -7,8 +7,8 @@ use anyhow::anyhow;
 use secrecy::ExposeSecret as _;
 
 use crate::cli::run::{SECRET_LIMIT, block_on};
-use crate::cli::{Exit, Failure, OrExit, inventory_file, session};
-use crate::cluster_resource::JenkinsPlace;
+use crate::cli::{CommandFailure, Exit, OrExit, inventory_file, session};
+use crate::cluster_resource::JenkinsWorkload;
 use crate::secret::Secrets;
 
 /// Print the password of Jenkins' administrator
@@ -25,7 +25,7 @@ pub(super) struct Args {
     file: PathBuf,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = inventory_file::load(&args.file)?.cluster;
     let Some(jenkins) = &cluster.jenkins else {
         let file = args.file.display();
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
         let access = session::access(&cluster, &fleet).await;
         let access = access.map_err(anyhow::Error::msg).or_exit(Exit::Unreachable)?;
-        let password = JenkinsPlace::of(jenkins).password(&access.api).await;
+        let password = JenkinsWorkload::of(jenkins).password(&access.api).await;
         password.or_exit(Exit::StepFailed)
     })?;
     // It comes from the cluster, and a terminal obeys control characters.

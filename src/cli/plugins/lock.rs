@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow};
 
 use crate::cli::run::block_on;
-use crate::cli::{Exit, Failure, OrExit, inventory_file, screen};
+use crate::cli::{CommandFailure, Exit, OrExit, inventory_file, screen};
 use crate::cluster_api::Releases;
 use crate::inventory;
 use crate::jenkins::{LockedPlugin, UpdateSiteMetadata, resolve};
@@ -35,7 +35,7 @@ pub(super) struct Args {
     check: bool,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let mut document = inventory::read(&args.file).or_exit(Exit::Usage)?;
     // One that has become stale must not keep the next one from being made.
     let plugins = document
@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     })
 }
 
-fn version(jenkins: &Jenkins) -> Result<&str, Failure> {
+fn version(jenkins: &Jenkins) -> Result<&str, CommandFailure> {
     let image = &jenkins.image;
     version_of_image(image)
         .ok_or_else(|| anyhow!("the tag of jenkins.image `{image}` does not tell the version of Jenkins, such as 2.568.2-jdk21"))
@@ -88,7 +88,7 @@ fn listed(jenkins: &Jenkins) -> impl Iterator<Item = (String, String)> {
 }
 
 /// Both files of the update site, or of a folder.
-async fn metadata(args: &Args, site: &UpdateSite) -> Result<UpdateSiteMetadata, Failure> {
+async fn metadata(args: &Args, site: &UpdateSite) -> Result<UpdateSiteMetadata, CommandFailure> {
     let (center, versions) = if let Some(folder) = &args.metadata {
         let read = |name: &str| fs_err::read(folder.join(name)).or_exit(Exit::Usage);
         (read("update-center.json")?, read("plugin-versions.json")?)
@@ -108,7 +108,7 @@ async fn metadata(args: &Args, site: &UpdateSite) -> Result<UpdateSiteMetadata, 
 }
 
 /// Whether there were any.
-fn tell_warnings(site: &UpdateSiteMetadata, locked: &[LockedPlugin]) -> Result<bool, Failure> {
+fn tell_warnings(site: &UpdateSiteMetadata, locked: &[LockedPlugin]) -> Result<bool, CommandFailure> {
     let mut warned = false;
     for plugin in locked {
         for warning in site.warnings(&plugin.name, &plugin.version) {

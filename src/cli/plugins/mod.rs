@@ -4,7 +4,7 @@ mod lock;
 
 use clap::Subcommand;
 
-use super::{Exit, Failure};
+use super::{CommandFailure, Exit};
 
 /// Lock the versions of Jenkins' plugins.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ enum Command {
     Lock(lock::Args),
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     match &args.command {
         Command::Lock(args) => lock::run(args),
     }

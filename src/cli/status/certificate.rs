@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::fleet::Fleet;
 use crate::model::Cluster;
-use crate::transport::Exec;
+use crate::transport::Script;
 
 /// Certificates are told from this many days before their end.
 const SOON: i64 = 30;
@@ -37,7 +37,7 @@ pub(super) async fn all(fleet: &Fleet, cluster: &Cluster) -> Vec<Certificate> {
         let output = match fleet.host(&host).await {
             Ok(connection) => {
                 connection
-                    .exec(Exec::new(
+                    .exec(Script::new(
                         "kubeadm certs check-expiration -o json 2>/dev/null\n",
                         LIMIT,
                     ))

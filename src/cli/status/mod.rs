@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::apply::{self, Mode};
+use crate::apply::{self, RunMode};
 use crate::cluster_api::{ClusterStatus, FreeSpace, NodeSpace, SharedDirectory};
 use crate::event::{Event, Events};
 use crate::fleet::Fleet;
@@ -21,7 +21,7 @@ use super::screen;
 use super::session::{self, CatalogArgs};
 use super::table::Table;
 use super::timers::{Timer, timers};
-use super::{Exit, Failure, OrExit};
+use super::{CommandFailure, Exit, OrExit};
 use certificate::Certificate;
 use space::ShareSpace;
 
@@ -63,11 +63,11 @@ pub(super) struct Args {
 /// Everything that is told.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct StatusReport {
     cluster: String,
     server: Option<String>,
     version: Option<String>,
-    nodes: Vec<NodeLine>,
+    nodes: Vec<NodeStatus>,
     /// What is not healthy.
     problems: Vec<String>,
     certificates: Vec<Certificate>,
@@ -82,7 +82,7 @@ struct Status {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct NodeLine {
+struct NodeStatus {
     name: String,
     ready: bool,
     roles: String,
@@ -103,7 +103,7 @@ struct Answers {
     jenkins: Option<JenkinsStatus>,
 }
 
-pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     let Some(seconds) = args.watch else {
         let status = block_on(look(args, &cluster))?;
@@ -121,7 +121,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
 /// Shows the status again and again until a person has seen enough.
-async fn watch(args: &Args, cluster: &Cluster, pause: Duration) -> Result<Exit, Failure> {
+async fn watch(args: &Args, cluster: &Cluster, pause: Duration) -> Result<Exit, CommandFailure> {
     let again = async {
         loop {
             let status = Box::pin(look(args, cluster)).await?;
@@ -145,7 +145,7 @@ async fn watch(args: &Args, cluster: &Cluster, pause: Duration) -> Result<Exit, 
 }
 
 /// Asks hosts and cluster for everything, by new connections.
-async fn look(args: &Args, cluster: &Cluster) -> Result<Status, Failure> {
+async fn look(args: &Args, cluster: &Cluster) -> Result<StatusReport, CommandFailure> {
     let secrets = Secrets::new(SECRET_LIMIT);
     let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
     let plan = args.catalog.plan(cluster, known, None).or_exit(Exit::Usage)?;
@@ -156,7 +156,7 @@ async fn look(args: &Args, cluster: &Cluster) -> Result<Status, Failure> {
         timers(&fleet, cluster),
         ask(&fleet, cluster)
     );
-    let mut status = Status::new(cluster, drift, certificates, answers);
+    let mut status = StatusReport::new(cluster, drift, certificates, answers);
     status.problems.extend(timers.iter().filter_map(Timer::problem));
     status.timers = timers;
     Ok(status)
@@ -169,7 +169,7 @@ async fn drift(
     cluster: &Cluster,
 ) -> BTreeMap<String, Vec<String>> {
     let (events, mut receiver) = Events::channel();
-    let options = session::options(cluster, Mode::Plan, Vec::new());
+    let options = session::options(cluster, RunMode::Plan, Vec::new());
     apply::run(plan, fleet.clone(), events, options).await;
     let mut drift: BTreeMap<String, Vec<String>> = BTreeMap::new();
     while let Ok(event) = receiver.try_recv() {
@@ -219,7 +219,7 @@ async fn ask(fleet: &Fleet, cluster: &Cluster) -> Answers {
     }
 }
 
-impl Status {
+impl StatusReport {
     fn new(
         cluster: &Cluster,
         drift: BTreeMap<String, Vec<String>>,
@@ -277,7 +277,7 @@ impl Status {
             let space = space.remove(&node.name).unwrap_or_default();
             let role = |label: &String| label.strip_prefix("node-role.kubernetes.io/").map(str::to_owned);
             let roles: Vec<_> = node.labels.keys().filter_map(role).collect();
-            self.nodes.push(NodeLine {
+            self.nodes.push(NodeStatus {
                 name: node.name,
                 ready: node.ready,
                 roles: if roles.is_empty() {

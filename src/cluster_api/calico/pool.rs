@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::CalicoError;
 use super::manifest::modes;
 use crate::cluster_api::MANAGER;
-use crate::cluster_api::call::Call;
+use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
 use crate::model::Calico;
 
@@ -35,7 +35,7 @@ impl Api {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let call = Call::merge(
+        let call = ApiCall::merge(
             format!("{}?fieldManager={MANAGER}", path()),
             &json!({"spec": changes}),
         );
@@ -48,7 +48,7 @@ impl Api {
     }
 
     async fn pool(&self) -> Result<Option<Value>, CalicoError> {
-        let pool = self.json_opt(Call::get(path())).await;
+        let pool = self.json_opt(ApiCall::get(path())).await;
         Ok(pool.map_err(|e| e.during(format_args!("read IPPool {POOL}")))?)
     }
 }

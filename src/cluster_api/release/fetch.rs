@@ -105,14 +105,14 @@ impl Fetcher {
         for _ in 0..=REDIRECTS {
             let answer = tokio::time::timeout(LIMIT, self.one(&url)).await;
             match answer.map_err(|_| FetchError::TooSlow { host: host(&url) })?? {
-                Answer::Content(content) => return Ok(content),
-                Answer::Redirect(to) => url = to,
+                FetchResponse::Content(content) => return Ok(content),
+                FetchResponse::Redirect(to) => url = to,
             }
         }
         Err(FetchError::Redirects(url.to_string()))
     }
 
-    async fn one(&self, url: &Uri) -> Result<Answer, FetchError> {
+    async fn one(&self, url: &Uri) -> Result<FetchResponse, FetchError> {
         if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
             return Err(FetchError::Address(url.to_string()));
         }
@@ -149,7 +149,7 @@ impl Fetcher {
             });
         }
         let content = answer.into_body().collect_bytes().await.map_err(&failed)?;
-        Ok(Answer::Content(content.to_vec()))
+        Ok(FetchResponse::Content(content.to_vec()))
     }
 }
 
@@ -163,7 +163,7 @@ fn reason(error: &kube::Error) -> String {
     text
 }
 
-enum Answer {
+enum FetchResponse {
     Content(Vec<u8>),
     Redirect(Uri),
 }
@@ -183,7 +183,7 @@ fn host(url: &Uri) -> String {
 }
 
 /// Where the answer sends us; never from TLS to plain text.
-fn redirect(from: &Uri, headers: &HeaderMap) -> Option<Answer> {
+fn redirect(from: &Uri, headers: &HeaderMap) -> Option<FetchResponse> {
     let to = headers.get(LOCATION)?.to_str().ok()?;
     let to: Uri = if to.starts_with('/') && !to.starts_with("//") {
         let authority = from.authority()?;
@@ -192,5 +192,5 @@ fn redirect(from: &Uri, headers: &HeaderMap) -> Option<Answer> {
         to.parse().ok()?
     };
     let downgrade = from.scheme_str() == Some("https") && to.scheme_str() != Some("https");
-    (!downgrade).then_some(Answer::Redirect(to))
+    (!downgrade).then_some(FetchResponse::Redirect(to))
 }

@@ -9,12 +9,12 @@ use super::event::warnings;
 use super::explanation::Cause;
 use super::node_causes::of_nodes;
 use super::pod_causes::of_pod;
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::RolloutKind;
 use crate::cluster_api::node::Condition;
 
 /// What keeps the target from being ready: its own conditions, its pods, their nodes. Same problems are told once.
-pub(super) fn causes(scene: &Scene) -> Vec<Cause> {
+pub(super) fn causes(scene: &RelatedObjects) -> Vec<Cause> {
     let mut found = Vec::new();
     if scene.nodes.is_empty() {
         found.push(Cause::new("cluster", "it has no nodes"));
@@ -29,7 +29,7 @@ pub(super) fn causes(scene: &Scene) -> Vec<Cause> {
 }
 
 /// Conditions and events of the workload or node itself.
-fn of_target(scene: &Scene) -> Vec<Cause> {
+fn of_target(scene: &RelatedObjects) -> Vec<Cause> {
     let target = &scene.target;
     let Some(live) = &scene.live else {
         return vec![Cause::new(target.to_string(), "does not exist")];
@@ -74,7 +74,7 @@ fn of_target(scene: &Scene) -> Vec<Cause> {
 
 /// The pods that matter: not those of the version before, which may well be broken, and on a node only those that come
 /// up before its network does.
-fn current_pods(scene: &Scene) -> impl Iterator<Item = &Value> {
+fn current_pods(scene: &RelatedObjects) -> impl Iterator<Item = &Value> {
     let version = |pod: &Value| {
         let labels = &pod["metadata"]["labels"];
         let hash = labels["pod-template-hash"].as_str();
@@ -92,7 +92,7 @@ fn current_pods(scene: &Scene) -> impl Iterator<Item = &Value> {
 }
 
 /// Name of a broken pod of the version before, which a stateful set never replaces by itself: it waits for it to become ready.
-pub(super) fn stuck_pod(scene: &Scene) -> Option<&str> {
+pub(super) fn stuck_pod(scene: &RelatedObjects) -> Option<&str> {
     let wanted = scene.live.as_ref()?["status"]["updateRevision"].as_str()?;
     let old = |pod: &&Value| {
         let label = pod["metadata"]["labels"]["controller-revision-hash"].as_str();

@@ -8,7 +8,7 @@ use crate::cluster_api::node::{entries, items};
 
 /// A container that keeps its pod from being ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct ContainerProblem {
     /// Its name.
     pub(super) container: String,
     /// Whether it must end before the others start.
@@ -22,12 +22,12 @@ pub(super) struct Trouble {
     /// Whether it does not run, and not because it waits for its turn.
     pub(super) stopped: bool,
     /// Whose log tells more.
-    pub(super) log: LogOf,
+    pub(super) log: ContainerRun,
 }
 
 /// The run of a container that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LogOf {
+pub(super) enum ContainerRun {
     /// It never ran.
     Nothing,
     /// The one that runs, or ran last without being followed by another.
@@ -37,7 +37,7 @@ pub(super) enum LogOf {
 }
 
 /// The containers of a pod that are in trouble, init containers first.
-pub(super) fn troubles(pod: &Value) -> Vec<Trouble> {
+pub(super) fn troubles(pod: &Value) -> Vec<ContainerProblem> {
     let status = &pod["status"];
     let of = |field: &str, init: bool| {
         let found: Vec<_> = items(&status[field]).filter_map(|c| trouble(c, init)).collect();
@@ -48,7 +48,7 @@ pub(super) fn troubles(pod: &Value) -> Vec<Trouble> {
     found
 }
 
-fn trouble(status: &Value, init: bool) -> Option<Trouble> {
+fn trouble(status: &Value, init: bool) -> Option<ContainerProblem> {
     let restarts = status["restartCount"].as_i64().unwrap_or(0);
     let last = &status["lastState"]["terminated"];
     let (state, detail) = entries(&status["state"]).next()?;
@@ -70,7 +70,7 @@ fn trouble(status: &Value, init: bool) -> Option<Trouble> {
     if last.is_object() {
         problem = format!("{problem}; last run ended: {}", ending(last));
     }
-    Some(Trouble {
+    Some(ContainerProblem {
         container: status["name"].as_str().unwrap_or_default().to_owned(),
         init,
         hint: hint(&problem),
@@ -81,9 +81,9 @@ fn trouble(status: &Value, init: bool) -> Option<Trouble> {
         },
         stopped: state != "running",
         log: match state.as_str() {
-            "waiting" if last.is_object() => LogOf::RunBefore,
-            "waiting" => LogOf::Nothing,
-            _ => LogOf::ThisRun,
+            "waiting" if last.is_object() => ContainerRun::RunBefore,
+            "waiting" => ContainerRun::Nothing,
+            _ => ContainerRun::ThisRun,
         },
         problem,
     })
@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn one(field: &str, status: &Value) -> Option<Trouble> {
+    fn one(field: &str, status: &Value) -> Option<ContainerProblem> {
         troubles(&json!({"status": {field: [status]}})).pop()
     }
 
@@ -189,7 +189,7 @@ mod tests {
             "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}});
         let found = one("containerStatuses", &status).map(|t| (t.problem, t.patience.is_some(), t.log));
         let text = "CrashLoopBackOff: back-off 40s; 4 restarts; last run ended: exit code 1 (Error)";
-        assert_eq!(found, Some((text.to_owned(), true, LogOf::RunBefore)));
+        assert_eq!(found, Some((text.to_owned(), true, ContainerRun::RunBefore)));
     }
 
     #[test]

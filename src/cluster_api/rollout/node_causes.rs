@@ -2,12 +2,12 @@
 
 use super::event::warnings;
 use super::explanation::Cause;
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::RolloutKind;
 use crate::cluster_api::node::Node;
 
 /// What is wrong with the nodes that matter: the target itself, those of its pods, and all of them while a pod has none.
-pub(super) fn of_nodes(scene: &Scene) -> Vec<Cause> {
+pub(super) fn of_nodes(scene: &RelatedObjects) -> Vec<Cause> {
     let needed = |node: &Node| match scene.target.kind {
         RolloutKind::Node => node.name == scene.target.name,
         _ => scene
@@ -27,7 +27,7 @@ pub(super) fn of_nodes(scene: &Scene) -> Vec<Cause> {
         .collect()
 }
 
-fn of_node(scene: &Scene, node: &Node) -> Vec<Cause> {
+fn of_node(scene: &RelatedObjects, node: &Node) -> Vec<Cause> {
     let place = format!("node {}", node.name);
     let wrong = node.conditions.iter().filter(|c| match c.kind.as_str() {
         "Ready" => c.status != "True",

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::{RolloutTarget, State, number};
-use super::wait::{AWAY, BadSince, LOOK, RolloutError};
-use crate::cluster_api::call::Call;
+use super::wait::{AWAY, LOOK, RolloutError, UnhealthySince};
+use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 use crate::cluster_api::node::{Condition, items};
@@ -36,8 +36,8 @@ impl Api {
         limit: Duration,
         mut progress: impl FnMut(&str) + Send,
     ) -> Result<(), RolloutError> {
-        let mut patience = Patience::new(limit, Instant::now());
-        let (mut said, mut bad) = (String::new(), BadSince::default());
+        let mut patience = PodTimeout::new(limit, Instant::now());
+        let (mut said, mut bad) = (String::new(), UnhealthySince::default());
         let (mut answered, mut looked) = (Instant::now(), Instant::now());
         loop {
             let late = patience.is_over(Instant::now());
@@ -87,7 +87,7 @@ impl Api {
         if !state.outdated {
             return Ok(state.state);
         }
-        let nodes = self.json(Call::get("/api/v1/nodes")).await?;
+        let nodes = self.json(ApiCall::get("/api/v1/nodes")).await?;
         let nodes: Vec<_> = items(&nodes["items"]).cloned().collect();
         Ok(State {
             done: is_held_up(&pods, &nodes),
@@ -99,7 +99,7 @@ impl Api {
         let Some(path) = super::scene::pods_path(daemon, Some(live)) else {
             return Ok(Vec::new());
         };
-        let list = self.json(Call::get(path)).await;
+        let list = self.json(ApiCall::get(path)).await;
         let list = list.map_err(|e| e.during(format_args!("list the pods of {daemon}")))?;
         Ok(items(&list["items"]).cloned().collect())
     }
@@ -110,7 +110,7 @@ impl Api {
         daemon: &RolloutTarget,
         live: Option<Object>,
         node: &str,
-        bad: &mut BadSince,
+        bad: &mut UnhealthySince,
         passed: Option<Duration>,
     ) -> Result<(), RolloutError> {
         let mut scene = match self.scene(daemon, live).await {
@@ -135,13 +135,13 @@ impl Api {
 
 /// How long a pod is waited for. A changed `DaemonSet` replaces its pods one by one: each that was replaced renews the time of those
 /// whose turn is still to come.
-struct Patience {
+struct PodTimeout {
     limit: Duration,
     deadline: Instant,
     updated: i64,
 }
 
-impl Patience {
+impl PodTimeout {
     fn new(limit: Duration, now: Instant) -> Self {
         Self {
             limit,
@@ -168,7 +168,7 @@ fn updated(daemon: &Object) -> i64 {
 }
 
 /// Leaves of a scene what is on one node.
-fn on_node(scene: &mut Scene, node: &str) {
+fn on_node(scene: &mut RelatedObjects, node: &str) {
     scene.pods.retain(|pod| pod["spec"]["nodeName"] == node);
     scene.nodes.retain(|other| other["metadata"]["name"] == node);
 }
@@ -181,13 +181,13 @@ fn waiting(text: &str) -> State {
 }
 
 /// How far a pod is, and whether it is only of the version before.
-struct OnNode {
+struct PodOnNode {
     state: State,
     outdated: bool,
 }
 
-fn state_on(daemon: &Value, pods: &[Value], node: &str) -> OnNode {
-    let told = |text: &str| OnNode {
+fn state_on(daemon: &Value, pods: &[Value], node: &str) -> PodOnNode {
+    let told = |text: &str| PodOnNode {
         state: waiting(text),
         outdated: false,
     };
@@ -206,7 +206,7 @@ fn state_on(daemon: &Value, pods: &[Value], node: &str) -> OnNode {
     }
     let wanted = daemon["metadata"]["annotations"][TEMPLATE].as_str();
     let outdated = wanted.is_some() && pod["metadata"]["labels"][TEMPLATE_LABEL].as_str() != wanted;
-    OnNode {
+    PodOnNode {
         state: State {
             done: !outdated,
             text: format!("its pod on {node} is of the version before"),
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn each_pod_that_was_replaced_renews_the_patience() {
         let (start, minute) = (Instant::now(), Duration::from_secs(60));
-        let mut patience = Patience::new(2 * minute, start);
+        let mut patience = PodTimeout::new(2 * minute, start);
         for (updated, minutes) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
             let now = start + minutes * minute;
             patience.renew(updated, now);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::container::{LogOf, Trouble, troubles};
+use super::container::{ContainerProblem, ContainerRun, troubles};
 use super::event::warnings;
 use super::explanation::{Cause, LogSource};
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::RolloutKind;
 use super::volume_causes::{UNBOUND, of_claims, of_mounts};
 use crate::cluster_api::node::{Condition, Node};
@@ -16,7 +16,7 @@ use crate::cluster_api::node::{Condition, Node};
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Nothing for a pod that is ready or has done its work.
-pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
+pub(super) fn of_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Cause> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (namespace, name) = (
         text(&pod["metadata"]["namespace"]),
@@ -58,7 +58,7 @@ pub(super) fn of_pod(scene: &Scene, pod: &Value) -> Vec<Cause> {
 }
 
 /// The events without those of earlier pods of the same name, as those of a stateful set have.
-fn of_this_pod(scene: &Scene, pod: &Value) -> Vec<Value> {
+fn of_this_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Value> {
     let uid = pod["metadata"]["uid"].as_str();
     let is_of_another = |event: &Value| {
         let of = event["involvedObject"]["uid"].as_str();
@@ -108,7 +108,7 @@ fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
 
 /// A pod that shall go. A stateful set makes no second one while the first may still run, and whether it does on a node
 /// that is silent, only a person can find out.
-fn of_end(scene: &Scene, place: &str, pod: &Value) -> Option<Cause> {
+fn of_end(scene: &RelatedObjects, place: &str, pod: &Value) -> Option<Cause> {
     let by = pod["metadata"]["deletionTimestamp"].as_str()?;
     let mut cause = Cause::new(place, format!("is being deleted, and shall be gone by {by}"));
     let is_silent = |node: Node| pod["spec"]["nodeName"] == *node.name && node.is_silent();
@@ -125,7 +125,7 @@ fn of_end(scene: &Scene, place: &str, pod: &Value) -> Option<Cause> {
     Some(cause)
 }
 
-fn of_container(place: &str, namespace: &str, pod: &str, trouble: Trouble) -> Cause {
+fn of_container(place: &str, namespace: &str, pod: &str, trouble: ContainerProblem) -> Cause {
     let kind = if trouble.init {
         "init container"
     } else {
@@ -134,11 +134,11 @@ fn of_container(place: &str, namespace: &str, pod: &str, trouble: Trouble) -> Ca
     let mut cause = Cause::new(format!("{place}, {kind} {}", trouble.container), trouble.problem);
     cause.hint = trouble.hint;
     cause.patience = trouble.patience;
-    cause.log_source = (trouble.log != LogOf::Nothing).then(|| LogSource {
+    cause.log_source = (trouble.log != ContainerRun::Nothing).then(|| LogSource {
         namespace: namespace.to_owned(),
         pod: pod.to_owned(),
         container: trouble.container,
-        previous: trouble.log == LogOf::RunBefore,
+        previous: trouble.log == ContainerRun::RunBefore,
     });
     cause
 }
@@ -172,7 +172,7 @@ mod tests {
             json!({"involvedObject": {"kind": "Pod", "name": "jenkins-0", "uid": uid}, "type": "Warning",
                 "reason": "Failed", "message": message})
         };
-        let scene = Scene {
+        let scene = RelatedObjects {
             target: RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins"),
             live: None,
             pods: Vec::new(),

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::explanation::Explanation;
 use super::pod_causes::of_pod;
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::{RolloutKind, RolloutTarget};
-use crate::cluster_api::call::Call;
+use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 use crate::cluster_api::node::items;
@@ -16,7 +16,7 @@ impl Api {
     /// The pods of a namespace.
     pub async fn pods(&self, namespace: &str) -> Result<Vec<Object>, ApiError> {
         let list = self
-            .json(Call::get(format!("/api/v1/namespaces/{namespace}/pods")))
+            .json(ApiCall::get(format!("/api/v1/namespaces/{namespace}/pods")))
             .await?;
         Ok(items(&list["items"]).cloned().collect())
     }
@@ -29,11 +29,11 @@ impl Api {
             text(&pod["metadata"]["name"]),
         );
         let events = self
-            .json(Call::get(format!(
+            .json(ApiCall::get(format!(
                 "/api/v1/namespaces/{namespace}/events?limit=500"
             )))
             .await?;
-        let scene = Scene {
+        let scene = RelatedObjects {
             target: RolloutTarget::new(RolloutKind::StatefulSet, &namespace, &name),
             live: None,
             pods: Vec::new(),

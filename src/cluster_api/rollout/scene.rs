@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::causes::causes;
 use super::explanation::{Explanation, LogSource};
 use super::state::{RolloutKind, RolloutTarget, state};
-use crate::cluster_api::call::Call;
+use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 use crate::cluster_api::node::{entries, items};
@@ -21,7 +21,7 @@ const LOGS: usize = 3;
 
 /// The objects around a target at one moment.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct RelatedObjects {
     pub(super) target: RolloutTarget,
     pub(super) live: Option<Value>,
     /// Pods of the workload, or on the node.
@@ -31,7 +31,7 @@ pub(super) struct Scene {
     pub(super) now: Timestamp,
 }
 
-impl Scene {
+impl RelatedObjects {
     /// Without logs, which are read only when they are shown.
     pub(super) fn explanation(&self) -> Explanation {
         Explanation {
@@ -52,14 +52,22 @@ impl Api {
     }
 
     /// What is around a target that was just read.
-    pub(super) async fn scene(&self, target: &RolloutTarget, live: Option<Value>) -> Result<Scene, ApiError> {
+    pub(super) async fn scene(
+        &self,
+        target: &RolloutTarget,
+        live: Option<Value>,
+    ) -> Result<RelatedObjects, ApiError> {
         let scene = self.read_scene(target, live).await;
         scene.map_err(|e| e.during(format_args!("look into {target}")))
     }
 
-    async fn read_scene(&self, target: &RolloutTarget, live: Option<Value>) -> Result<Scene, ApiError> {
+    async fn read_scene(
+        &self,
+        target: &RolloutTarget,
+        live: Option<Value>,
+    ) -> Result<RelatedObjects, ApiError> {
         let list = async |path: String| -> Result<Vec<Value>, ApiError> {
-            let mut list = self.json(Call::get(path)).await?;
+            let mut list = self.json(ApiCall::get(path)).await?;
             Ok(list["items"]
                 .as_array_mut()
                 .map(std::mem::take)
@@ -76,7 +84,7 @@ impl Api {
             _ => format!("/api/v1/namespaces/{}/events?limit=500", target.namespace),
         };
         let (pods, nodes, events) = futures::try_join!(pods, list("/api/v1/nodes".into()), list(events))?;
-        Ok(Scene {
+        Ok(RelatedObjects {
             target: target.clone(),
             live,
             pods,
@@ -110,7 +118,7 @@ impl Api {
             "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&previous={previous}\
              &tailLines={LOG_LINES}&limitBytes=16384"
         );
-        match self.text(Call::get(path)).await {
+        match self.text(ApiCall::get(path)).await {
             Ok(log) => log.lines().map(|line| line.trim_end().to_owned()).collect(),
             Err(e) => vec![format!("(cannot be read: {e})")],
         }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::causes::{causes, hopeless, stuck_pod};
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use super::state::{RolloutKind, RolloutTarget};
 
-fn scene(target: RolloutTarget, pods: Vec<Value>, nodes: Vec<Value>, events: Vec<Value>) -> Scene {
-    Scene {
+fn scene(target: RolloutTarget, pods: Vec<Value>, nodes: Vec<Value>, events: Vec<Value>) -> RelatedObjects {
+    RelatedObjects {
         target,
         live: Some(json!({})),
         pods,

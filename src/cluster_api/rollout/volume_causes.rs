@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::event::told;
 use super::explanation::Cause;
-use super::scene::Scene;
+use super::scene::RelatedObjects;
 use crate::cluster_api::node::{Condition, items};
 
 /// What the scheduler says of a pod whose claims are not bound yet.
@@ -19,7 +19,7 @@ const CLASS: Duration = Duration::from_secs(15);
 const MOUNTING: Duration = Duration::from_secs(60);
 
 /// Claims that keep the pod from being scheduled, with what the cluster says of each.
-pub(super) fn of_claims(scene: &Scene, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
+pub(super) fn of_claims(scene: &RelatedObjects, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
     let waits =
         |condition: &Condition| condition.kind == "PodScheduled" && condition.message.contains(UNBOUND);
     if !conditions.iter().any(waits) {

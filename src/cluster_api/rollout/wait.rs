@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::causes::{hopeless, stuck_pod};
 use super::explanation::{Cause, Explanation};
 use super::state::{RolloutTarget, state};
-use crate::cluster_api::call::Call;
+use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
 use crate::cluster_api::error::ApiError;
 
@@ -58,7 +58,7 @@ impl Api {
         limit: Duration,
         mut progress: impl FnMut(&str) + Send,
     ) -> Result<(), RolloutError> {
-        let mut wait = Wait {
+        let mut wait = RolloutWait {
             api: self,
             target,
             limit,
@@ -66,7 +66,7 @@ impl Api {
             state: String::new(),
             answered: Instant::now(),
             looked: Instant::now(),
-            bad_since: BadSince::default(),
+            bad_since: UnhealthySince::default(),
         };
         while !wait.round(&mut progress).await? {}
         Ok(())
@@ -74,7 +74,7 @@ impl Api {
 }
 
 /// A wait under way, and what it remembers from one round to the next.
-struct Wait<'a> {
+struct RolloutWait<'a> {
     api: &'a Api,
     target: &'a RolloutTarget,
     limit: Duration,
@@ -85,10 +85,10 @@ struct Wait<'a> {
     answered: Instant,
     /// When causes were last looked for.
     looked: Instant,
-    bad_since: BadSince,
+    bad_since: UnhealthySince,
 }
 
-impl Wait<'_> {
+impl RolloutWait<'_> {
     /// Looks once, and returns when it is time to look again; `true` when all is ready.
     async fn round(&mut self, progress: &mut (impl FnMut(&str) + Send)) -> Result<bool, RolloutError> {
         let live = match self.api.read(&self.target.id()).await {
@@ -143,7 +143,7 @@ impl Wait<'_> {
                 "pod {pod} of the version before is broken: deleting it, so that it is replaced"
             ));
             let path = format!("/api/v1/namespaces/{}/pods/{pod}", self.target.namespace);
-            self.api.json_opt(Call::delete(path)).await?;
+            self.api.json_opt(ApiCall::delete(path)).await?;
             return Ok(());
         }
         let mut explanation = scene.explanation();
@@ -164,9 +164,9 @@ impl Wait<'_> {
 
 /// When each place was first seen in a state that does not heal.
 #[derive(Default)]
-pub(super) struct BadSince(HashMap<String, Instant>);
+pub(super) struct UnhealthySince(HashMap<String, Instant>);
 
-impl BadSince {
+impl UnhealthySince {
     pub(super) fn hopeless(&mut self, causes: &[Cause]) -> bool {
         let bad = |place: &String| causes.iter().any(|c| c.patience.is_some() && c.place == *place);
         self.0.retain(|place, _| bad(place));
@@ -194,7 +194,7 @@ mod tests {
     fn a_state_that_heals_in_between_starts_anew() {
         let mut bad = Cause::new("pod a", "CrashLoopBackOff");
         bad.patience = Some(Duration::from_millis(30));
-        let mut seen = BadSince::default();
+        let mut seen = UnhealthySince::default();
         assert!(!seen.hopeless(std::slice::from_ref(&bad)));
         std::thread::sleep(Duration::from_millis(40));
         assert!(!seen.hopeless(&[]));

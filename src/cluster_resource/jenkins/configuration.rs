@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::loaded::{self, MARK, is_loaded, is_ready};
 use super::taken_out::taken_out;
-use super::{JenkinsPlace, NAME, mounted};
+use super::{JenkinsWorkload, NAME, mounted};
 use crate::cluster_api::{Api, Object, ObjectId};
-use crate::cluster_resource::manifest::{Texts, shown};
-use crate::cluster_resource::{ClusterKindError, ClusterResource, Error, Say};
+use crate::cluster_resource::manifest::{ManifestTexts, shown};
+use crate::cluster_resource::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::jenkins::JenkinsError;
 use crate::resource::{Change, Verdict};
 
@@ -27,27 +27,27 @@ const GONE: Duration = Duration::from_secs(180);
 #[serde(deny_unknown_fields)]
 pub(in crate::cluster_resource) struct Fields {
     /// The `ConfigMap`s and Secrets that Jenkins reads, as YAML documents.
-    objects: Texts,
+    objects: ManifestTexts,
     /// The manifest of the controller, which a later step applies: while it differs, Jenkins is about to be restarted.
-    controller: Texts,
+    controller: ManifestTexts,
 }
 
 /// Configuration that a running Jenkins takes over without a restart.
 #[derive(Debug)]
 pub(in crate::cluster_resource) struct Configuration {
-    place: JenkinsPlace,
+    place: JenkinsWorkload,
     objects: Vec<Object>,
     controller: Vec<Object>,
 }
 
 /// The controller's pod and what it reads.
-struct Found {
+struct MountedConfiguration {
     pod: Option<Object>,
     /// As they are in the cluster, in the order of the wish; those that are there.
     live: Vec<Object>,
 }
 
-impl Found {
+impl MountedConfiguration {
     fn ready_pod(&self) -> Option<&Object> {
         self.pod.as_ref().filter(|pod| is_ready(pod))
     }
@@ -62,7 +62,7 @@ impl Found {
 
 impl Configuration {
     pub(in crate::cluster_resource) fn of(
-        place: JenkinsPlace,
+        place: JenkinsWorkload,
         fields: Fields,
     ) -> Result<Self, ClusterKindError> {
         Ok(Self {
@@ -72,7 +72,7 @@ impl Configuration {
         })
     }
 
-    async fn look(&self, api: &Api) -> Result<Found, Error> {
+    async fn look(&self, api: &Api) -> Result<MountedConfiguration, ClusterStepError> {
         let ids = self
             .objects
             .iter()
@@ -81,19 +81,19 @@ impl Configuration {
         let pod = self.place.container().pod_id();
         let live = futures::future::try_join_all(ids.iter().map(|id| api.read(id)));
         let (pod, live) = futures::try_join!(api.read(&pod), live)?;
-        Ok(Found {
+        Ok(MountedConfiguration {
             pod,
             live: live.into_iter().flatten().collect(),
         })
     }
 
     /// Whether the controller is about to be replaced, and will read everything anew.
-    async fn is_replaced(&self, api: &Api) -> Result<bool, Error> {
+    async fn is_replaced(&self, api: &Api) -> Result<bool, ClusterStepError> {
         Ok(!api.compare(&self.controller).await?.is_empty())
     }
 
     /// Lets the running Jenkins try what it would be given; its own words when it refuses.
-    async fn refusal(&self, api: &Api) -> Result<Option<String>, Error> {
+    async fn refusal(&self, api: &Api) -> Result<Option<String>, ClusterStepError> {
         let jenkins = self.place.client(api).await?;
         let maps = self.objects.iter().filter(|object| object["kind"] == "ConfigMap");
         let files = maps.flat_map(|map| map["data"].as_object().into_iter().flatten());
@@ -109,7 +109,7 @@ impl Configuration {
     }
 
     /// Names the keys that are about to go: Jenkins keeps what it has for them, also after a restart.
-    async fn tell_what_stays(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+    async fn tell_what_stays(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         for wanted in self.objects.iter().filter(|object| object["kind"] == "ConfigMap") {
             let live = api.read(&ObjectId::of(wanted)?).await?.unwrap_or_default();
             for key in taken_out(&live, wanted) {
@@ -122,7 +122,7 @@ impl Configuration {
     }
 
     /// Makes Jenkins take over what is in the cluster.
-    async fn load(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+    async fn load(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         let found = self.look(api).await?;
         if !found.is_stale() || self.is_replaced(api).await? {
             return Ok(());
@@ -141,7 +141,13 @@ impl Configuration {
     }
 
     /// Waits until the pod sees the files as they are in the cluster.
-    async fn bring(&self, api: &Api, pod: &Object, live: &[Object], versions: &str) -> Result<(), Error> {
+    async fn bring(
+        &self,
+        api: &Api,
+        pod: &Object,
+        live: &[Object],
+        versions: &str,
+    ) -> Result<(), ClusterStepError> {
         let container = self.place.container();
         let wanted = mounted::wanted(pod, NAME, live);
         let command: Vec<_> = std::iter::once("sha256sum")
@@ -156,7 +162,7 @@ impl Configuration {
                 break;
             }
             if Instant::now() >= deadline {
-                return Err(Error::NotMounted {
+                return Err(ClusterStepError::NotMounted {
                     files: behind,
                     limit: PATIENCE,
                 });
@@ -168,7 +174,7 @@ impl Configuration {
 }
 
 impl ClusterResource for Configuration {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             let differences = async { Ok(api.compare(&self.objects).await?) };
             let (differences, found) = futures::try_join!(differences, self.look(api))?;
@@ -198,7 +204,7 @@ impl ClusterResource for Configuration {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             self.tell_what_stays(api, say).await?;
             for difference in api.apply(&self.objects).await? {

@@ -2,22 +2,22 @@
 
 use futures::future::BoxFuture;
 
-use super::{JenkinsPlace, if_up};
+use super::{JenkinsWorkload, if_up};
 use crate::cluster_api::Api;
-use crate::cluster_resource::{ClusterResource, Error, Say};
-use crate::jenkins::{GitPipeline, Jenkins, MARK, differences};
+use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink};
+use crate::jenkins::{GitPipeline, JenkinsClient, MARK, differences};
 use crate::model;
 use crate::resource::{Change, Verdict};
 
 /// The jobs of the inventory. Others are left alone.
 #[derive(Debug)]
 pub(in crate::cluster_resource) struct Jobs {
-    place: JenkinsPlace,
+    place: JenkinsWorkload,
     jobs: Vec<GitPipeline>,
 }
 
 /// What has to be done with one job.
-enum Deed<'a> {
+enum JobChange<'a> {
     Create(&'a GitPipeline),
     Update(&'a GitPipeline, Vec<String>),
     /// A job of this name is somebody else's.
@@ -34,50 +34,50 @@ impl Jobs {
             credential: job.credential.clone(),
         };
         Self {
-            place: JenkinsPlace::of(jenkins),
+            place: JenkinsWorkload::of(jenkins),
             jobs: jenkins.jobs.iter().map(job).collect(),
         }
     }
 
-    async fn deeds<'a>(&'a self, jenkins: &Jenkins) -> Result<Vec<Deed<'a>>, Error> {
+    async fn deeds<'a>(&'a self, jenkins: &JenkinsClient) -> Result<Vec<JobChange<'a>>, ClusterStepError> {
         let mut deeds = Vec::new();
         for job in &self.jobs {
             let Some(live) = jenkins.job(&job.name).await? else {
-                deeds.push(Deed::Create(job));
+                deeds.push(JobChange::Create(job));
                 continue;
             };
             let found = differences(&job.xml(), &live)?;
             match (found.is_empty(), live.contains(MARK)) {
                 (true, _) => {}
-                (false, true) => deeds.push(Deed::Update(job, found)),
-                (false, false) => deeds.push(Deed::Leave(job)),
+                (false, true) => deeds.push(JobChange::Update(job, found)),
+                (false, false) => deeds.push(JobChange::Leave(job)),
             }
         }
         Ok(deeds)
     }
 
-    async fn look<'a>(&'a self, api: &Api) -> Result<Vec<Deed<'a>>, Error> {
+    async fn look<'a>(&'a self, api: &Api) -> Result<Vec<JobChange<'a>>, ClusterStepError> {
         self.deeds(&self.place.client(api).await?).await
     }
 }
 
-fn lines(deeds: &[Deed]) -> Vec<String> {
-    let line = |deed: &Deed| match deed {
-        Deed::Create(job) => vec![format!("+job {}", job.name)],
-        Deed::Update(job, found) => {
+fn lines(deeds: &[JobChange]) -> Vec<String> {
+    let line = |deed: &JobChange| match deed {
+        JobChange::Create(job) => vec![format!("+job {}", job.name)],
+        JobChange::Update(job, found) => {
             let found = found.iter().map(|line| format!("   {line}"));
             std::iter::once(format!(" job {}", job.name))
                 .chain(found)
                 .collect()
         }
-        Deed::Leave(_) => Vec::new(),
+        JobChange::Leave(_) => Vec::new(),
     };
     deeds.iter().flat_map(line).collect()
 }
 
-fn foreign(deeds: &[Deed]) -> Option<String> {
+fn foreign(deeds: &[JobChange]) -> Option<String> {
     let names = deeds.iter().filter_map(|deed| match deed {
-        Deed::Leave(job) => Some(job.name.as_str()),
+        JobChange::Leave(job) => Some(job.name.as_str()),
         _ => None,
     });
     let names = names.collect::<Vec<_>>().join(", ");
@@ -87,7 +87,7 @@ fn foreign(deeds: &[Deed]) -> Option<String> {
 }
 
 impl ClusterResource for Jobs {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             if self.jobs.is_empty() {
                 return Ok(Verdict::InSync);
@@ -110,14 +110,14 @@ impl ClusterResource for Jobs {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let jenkins = self.place.client(api).await?;
             for deed in self.deeds(&jenkins).await? {
                 match deed {
-                    Deed::Create(job) => jenkins.create_job(&job.name, &job.xml()).await?,
-                    Deed::Update(job, _) => jenkins.update_job(&job.name, &job.xml()).await?,
-                    Deed::Leave(_) => {}
+                    JobChange::Create(job) => jenkins.create_job(&job.name, &job.xml()).await?,
+                    JobChange::Update(job, _) => jenkins.update_job(&job.name, &job.xml()).await?,
+                    JobChange::Leave(_) => {}
                 }
             }
             say(format!("{} jobs", self.jobs.len()));

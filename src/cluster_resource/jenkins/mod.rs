@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::Error;
+use super::ClusterStepError;
 use crate::cluster_api::{Api, Container, Object, ObjectId, RolloutKind, RolloutTarget};
-use crate::jenkins::{Jenkins, JenkinsError};
+use crate::jenkins::{JenkinsClient, JenkinsError};
 use crate::model;
 use crate::secret::Redactor;
 
@@ -30,12 +30,12 @@ const PORT: &str = "http";
 
 /// Jenkins, as the playbook of this program makes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JenkinsPlace {
+pub struct JenkinsWorkload {
     namespace: String,
     username: String,
 }
 
-impl JenkinsPlace {
+impl JenkinsWorkload {
     /// Where the inventory has Jenkins.
     pub fn of(jenkins: &model::Jenkins) -> Self {
         Self {
@@ -59,19 +59,19 @@ impl JenkinsPlace {
     }
 
     /// Its REST API, with the administrator's login.
-    pub async fn client(&self, api: &Api) -> Result<Jenkins, Error> {
+    pub async fn client(&self, api: &Api) -> Result<JenkinsClient, ClusterStepError> {
         let http = async { Ok(api.service(&self.namespace, NAME, PORT).await?) };
         let (http, password) = futures::try_join!(http, self.password(api))?;
-        Ok(Jenkins::new(http, &self.username, &password))
+        Ok(JenkinsClient::new(http, &self.username, &password))
     }
 
     /// The administrator's password, as the cluster keeps it.
-    pub async fn password(&self, api: &Api) -> Result<SecretString, Error> {
+    pub async fn password(&self, api: &Api) -> Result<SecretString, ClusterStepError> {
         self.secret(api, "jenkins-admin", "password").await
     }
 
     /// Lets Jenkins load its files again.
-    async fn reload(&self, api: &Api) -> Result<(), Error> {
+    async fn reload(&self, api: &Api) -> Result<(), ClusterStepError> {
         let (jenkins, token) = futures::try_join!(
             self.client(api),
             self.secret(api, "jenkins-reload-token", "token")
@@ -79,10 +79,10 @@ impl JenkinsPlace {
         Ok(jenkins.reload(token.expose_secret()).await?)
     }
 
-    async fn secret(&self, api: &Api, name: &str, key: &str) -> Result<SecretString, Error> {
+    async fn secret(&self, api: &Api, name: &str, key: &str) -> Result<SecretString, ClusterStepError> {
         let id = ObjectId::new("v1", "Secret", Some(&self.namespace), name);
         let secret = api.read(&id).await?.unwrap_or_default();
-        let text = text(&secret, key).ok_or_else(|| Error::NoLogin {
+        let text = text(&secret, key).ok_or_else(|| ClusterStepError::NoLogin {
             secret: id.to_string(),
             key: key.to_owned(),
         })?;
@@ -99,13 +99,14 @@ fn text(secret: &Object, key: &str) -> Option<String> {
 }
 
 /// The answer, or nothing where Jenkins can't be asked: it has not been set up yet, does not run, or starts.
-fn if_up<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+fn if_up<T>(answer: Result<T, ClusterStepError>) -> Result<Option<T>, ClusterStepError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(
-            Error::NoLogin { .. } | Error::Jenkins(JenkinsError::Unreachable { .. } | JenkinsError::Starting),
+            ClusterStepError::NoLogin { .. }
+            | ClusterStepError::Jenkins(JenkinsError::Unreachable { .. } | JenkinsError::Starting),
         ) => Ok(None),
-        Err(Error::Api(error)) if error.is_not_found() => Ok(None),
+        Err(ClusterStepError::Api(error)) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

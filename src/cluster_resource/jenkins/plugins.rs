@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use super::{JenkinsPlace, if_up};
+use super::{JenkinsWorkload, if_up};
 use crate::cluster_api::Api;
-use crate::cluster_resource::{ClusterResource, Error, Say};
+use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::jenkins::broken_plugins;
 use crate::model;
 use crate::resource::{Change, Verdict};
@@ -23,7 +23,7 @@ const SHOWN: usize = 10;
 /// The plugins of the inventory.
 #[derive(Debug)]
 pub(in crate::cluster_resource) struct Plugins {
-    place: JenkinsPlace,
+    place: JenkinsWorkload,
     names: Vec<String>,
 }
 
@@ -31,18 +31,18 @@ impl Plugins {
     pub(in crate::cluster_resource) fn of(jenkins: &model::Jenkins) -> Self {
         let names = jenkins.plugins.list.iter().map(|plugin| plugin.name.clone());
         Self {
-            place: JenkinsPlace::of(jenkins),
+            place: JenkinsWorkload::of(jenkins),
             names: names.collect(),
         }
     }
 
-    async fn problems(&self, api: &Api) -> Result<Vec<String>, Error> {
+    async fn problems(&self, api: &Api) -> Result<Vec<String>, ClusterStepError> {
         let found = self.place.client(api).await?.plugins().await?;
         Ok(broken_plugins(self.names.iter().map(String::as_str), &found))
     }
 
     /// The problems, once Jenkins answers: its pod is ready before the way to it is there on every node.
-    async fn problems_when_up(&self, api: &Api) -> Result<Vec<String>, Error> {
+    async fn problems_when_up(&self, api: &Api) -> Result<Vec<String>, ClusterStepError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.problems(api).await;
@@ -73,7 +73,7 @@ impl Plugins {
 }
 
 impl ClusterResource for Plugins {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
             Ok(match if_up(self.problems(api).await)? {
                 None => Verdict::Differs(Change::new("Jenkins does not answer yet")),
@@ -83,7 +83,11 @@ impl ClusterResource for Plugins {
         })
     }
 
-    fn act<'a>(&'a self, api: &'a Api, _say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(
+        &'a self,
+        api: &'a Api,
+        _say: ProgressSink<'a>,
+    ) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             // What Jenkins did not load when it started it does not load later.
             let mut problems = self.problems_when_up(api).await?;
@@ -91,7 +95,7 @@ impl ClusterResource for Plugins {
                 return Ok(());
             }
             problems.extend(self.log(api).await);
-            Err(Error::Plugins(problems))
+            Err(ClusterStepError::Plugins(problems))
         })
     }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
-use super::JenkinsPlace;
+use super::JenkinsWorkload;
 use crate::cluster_api::{Api, Object};
-use crate::cluster_resource::{ClusterResource, Error, Say, rollout};
+use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink, rollout};
 use crate::jenkins::{JenkinsError, boot_failure};
 use crate::resource::Verdict;
 
@@ -22,12 +22,12 @@ const GONE: Duration = Duration::from_secs(180);
 
 /// A controller that must be up.
 #[derive(Debug)]
-pub(in crate::cluster_resource) struct Ready(pub(in crate::cluster_resource) JenkinsPlace);
+pub(in crate::cluster_resource) struct Ready(pub(in crate::cluster_resource) JenkinsWorkload);
 
 impl Ready {
     /// Gives a pod that has failed again and again a fresh start: what kept it may have been mended outside of the cluster,
     /// and Kubernetes would wait up to five minutes with its next try.
-    async fn start_anew(&self, api: &Api, say: Say<'_>) -> Result<(), Error> {
+    async fn start_anew(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         let id = self.0.container().pod_id();
         if api.read(&id).await?.is_some_and(|pod| has_failed(&pod)) {
             say("the pod has failed before: it is started anew".to_owned());
@@ -37,7 +37,7 @@ impl Ready {
     }
 
     /// Ends only when the log tells that Jenkins has given up: its process runs on then, and would never be ready.
-    async fn boot_failure(&self, api: &Api) -> Error {
+    async fn boot_failure(&self, api: &Api) -> ClusterStepError {
         loop {
             tokio::time::sleep(LOOK).await;
             // There may be no container yet, or its image is pulled: the wait beside this one tells what is wrong.
@@ -66,11 +66,11 @@ fn has_failed(pod: &Object) -> bool {
 }
 
 impl ClusterResource for Ready {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, Error>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(rollout::observe(api, self.0.target()))
     }
 
-    fn act<'a>(&'a self, api: &'a Api, say: Say<'a>) -> BoxFuture<'a, Result<(), Error>> {
+    fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
             let target = self.0.target();
             self.start_anew(api, say).await?;

@@ -9,7 +9,7 @@ use super::volume::{Cache, Mount, PodVolume};
 use super::{Resources, names, resources, volume};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, AgentKind};
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, duration, form, host, name};
 use crate::yaml::Spanned;
 
@@ -90,7 +90,7 @@ pub struct Toleration {
     pub effect: Option<String>,
 }
 
-pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Agents> {
+pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut RuleContext<'_>) -> Option<Agents> {
     let written = &jenkins.agents;
     let places = namespaces::check(jenkins, check);
     let image = check.parse(&written.image, &code::BAD_IMAGE, "image", form::image);
@@ -133,7 +133,7 @@ pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> 
 fn template(
     written: &inventory::AgentTemplateSpec,
     places: Option<&Namespaces>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<AgentTemplate> {
     let name = check.parse(&written.name, &code::BAD_NAME, "name for agents", name::label);
     let (kind, text) = source(written, check)?;
@@ -198,7 +198,7 @@ fn template(
 /// The kind, or the text of the user's own template.
 fn source(
     written: &inventory::AgentTemplateSpec,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<(Option<AgentKind>, Option<String>)> {
     let title = || {
         format!(
@@ -234,7 +234,7 @@ fn source(
     }
 }
 
-fn toleration(written: &inventory::TolerationSpec, check: &mut Check<'_>) -> Option<Toleration> {
+fn toleration(written: &inventory::TolerationSpec, check: &mut RuleContext<'_>) -> Option<Toleration> {
     let owned = |text: &str| text.to_owned();
     let key = check.parse(&written.key, &code::BAD_TAINT, "key of a taint", |text| {
         name::qualified(text).map(|()| owned(text))
@@ -270,7 +270,7 @@ fn toleration(written: &inventory::TolerationSpec, check: &mut Check<'_>) -> Opt
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: it is not given.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn seconds(written: Option<&Spanned<String>>, check: &mut Check<'_>) -> Option<Option<u64>> {
+fn seconds(written: Option<&Spanned<String>>, check: &mut RuleContext<'_>) -> Option<Option<u64>> {
     let parse = |text: &str| duration::parse(text).map(|duration| duration.as_secs());
     check.parse_some(written, &code::BAD_DURATION, "duration", parse)
 }

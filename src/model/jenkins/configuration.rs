@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::code;
 use crate::yaml::Spanned;
 
@@ -42,7 +42,7 @@ const TRUTHS: [&str; 12] = [
 ];
 
 /// Reports values of a wrong type: Jenkins' own check lets them pass, and takes them for 0 or false.
-pub(super) fn check(written: &Spanned<Map<String, Value>>, check: &mut Check<'_>) {
+pub(super) fn check(written: &Spanned<Map<String, Value>>, check: &mut RuleContext<'_>) {
     let Some(jenkins) = written.value.get("jenkins") else {
         return;
     };

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Plugins, names};
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, CredentialKind, Secret};
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form, ssh};
 use crate::secret::SecretRef;
 use crate::yaml::Spanned;
@@ -90,7 +90,7 @@ pub struct Job {
 pub(super) fn check(
     written: &[Spanned<inventory::CredentialSpec>],
     plugins: Option<&Plugins>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Vec<Credential>> {
     names::unique(
         "credentials",
@@ -121,7 +121,10 @@ pub(super) fn check(
     all.into_iter().collect()
 }
 
-fn credential(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_>) -> Option<Credential> {
+fn credential(
+    written: &Spanned<inventory::CredentialSpec>,
+    check: &mut RuleContext<'_>,
+) -> Option<Credential> {
     let id = check.parse(&written.id, &code::BAD_NAME, "id", names::identifier);
     keys(written, check)?;
     let username = written.username.as_ref();
@@ -151,7 +154,7 @@ fn credential(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_
 }
 
 /// Whether the keys are those of the kind: `None` if not, and it is reported.
-fn keys(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_>) -> Option<()> {
+fn keys(written: &Spanned<inventory::CredentialSpec>, check: &mut RuleContext<'_>) -> Option<()> {
     let (needed, allowed): (&[&str], &[&str]) = match written.kind.value {
         CredentialKind::UsernamePassword => (&["username", "password"], &[]),
         CredentialKind::Token | CredentialKind::GitlabToken => (&["token"], &[]),
@@ -185,7 +188,7 @@ fn keys(written: &Spanned<inventory::CredentialSpec>, check: &mut Check<'_>) -> 
     sound.then_some(())
 }
 
-pub(super) fn jobs(written: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Vec<Job>> {
+pub(super) fn jobs(written: &inventory::JenkinsSpec, check: &mut RuleContext<'_>) -> Option<Vec<Job>> {
     names::unique("jobs", written.jobs.iter().map(|job| &job.name), check);
     let all: Vec<_> = written
         .jobs
@@ -198,7 +201,7 @@ pub(super) fn jobs(written: &inventory::JenkinsSpec, check: &mut Check<'_>) -> O
 fn job(
     written: &inventory::JobSpec,
     credentials: &[Spanned<inventory::CredentialSpec>],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Job> {
     let name = check.parse(&written.name, &code::BAD_NAME, "name of a job", names::identifier);
     let repository = check.parse(&written.repository, &code::BAD_URL, "Git repository", repository);

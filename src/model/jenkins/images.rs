@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::names;
 use crate::diagnostic::Diagnostic;
-use crate::inventory::{self, FolderFile};
-use crate::model::check::Check;
+use crate::inventory::{self, BuildContextFile};
+use crate::model::check::RuleContext;
 use crate::model::{code, form};
 use crate::yaml::Spanned;
 
@@ -24,7 +24,7 @@ const TIME: u64 = 946_684_800;
 /// An image that is built in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Image {
+pub struct BuiltImage {
     /// Its full name, with the registry and a tag.
     pub name: String,
     /// Name of the Job that builds it, and of what that needs.
@@ -35,17 +35,20 @@ pub struct Image {
     pub context: String,
 }
 
-pub(super) fn check(written: &[inventory::ImageSpec], check: &mut Check<'_>) -> Option<Vec<Image>> {
+pub(super) fn check(
+    written: &[inventory::ImageSpec],
+    check: &mut RuleContext<'_>,
+) -> Option<Vec<BuiltImage>> {
     names::unique("images", written.iter().map(|image| &image.name), check);
     let images: Vec<_> = written.iter().map(|image| self::image(image, check)).collect();
     images.into_iter().collect()
 }
 
-fn image(written: &inventory::ImageSpec, check: &mut Check<'_>) -> Option<Image> {
+fn image(written: &inventory::ImageSpec, check: &mut RuleContext<'_>) -> Option<BuiltImage> {
     let name = check.parse(&written.name, &code::BAD_IMAGE, "name for an image", tagged);
     let archive = archive(&written.folder, check);
     let (name, archive) = (name?, archive?);
-    Some(Image {
+    Some(BuiltImage {
         job: job(&name),
         digest: hex::encode(Sha256::digest(&archive)),
         context: packed(&written.folder, &archive, check)?,
@@ -73,7 +76,7 @@ fn job(image: &str) -> String {
 }
 
 /// The folder's files as a tar archive that depends on their paths, contents and x bits alone.
-fn archive(folder: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<u8>> {
+fn archive(folder: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<Vec<u8>> {
     let files = form::folder(folder, check)?;
     if !files.iter().any(|file| file.path == "Dockerfile") {
         let title = format!("`{}` has no Dockerfile", folder.value);
@@ -92,7 +95,7 @@ fn archive(folder: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn tar(files: &[FolderFile]) -> std::io::Result<Vec<u8>> {
+fn tar(files: &[BuildContextFile]) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     for file in files {
         let mut header = tar::Header::new_gnu();
@@ -105,7 +108,7 @@ fn tar(files: &[FolderFile]) -> std::io::Result<Vec<u8>> {
 }
 
 /// The archive as it is kept in the cluster, where it fits.
-fn packed(folder: &Spanned<String>, archive: &[u8], check: &mut Check<'_>) -> Option<String> {
+fn packed(folder: &Spanned<String>, archive: &[u8], check: &mut RuleContext<'_>) -> Option<String> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     // Writing to memory can't fail.
     let packed = encoder.write_all(archive).and_then(|()| encoder.finish()).ok()?;
@@ -137,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_archive_depends_on_what_is_in_the_folder_alone() {
-        let file = |content: &str, executable| FolderFile {
+        let file = |content: &str, executable| BuildContextFile {
             path: "Dockerfile".to_owned(),
             content: content.into(),
             executable,

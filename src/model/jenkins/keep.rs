@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::code;
 
 /// How long builds of every job are kept; at least one of the three is said, and none is zero.
@@ -21,7 +21,10 @@ pub struct Keep {
 
 /// Outer `None`: it is wrong, and reported. Inner `None`: builds are kept for ever.
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-pub(super) fn check(written: Option<&inventory::KeepSpec>, check: &mut Check<'_>) -> Option<Option<Keep>> {
+pub(super) fn check(
+    written: Option<&inventory::KeepSpec>,
+    check: &mut RuleContext<'_>,
+) -> Option<Option<Keep>> {
     let Some(written) = written else {
         return Some(None);
     };

@@ -4,17 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form};
 use crate::yaml::Spanned;
 
 /// The lines of these files that hold keys; a line that Jenkins could make nothing of is reported.
-pub(super) fn check(files: &[Spanned<String>], check: &mut Check<'_>) -> Option<Vec<String>> {
+pub(super) fn check(files: &[Spanned<String>], check: &mut RuleContext<'_>) -> Option<Vec<String>> {
     let lines: Vec<_> = files.iter().map(|file| keys(file, check)).collect();
     Some(lines.into_iter().collect::<Option<Vec<_>>>()?.concat())
 }
 
-fn keys(file: &Spanned<String>, check: &mut Check<'_>) -> Option<Vec<String>> {
+fn keys(file: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<Vec<String>> {
     let content = form::file(file, check)?;
     let text = String::from_utf8_lossy(&content);
     let mut keys = Vec::new();

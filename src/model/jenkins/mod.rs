@@ -16,7 +16,7 @@ mod volume;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::check::Check;
+use super::check::RuleContext;
 use super::{Host, code, form, name, ssh};
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
@@ -24,13 +24,13 @@ use crate::secret::SecretRef;
 
 pub use agents::{AgentTemplate, Agents, Toleration};
 pub use credentials::{Credential, CredentialSecret, Job};
-pub use images::Image;
+pub use images::BuiltImage;
 pub use keep::Keep;
 pub use namespaces::{Namespaces, PodSecurity};
 pub use plugin_lock::version_of_image;
 pub use plugins::{Plugin, Plugins, UpdateSite};
 pub use resources::Resources;
-pub use volume::{Cache, Mount, PodVolume, VolumeSource};
+pub use volume::{Cache, Mount, PodVolume, PodVolumeSource};
 
 /// Jenkins in the cluster.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,7 +61,7 @@ pub struct Jenkins {
     /// Pods in which builds run.
     pub agents: Agents,
     /// Images that are built in the cluster.
-    pub images: Vec<Image>,
+    pub images: Vec<BuiltImage>,
     /// Image of Kaniko, which builds them.
     pub image_builder: String,
     /// Credentials for jobs.
@@ -121,7 +121,7 @@ impl Jenkins {
 pub(super) fn check(
     written: Option<&inventory::JenkinsSpec>,
     hosts: &[Host],
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Option<Jenkins>> {
     let Some(written) = written else {
         return Some(None);
@@ -177,7 +177,7 @@ pub(super) fn check(
 }
 
 /// Ours lets everybody who is logged in do everything, which suits one administrator and no directory of users.
-fn users(written: &inventory::JenkinsSpec, check: &mut Check<'_>) {
+fn users(written: &inventory::JenkinsSpec, check: &mut RuleContext<'_>) {
     let ours = written.configuration.get("jenkins");
     let has = |key: &str| {
         ours.and_then(|ours| ours.get(key))
@@ -196,7 +196,7 @@ fn users(written: &inventory::JenkinsSpec, check: &mut Check<'_>) {
     }
 }
 
-fn node_port(written: &inventory::JenkinsSpec, check: &mut Check<'_>) {
+fn node_port(written: &inventory::JenkinsSpec, check: &mut RuleContext<'_>) {
     let port = written.node_port.value;
     if port != 0 && !(30000..=32767).contains(&port) {
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, format!("a NodePort of {port}"));
@@ -224,7 +224,7 @@ fn usual_url(written: &inventory::JenkinsSpec, hosts: &[Host]) -> String {
 }
 
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-fn ingress(written: Option<&inventory::IngressSpec>, check: &mut Check<'_>) -> Option<Option<Ingress>> {
+fn ingress(written: Option<&inventory::IngressSpec>, check: &mut RuleContext<'_>) -> Option<Option<Ingress>> {
     let Some(written) = written else {
         return Some(None);
     };
@@ -243,7 +243,7 @@ fn ingress(written: Option<&inventory::IngressSpec>, check: &mut Check<'_>) -> O
     }))
 }
 
-fn storage(written: &inventory::HomeVolumeSpec, check: &mut Check<'_>) -> Option<HomeVolume> {
+fn storage(written: &inventory::HomeVolumeSpec, check: &mut RuleContext<'_>) -> Option<HomeVolume> {
     let class = check.parse_some(
         written.class.as_ref(),
         &code::BAD_NAME,
@@ -257,7 +257,10 @@ fn storage(written: &inventory::HomeVolumeSpec, check: &mut Check<'_>) -> Option
     })
 }
 
-fn administrator(written: &inventory::AdministratorSpec, check: &mut Check<'_>) -> Option<Administrator> {
+fn administrator(
+    written: &inventory::AdministratorSpec,
+    check: &mut RuleContext<'_>,
+) -> Option<Administrator> {
     let username = check.parse(&written.username, &code::BAD_WORD, "login name", names::login);
     let password = ssh::secret(written.password.as_ref(), check);
     Some(Administrator {

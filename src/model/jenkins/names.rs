@@ -1,7 +1,7 @@
 //! Names inside Jenkins, which must be unique among their kind.
 
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, name};
 use crate::yaml::Spanned;
 
@@ -23,7 +23,7 @@ pub(super) fn login(text: &str) -> Result<String, String> {
 pub(super) fn unique<'a>(
     what: &str,
     names: impl IntoIterator<Item = &'a Spanned<String>>,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) {
     let mut seen: Vec<&Spanned<String>> = Vec::new();
     for name in names {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, AgentKind};
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, name};
 use crate::yaml::Spanned;
 
@@ -71,7 +71,7 @@ impl Namespaces {
     }
 }
 
-pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> Option<Namespaces> {
+pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut RuleContext<'_>) -> Option<Namespaces> {
     let written = &jenkins.agents;
     let usual = |written: &Option<Spanned<String>>, suffix: &str| {
         let usual = || Spanned::from(format!("{}-{suffix}", jenkins.namespace.value));
@@ -91,7 +91,7 @@ pub(super) fn check(jenkins: &inventory::JenkinsSpec, check: &mut Check<'_>) -> 
 }
 
 /// Whoever may run pods in a namespace may read its Secrets and do what it admits: no two must meet.
-fn apart(namespaces: [&Spanned<String>; 4], check: &mut Check<'_>) {
+fn apart(namespaces: [&Spanned<String>; 4], check: &mut RuleContext<'_>) {
     for (index, one) in namespaces.iter().enumerate() {
         if let Some(other) = namespaces[..index].iter().find(|other| other.value == one.value) {
             check.report(

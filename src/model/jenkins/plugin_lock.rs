@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::plugins::{self, Plugin};
 use crate::diagnostic::Diagnostic;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form};
 use crate::yaml::{self, Spanned};
 
@@ -33,7 +33,7 @@ pub(super) fn check(
     file: &Spanned<String>,
     listed: &BTreeMap<String, String>,
     image: &str,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<Vec<Plugin>> {
     let content = form::file(file, check)?;
     let problem = |title: &str, reason: String| {

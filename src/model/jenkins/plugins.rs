@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::plugin_lock;
 use crate::diagnostic::Diagnostic;
 use crate::inventory::{self, PluginSource};
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form};
 
 /// The plugins that are installed unless the inventory says otherwise: `name:version` lines and comments.
@@ -69,7 +69,11 @@ impl Plugins {
     }
 }
 
-pub(super) fn check(written: &inventory::PluginsSpec, image: &str, check: &mut Check<'_>) -> Option<Plugins> {
+pub(super) fn check(
+    written: &inventory::PluginsSpec,
+    image: &str,
+    check: &mut RuleContext<'_>,
+) -> Option<Plugins> {
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
     if written.defaults.value {
         versions.extend(defaults());
@@ -109,7 +113,7 @@ pub(super) fn check(written: &inventory::PluginsSpec, image: &str, check: &mut C
     .filter(|_| sound)
 }
 
-fn update_site(written: &inventory::UpdateSiteSpec, check: &mut Check<'_>) -> Option<UpdateSite> {
+fn update_site(written: &inventory::UpdateSiteSpec, check: &mut RuleContext<'_>) -> Option<UpdateSite> {
     let metadata = check.parse(&written.metadata, &code::BAD_URL, "address", form::url);
     let mut other =
         |written: &Option<_>| check.parse_some(written.as_ref(), &code::BAD_URL, "address", form::url);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::inventory;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form, name};
 use crate::yaml::{Entries, Spanned};
 
@@ -19,7 +19,7 @@ pub struct Resources {
     pub limits: BTreeMap<String, String>,
 }
 
-pub(super) fn check(written: &inventory::ResourcesSpec, check: &mut Check<'_>) -> Option<Resources> {
+pub(super) fn check(written: &inventory::ResourcesSpec, check: &mut RuleContext<'_>) -> Option<Resources> {
     let requests = quantities(&written.requests, check);
     let limits = quantities(&written.limits, check);
     Some(Resources {
@@ -28,7 +28,10 @@ pub(super) fn check(written: &inventory::ResourcesSpec, check: &mut Check<'_>) -
     })
 }
 
-fn quantities(written: &Entries<Spanned<String>>, check: &mut Check<'_>) -> Option<BTreeMap<String, String>> {
+fn quantities(
+    written: &Entries<Spanned<String>>,
+    check: &mut RuleContext<'_>,
+) -> Option<BTreeMap<String, String>> {
     let entries: Vec<_> = written
         .iter()
         .map(|(resource, amount)| {

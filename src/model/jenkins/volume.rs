@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnostic::Diagnostic;
 use crate::inventory;
-use crate::model::check::Check;
+use crate::model::check::RuleContext;
 use crate::model::{code, form, name};
 use crate::yaml::Spanned;
 
@@ -27,13 +27,13 @@ pub struct PodVolume {
     pub name: String,
     /// What it is.
     #[serde(flatten)]
-    pub source: VolumeSource,
+    pub source: PodVolumeSource,
 }
 
 /// What a volume is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum VolumeSource {
+pub enum PodVolumeSource {
     /// A claim in the pod's namespace.
     PersistentVolumeClaim {
         /// Its name.
@@ -71,7 +71,7 @@ pub(super) fn check(
     written: &[Spanned<inventory::Volume>],
     cache: Option<&Cache>,
     privileged: bool,
-    check: &mut Check<'_>,
+    check: &mut RuleContext<'_>,
 ) -> Option<(Vec<Mount>, Vec<PodVolume>)> {
     let found: Vec<_> = written.iter().map(|one| volume(one, privileged, check)).collect();
     let found: Option<Vec<_>> = found.into_iter().collect();
@@ -80,7 +80,7 @@ pub(super) fn check(
         (
             "/cache".to_owned(),
             false,
-            VolumeSource::PersistentVolumeClaim { claim_name },
+            PodVolumeSource::PersistentVolumeClaim { claim_name },
         )
     });
     let both = found?
@@ -102,8 +102,8 @@ pub(super) fn check(
 fn volume(
     written: &Spanned<inventory::Volume>,
     privileged: bool,
-    check: &mut Check<'_>,
-) -> Option<(String, bool, VolumeSource)> {
+    check: &mut RuleContext<'_>,
+) -> Option<(String, bool, PodVolumeSource)> {
     let path = check.parse(&written.path, &code::BAD_PATH, "path", form::absolute_path);
     let sources = [
         ("claim", &written.claim),
@@ -140,10 +140,10 @@ fn volume(
     };
     let (path, name) = (path?, name?);
     let source = match kind {
-        "claim" => VolumeSource::PersistentVolumeClaim { claim_name: name },
-        "configMap" => VolumeSource::ConfigMap { name },
-        "secret" => VolumeSource::Secret { secret_name: name },
-        _ => VolumeSource::HostPath { path: name },
+        "claim" => PodVolumeSource::PersistentVolumeClaim { claim_name: name },
+        "configMap" => PodVolumeSource::ConfigMap { name },
+        "secret" => PodVolumeSource::Secret { secret_name: name },
+        _ => PodVolumeSource::HostPath { path: name },
     };
     Some((path, written.read_only.value, source))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::resource::sh;
-use crate::transport::{Exec, Output, Transport};
+use crate::transport::{Script, ScriptOutput, Transport};
 
 use super::{RecoveryError, failed};
 
@@ -53,8 +53,8 @@ impl<'a> JenkinsHome<'a> {
     }
 
     /// Runs a script that uses `k` on the control plane.
-    async fn run(&self, what: &'static str, script: &str) -> Result<Output, RecoveryError> {
-        let output = self.host.exec(Exec::new(self.script(script), LIMIT)).await?;
+    async fn run(&self, what: &'static str, script: &str) -> Result<ScriptOutput, RecoveryError> {
+        let output = self.host.exec(Script::new(self.script(script), LIMIT)).await?;
         if output.success() {
             return Ok(output);
         }

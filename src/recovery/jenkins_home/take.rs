@@ -4,7 +4,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{JenkinsHome, LIMIT, in_pod};
 use crate::recovery::{RecoveryError, failed};
-use crate::transport::Exec;
+use crate::transport::Script;
 
 /// Left out are what builds can make again, plugins, which come from where the inventory says, and homes that were set aside.
 /// Jenkins replaces its files whole, so that each is good in itself; tar's status 1 says that some changed or went on the way.
@@ -25,7 +25,7 @@ impl JenkinsHome<'_> {
     /// # Errors
     /// When the controller does not run, or a file of the home can't be read.
     pub async fn take(&self, archive: Sender<Vec<u8>>) -> Result<String, RecoveryError> {
-        let exec = Exec {
+        let exec = Script {
             script: self.script(&in_pod(SCRIPT, "")),
             timeout: LIMIT,
             live: Some(archive),

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::recovery::{RecoveryError, run, succeeded, upload};
 use crate::resource::sh;
-use crate::transport::{Ended, Exec, Output, Transport};
+use crate::transport::{Script, ScriptEnd, ScriptOutput, Transport};
 
-use super::{FOLDER, KEY, PROGRAM, PROVEN, SERVICE, Setting, TIMER, unit};
+use super::{FOLDER, KEY, PROGRAM, PROVEN, SERVICE, ScheduleSettings, TIMER, unit};
 
 const LIMIT: Duration = Duration::from_secs(120);
 /// Longer than the service may take, which its template says.
@@ -69,8 +69,8 @@ systemd-analyze calendar -- {} 2>&1 >/dev/null || exit {BAD_CALENDAR}
             sh::quote(cluster),
             sh::quote(calendar)
         );
-        let output = self.host.exec(Exec::new(script, LIMIT)).await?;
-        if output.ended == Ended::Exited(BAD_CALENDAR) {
+        let output = self.host.exec(Script::new(script, LIMIT)).await?;
+        if output.ended == ScriptEnd::Exited(BAD_CALENDAR) {
             return Ok(Look::BadCalendar(text(&output)));
         }
         let output = succeeded(self.name, "looking for what a timer needs", output)?;
@@ -138,10 +138,10 @@ ssh-keygen -y -f {KEY}
     pub async fn settle(
         &self,
         bundles: &str,
-        settings: &[Setting],
+        settings: &[ScheduleSettings],
     ) -> Result<(Vec<String>, bool), RecoveryError> {
         let bundles = sh::quote(bundles);
-        let files: String = settings.iter().map(Setting::script).collect();
+        let files: String = settings.iter().map(ScheduleSettings::script).collect();
         let script = format!(
             "set -eu
 umask 077
@@ -180,7 +180,7 @@ systemctl restart {timer}
 said _SYSTEMD_UNIT={service}
 "
         );
-        let exec = Exec::new(script, BUNDLE_LIMIT);
+        let exec = Script::new(script, BUNDLE_LIMIT);
         let what = "making a bundle by the timer's service";
         let output = run(self.host, self.name, what, exec).await?;
         Ok(text(&output))
@@ -209,8 +209,8 @@ said _SYSTEMD_UNIT={service}
         Ok(!output.stdout.is_empty())
     }
 
-    async fn run(&self, what: &'static str, script: String) -> Result<Output, RecoveryError> {
-        run(self.host, self.name, what, Exec::new(script, LIMIT)).await
+    async fn run(&self, what: &'static str, script: String) -> Result<ScriptOutput, RecoveryError> {
+        run(self.host, self.name, what, Script::new(script, LIMIT)).await
     }
 }
 
@@ -250,7 +250,7 @@ pub fn sum(mut data: impl Read) -> std::io::Result<String> {
     }
 }
 
-fn text(output: &Output) -> String {
+fn text(output: &ScriptOutput) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::recovery::{RecoveryError, run};
 use crate::resource::sh;
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// How our lines end, before the name of the host that they let in.
@@ -64,7 +64,7 @@ echo \"user $user\"
         mark = quoted_mark(keeper),
         line = sh::quote(&line)
     );
-    let exec = Exec::new(script, LIMIT);
+    let exec = Script::new(script, LIMIT);
     let output = run(control_plane, name, "letting the host of the bundles in", exec).await?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let after = |word: &'static str| printed.lines().filter_map(move |line| line.strip_prefix(word));
@@ -81,7 +81,7 @@ echo \"user $user\"
 /// When the control plane can't be talked to, or its file of authorised keys can't be written.
 pub async fn expel(control_plane: &dyn Transport, name: &str, keeper: &str) -> Result<bool, RecoveryError> {
     let script = format!("set -eu\n{}", expel_script(&quoted_mark(keeper)));
-    let exec = Exec::new(script, LIMIT);
+    let exec = Script::new(script, LIMIT);
     let output = run(control_plane, name, "taking its key away", exec).await?;
     Ok(!output.stdout.is_empty())
 }

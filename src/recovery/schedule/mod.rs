@@ -12,7 +12,7 @@ pub(super) use keeper::remove_script;
 pub use keeper::{Keeper, Look, sum};
 pub(super) use login::expel_all_script;
 pub use login::{Admitted, admit, expel};
-pub use setting::Setting;
+pub use setting::ScheduleSettings;
 pub use standing::{Standing, standing};
 
 /// The program, under a name of its own: the host may have one that somebody else keeps up to date.

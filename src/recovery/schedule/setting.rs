@@ -8,7 +8,7 @@ use super::PROVEN;
 
 /// A file of the settings.
 #[derive(Debug)]
-pub struct Setting {
+pub struct ScheduleSettings {
     /// Where it lies.
     pub path: &'static str,
     /// What it holds.
@@ -17,7 +17,7 @@ pub struct Setting {
     pub public: bool,
 }
 
-impl Setting {
+impl ScheduleSettings {
     /// Writes the file if it differs, and then prints its path.
     pub(super) fn script(&self) -> String {
         let Self { path, public, .. } = self;
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn the_script_is_valid_shell() {
-        let setting = Setting {
+        let setting = ScheduleSettings {
             path: "/etc/a",
             content: "it's".to_owned(),
             public: true,

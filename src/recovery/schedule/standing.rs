@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::recovery::{RecoveryError, failed};
-use crate::transport::{Exec, Transport};
+use crate::transport::{Script, Transport};
 
 use super::{SERVICE, TIMER, unit};
 
@@ -34,7 +34,7 @@ systemctl show -p LastTriggerUSec -p NextElapseUSecRealtime {timer}
 systemctl show -p Result {service}
 "
     );
-    let output = host.exec(Exec::new(script, LIMIT)).await?;
+    let output = host.exec(Script::new(script, LIMIT)).await?;
     if !output.success() {
         return Err(failed(name, "asking for its timer", &output.stderr));
     }

@@ -9,15 +9,15 @@ use insta::assert_snapshot;
 use crate::event::{Class, Event};
 
 use crate::report::made_up::{
-    Capture, done, failed, finished, moment, output, play, reporter, started, step, step_done,
+    CapturedOutput, done, failed, finished, moment, output, play, reporter, started, step, step_done,
     troubled_apply, troubled_verification,
 };
 use crate::report::palette::Palette;
-use crate::report::{Exit, json::Json, plain::Plain};
+use crate::report::{Exit, json::JsonView, plain::PlainView};
 
 fn plain(events: Vec<Event>, verbosity: u8) -> (String, crate::report::Report) {
-    let capture = Capture::default();
-    let view = Plain::new(capture.output(), Palette::with(false), verbosity);
+    let capture = CapturedOutput::default();
+    let view = PlainView::new(capture.output(), Palette::with(false), verbosity);
     let report = play(Box::new(view), events);
     (capture.text(), report)
 }
@@ -37,8 +37,8 @@ fn verbose_plain_text_shows_scripts_and_what_they_print() {
 
 #[test]
 fn json_has_an_object_for_each_event_and_says_the_exit_code() {
-    let capture = Capture::default();
-    play(Box::new(Json::new(capture.output(), 0)), troubled_apply());
+    let capture = CapturedOutput::default();
+    play(Box::new(JsonView::new(capture.output(), 0)), troubled_apply());
     assert_snapshot!("json", capture.text());
     for line in capture.text().lines() {
         let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
@@ -54,8 +54,11 @@ fn a_verification_ends_in_a_table() {
     let (text, report) = plain(troubled_verification(), 0);
     assert_snapshot!("verification", text);
     assert_eq!(report.exit_code(), Exit::VerificationFailed);
-    let capture = Capture::default();
-    play(Box::new(Json::new(capture.output(), 0)), troubled_verification());
+    let capture = CapturedOutput::default();
+    play(
+        Box::new(JsonView::new(capture.output(), 0)),
+        troubled_verification(),
+    );
     assert_snapshot!("verification_json", capture.text());
 }
 
@@ -182,8 +185,12 @@ fn a_note_about_the_run_is_no_place_of_it() {
 
 #[test]
 fn plain_text_is_never_silent_for_long() {
-    let capture = Capture::default();
-    let mut reporter = reporter(Box::new(Plain::new(capture.output(), Palette::with(false), 0)));
+    let capture = CapturedOutput::default();
+    let mut reporter = reporter(Box::new(PlainView::new(
+        capture.output(),
+        Palette::with(false),
+        0,
+    )));
     reporter.event(started("apply", &["m1", "w1"]), moment(0));
     reporter.event(step("m1", "kubeadm init", "make a cluster", &[]), moment(2));
     for half_second in 3..140 {
@@ -216,9 +223,9 @@ impl std::io::Write for Closed {
 
 #[test]
 fn a_run_goes_on_when_nobody_reads() {
-    let output = crate::report::output::Output::new(Box::new(Closed));
+    let output = crate::report::output::OutputWriter::new(Box::new(Closed));
     let report = play(
-        Box::new(Plain::new(output, Palette::with(false), 0)),
+        Box::new(PlainView::new(output, Palette::with(false), 0)),
         troubled_apply(),
     );
     assert_eq!(report.exit_code(), Exit::StepFailed);
@@ -227,8 +234,8 @@ fn a_run_goes_on_when_nobody_reads() {
 #[tokio::test]
 async fn a_report_ends_with_the_run_though_senders_live_on() {
     let (events, receiver) = crate::event::Events::channel();
-    let options = crate::report::Options {
-        format: crate::report::Format::Plain,
+    let options = crate::report::ReportOptions {
+        format: crate::report::OutputFormat::Plain,
         log: crate::report::LogFile::Off,
         ..Default::default()
     };
@@ -244,8 +251,8 @@ async fn a_report_ends_with_the_run_though_senders_live_on() {
 #[test]
 fn the_documentation_names_every_event_and_code() {
     let documentation = include_str!("../../../docs/output.md");
-    let capture = Capture::default();
-    play(Box::new(Json::new(capture.output(), 2)), troubled_apply());
+    let capture = CapturedOutput::default();
+    play(Box::new(JsonView::new(capture.output(), 2)), troubled_apply());
     for line in capture.text().lines() {
         let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         let name = object["event"].as_str().unwrap_or("an event without a name");

@@ -7,18 +7,19 @@ use insta::assert_snapshot;
 
 use crate::event::Class;
 use crate::report::made_up::{
-    Capture, done, failed, finished, moment, output, reporter, started, step, step_done, troubled_apply,
+    CapturedOutput, done, failed, finished, moment, output, reporter, started, step, step_done,
+    troubled_apply,
 };
 use crate::report::palette::Palette;
-use crate::report::run::Run;
+use crate::report::run::RunProgress;
 use crate::report::{View, frame, tty};
 
-fn terminal(rows: u16, columns: u16) -> (InMemoryTerm, Capture, Box<dyn View>) {
+fn terminal(rows: u16, columns: u16) -> (InMemoryTerm, CapturedOutput, Box<dyn View>) {
     let term = InMemoryTerm::new(rows, columns);
     let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
-    let screen = tty::Screen::new(target, Box::new(move || (rows, columns)));
-    let capture = Capture::default();
-    let view = tty::Tty::new(screen, capture.output(), Palette::with(false), 0);
+    let screen = tty::Terminal::new(target, Box::new(move || (rows, columns)));
+    let capture = CapturedOutput::default();
+    let view = tty::TerminalView::new(screen, capture.output(), Palette::with(false), 0);
     (term, capture, Box::new(view))
 }
 
@@ -81,7 +82,7 @@ fn a_hundred_hosts_fit_a_small_terminal() {
 
 #[test]
 fn a_frame_fits_every_terminal() {
-    let mut run = Run::default();
+    let mut run = RunProgress::default();
     for event in troubled_apply().into_iter().take(17) {
         run.take(&event, Duration::ZERO);
     }

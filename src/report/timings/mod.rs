@@ -11,8 +11,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Moment;
-use super::run::Run;
+use super::EventTime;
+use super::run::RunProgress;
 
 pub(super) use span::Recorder;
 
@@ -32,7 +32,7 @@ struct Section {
     outcome: String,
     /// When the run ended, by the wall clock.
     ended: jiff::Timestamp,
-    rows: Vec<span::Row>,
+    rows: Vec<span::PlaceRow>,
 }
 
 impl Timings {
@@ -49,7 +49,7 @@ impl Timings {
     }
 
     /// Adds a run to the page, and writes it; the path for the summary.
-    pub(super) fn write(&self, recorder: Recorder, run: &Run, at: Moment) -> io::Result<PathBuf> {
+    pub(super) fn write(&self, recorder: Recorder, run: &RunProgress, at: EventTime) -> io::Result<PathBuf> {
         let mut sections = self.sections.lock().unwrap_or_else(PoisonError::into_inner);
         sections.push(Section {
             title: run.title(),

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::Section;
-use super::path::{self, Stop};
-use super::span::{Activity, Row, Span};
-use crate::report::run::Run;
+use super::path::{self, PathStop};
+use super::span::{Activity, PlaceRow, TimeSpan};
+use crate::report::run::RunProgress;
 use crate::report::words;
 
 const STYLE: &str = include_str!("page.css");
@@ -21,7 +21,7 @@ const TICKS: u64 = 10;
 const INTERVALS: [u64; 11] = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800];
 
 /// What a run came to, in a few words.
-pub(super) fn outcome(run: &Run) -> String {
+pub(super) fn outcome(run: &RunProgress) -> String {
     let failures = run.failures().count();
     match (failures, run.is_verification()) {
         (0, true) => "every check passed".to_owned(),
@@ -73,9 +73,9 @@ const LEGEND: &str = "<p class=\"legend\"><i class=\"connect\"></i> connect <i c
 <i class=\"check\"></i> check <i class=\"wait\"></i> wait <i class=\"failed\"></i> failed <i class=\"change critical\"></i> critical path</p>\n";
 
 /// Places as rows, their time as bars.
-fn chart(rows: &[Row], path: &[Stop], total: Duration) -> String {
+fn chart(rows: &[PlaceRow], path: &[PathStop], total: Duration) -> String {
     let mut html = "<div class=\"chart\">\n".to_owned();
-    for (row, Row { place, spans, .. }) in rows.iter().enumerate() {
+    for (row, PlaceRow { place, spans, .. }) in rows.iter().enumerate() {
         // Writing to a String can't fail.
         let _ = write!(
             html,
@@ -105,7 +105,7 @@ fn chart(rows: &[Row], path: &[Stop], total: Duration) -> String {
     html
 }
 
-fn bar(span: &Span, critical: bool, total: Duration) -> String {
+fn bar(span: &TimeSpan, critical: bool, total: Duration) -> String {
     let class = match (span.failed, span.activity) {
         (true, _) => "failed",
         (_, Activity::Connect) => "connect",
@@ -125,14 +125,14 @@ fn bar(span: &Span, critical: bool, total: Duration) -> String {
 }
 
 /// What a stretch of time was for.
-fn sentence(span: &Span) -> String {
+fn sentence(span: &TimeSpan) -> String {
     match span.activity {
         Activity::Wait => format!("{} waits for {}", span.name, span.detail),
         _ => format!("{}: {}", span.name, span.detail),
     }
 }
 
-fn failures(rows: &[Row]) -> String {
+fn failures(rows: &[PlaceRow]) -> String {
     let failed: String = rows
         .iter()
         .filter_map(|row| row.failure.as_ref().map(|failure| (&row.place, failure)))
@@ -144,8 +144,8 @@ fn failures(rows: &[Row]) -> String {
     format!("<h2>Failures</h2>\n<ul>\n{failed}</ul>\n")
 }
 
-fn critical_path(rows: &[Row], path: &[Stop], total: Duration) -> String {
-    let (shown, short): (Vec<Stop>, Vec<Stop>) = path
+fn critical_path(rows: &[PlaceRow], path: &[PathStop], total: Duration) -> String {
+    let (shown, short): (Vec<PathStop>, Vec<PathStop>) = path
         .iter()
         .copied()
         .partition(|stop| path::span(rows, *stop).took() >= total / SHOWN);
@@ -180,7 +180,7 @@ fn critical_path(rows: &[Row], path: &[Stop], total: Duration) -> String {
 }
 
 /// The steps that took longest at one place, each with the places that it was done at.
-fn slowest(rows: &[Row]) -> String {
+fn slowest(rows: &[PlaceRow]) -> String {
     let mut steps: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
     let spans = rows.iter().flat_map(|row| &row.spans);
     for span in spans.filter(|span| matches!(span.activity, Activity::Change | Activity::Check)) {

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::span::{Activity, Row, Span};
+use super::span::{Activity, PlaceRow, TimeSpan};
 
 /// A wait ends within this time of what it waited for. Otherwise it was for something that no place of the run did.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// A stretch on the path: the index of its row, and of its span there.
-pub(super) type Stop = (usize, usize);
+pub(super) type PathStop = (usize, usize);
 
 /// The critical path, first to last. It is found backwards from what ended last: before each stretch comes the one before it at the
 /// same place; before a wait, what ended at another place when the wait did.
-pub(super) fn critical(rows: &[Row]) -> Vec<Stop> {
+pub(super) fn critical(rows: &[PlaceRow]) -> Vec<PathStop> {
     let mut path = Vec::new();
     let mut at = last(rows, |_, _| true);
     while let Some(stop) = at {
@@ -33,13 +33,13 @@ pub(super) fn critical(rows: &[Row]) -> Vec<Stop> {
 }
 
 /// Whether this may be what a wait was for.
-fn releases(other: &Span, wait: &Span) -> bool {
+fn releases(other: &TimeSpan, wait: &TimeSpan) -> bool {
     let is_near = other.to + SLACK >= wait.to && other.to <= wait.to + SLACK;
     other.activity != Activity::Wait && is_near && other.from < wait.to
 }
 
 /// The one of these spans that ended last.
-fn last(rows: &[Row], wanted: impl Fn(usize, &Span) -> bool) -> Option<Stop> {
+fn last(rows: &[PlaceRow], wanted: impl Fn(usize, &TimeSpan) -> bool) -> Option<PathStop> {
     let all = rows.iter().enumerate().flat_map(|(row, spans)| {
         let spans = spans.spans.iter().enumerate();
         spans.map(move |(index, span)| ((row, index), span))
@@ -48,6 +48,6 @@ fn last(rows: &[Row], wanted: impl Fn(usize, &Span) -> bool) -> Option<Stop> {
     wanted.max_by_key(|(_, span)| span.to).map(|(stop, _)| stop)
 }
 
-pub(super) fn span(rows: &[Row], (row, index): Stop) -> &Span {
+pub(super) fn span(rows: &[PlaceRow], (row, index): PathStop) -> &TimeSpan {
     &rows[row].spans[index]
 }

@@ -21,7 +21,7 @@ pub(super) enum Activity {
 
 /// A stretch of a place's time. Times count from the run's beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct TimeSpan {
     pub(super) activity: Activity,
     /// The step, or the check.
     pub(super) name: String,
@@ -32,7 +32,7 @@ pub(super) struct Span {
     pub(super) failed: bool,
 }
 
-impl Span {
+impl TimeSpan {
     pub(super) fn took(&self) -> Duration {
         self.to.saturating_sub(self.from)
     }
@@ -40,19 +40,19 @@ impl Span {
 
 /// One place: a row of the page.
 #[derive(Debug, Default)]
-pub(super) struct Row {
+pub(super) struct PlaceRow {
     pub(super) place: String,
     /// In the order of their ends.
-    pub(super) spans: Vec<Span>,
+    pub(super) spans: Vec<TimeSpan>,
     /// Why it failed, one line.
     pub(super) failure: Option<String>,
-    open: Option<Span>,
+    open: Option<TimeSpan>,
 }
 
 /// Folds events into rows.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Recorder {
-    rows: Vec<Row>,
+    rows: Vec<PlaceRow>,
 }
 
 impl Recorder {
@@ -70,19 +70,19 @@ impl Recorder {
     }
 
     /// The rows of a run that is over.
-    pub(super) fn finish(mut self, now: Duration) -> Vec<Row> {
+    pub(super) fn finish(mut self, now: Duration) -> Vec<PlaceRow> {
         for row in &mut self.rows {
             row.close(now, false);
         }
         self.rows
     }
 
-    fn row(&mut self, place: &str) -> &mut Row {
+    fn row(&mut self, place: &str) -> &mut PlaceRow {
         let known = self.rows.iter().position(|row| row.place == place);
         let index = known.unwrap_or_else(|| {
-            self.rows.push(Row {
+            self.rows.push(PlaceRow {
                 place: place.to_owned(),
-                ..Row::default()
+                ..PlaceRow::default()
             });
             self.rows.len() - 1
         });
@@ -90,7 +90,7 @@ impl Recorder {
     }
 }
 
-impl Row {
+impl PlaceRow {
     fn take(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Connecting { .. } => self.open(Activity::Connect, "connect", "and look at the host", now),
@@ -112,7 +112,7 @@ impl Row {
     /// Ends what the place did, and begins something else.
     fn open(&mut self, activity: Activity, name: &str, detail: &str, now: Duration) {
         self.close(now, false);
-        self.open = Some(Span {
+        self.open = Some(TimeSpan {
             activity,
             name: name.to_owned(),
             detail: detail.to_owned(),
@@ -124,7 +124,7 @@ impl Row {
 
     fn close(&mut self, now: Duration, failed: bool) {
         if let Some(span) = self.open.take() {
-            self.spans.push(Span {
+            self.spans.push(TimeSpan {
                 to: now,
                 failed,
                 ..span
@@ -139,7 +139,7 @@ impl Row {
             CheckResult::Failed { failure } => (&failure.message, true),
             CheckResult::Skipped { .. } => return,
         };
-        self.spans.push(Span {
+        self.spans.push(TimeSpan {
             activity: Activity::Check,
             name: check.to_owned(),
             detail: detail.clone(),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::Timings;
 use super::path::{critical, span};
-use super::span::{Activity, Recorder, Row};
+use super::span::{Activity, PlaceRow, Recorder};
 use crate::event::{Class, Event, Failure};
 use crate::report::made_up::{moment, started};
-use crate::report::run::Run;
+use crate::report::run::RunProgress;
 
 fn step(place: &str, step: &str) -> Event {
     let (place, step) = (place.to_owned(), step.to_owned());
@@ -43,7 +43,7 @@ fn ends(place: &str) -> Event {
     }
 }
 
-fn recorded(events: &[(u64, Event)]) -> Vec<Row> {
+fn recorded(events: &[(u64, Event)]) -> Vec<PlaceRow> {
     let mut recorder = Recorder::default();
     for (second, event) in events {
         recorder.take(event, Duration::from_secs(*second));
@@ -157,7 +157,7 @@ fn what_a_host_printed_stays_text() {
             help: None,
         },
     };
-    let (mut recorder, mut run) = (Recorder::default(), Run::default());
+    let (mut recorder, mut run) = (Recorder::default(), RunProgress::default());
     for event in [started("apply", &["cp1"]), step("cp1", "packages"), failed] {
         recorder.take(&event, Duration::ZERO);
         run.take(&event, Duration::ZERO);
@@ -172,7 +172,7 @@ fn what_a_host_printed_stays_text() {
     assert!(page.contains("0 changes, 1 failure"), "{page}");
     // A verification of the same command is a section of its own.
     timings
-        .write(Recorder::default(), &Run::default(), moment(5))
+        .write(Recorder::default(), &RunProgress::default(), moment(5))
         .unwrap();
     assert_eq!(fs_err::read_to_string(&file).unwrap().matches("<h1>").count(), 2);
 }

@@ -41,14 +41,14 @@ fn script(section: &str, known: &Known) -> String {
 
 /// What kubectl says to a question of each kind; `None` where nothing listens.
 #[derive(Default)]
-struct Answers {
+struct KubectlAnswers {
     objects: Option<&'static str>,
     node: Option<&'static str>,
     livez: Option<&'static str>,
 }
 
 /// The first line of the probe on a host with these files and these answers. An answer that begins with `Error` fails.
-fn probed(files: &[(&str, &str)], answers: &Answers) -> String {
+fn probed(files: &[(&str, &str)], answers: &KubectlAnswers) -> String {
     let host = tempfile::tempdir().unwrap();
     let root = host.path().display().to_string();
     fs::create_dir(host.path().join("bin")).unwrap();
@@ -97,7 +97,7 @@ const ALL: Option<&str> = Some("configmap/kubeadm-config\nnode/cp1\n");
 
 #[test]
 fn what_works_is_never_called_half() {
-    let works = Answers {
+    let works = KubectlAnswers {
         objects: ALL,
         node: Some("{}"),
         livez: RUNS,
@@ -108,7 +108,7 @@ fn what_works_is_never_called_half() {
     assert_eq!(probed(&[MANIFEST, EMBEDDED, ETCD], &works), "incomplete");
     assert_eq!(probed(&[MANIFEST, ADMIN, ETCD], &works), "headless");
     // And what is down for a moment, as after a reboot.
-    let down = Answers::default();
+    let down = KubectlAnswers::default();
     for files in [
         &[MANIFEST, FINAL, ADMIN][..],
         &[MANIFEST, FINAL],
@@ -120,7 +120,7 @@ fn what_works_is_never_called_half() {
 
 #[test]
 fn what_an_interrupted_run_has_left_is_half() {
-    let down = Answers::default();
+    let down = KubectlAnswers::default();
     assert_eq!(probed(&[("etc/kubernetes/pki/ca.crt", "")], &down), "absent");
     assert_eq!(probed(&[], &down), "absent");
     for files in [
@@ -132,7 +132,7 @@ fn what_an_interrupted_run_has_left_is_half() {
         assert_eq!(probed(files, &down), "half");
     }
     // A join whose etcd member is in already goes on from its start; an init goes on over what runs.
-    let works = Answers {
+    let works = KubectlAnswers {
         objects: ALL,
         node: Some("{}"),
         livez: RUNS,
@@ -142,7 +142,7 @@ fn what_an_interrupted_run_has_left_is_half() {
         probed(&[MANIFEST, EMBEDDED, ADMIN, ETCD, UNFINISHED], &works),
         "begun"
     );
-    let without_addons = Answers {
+    let without_addons = KubectlAnswers {
         objects: Some("Error from server (NotFound): daemonsets.apps \"kube-proxy\" not found"),
         ..works
     };
@@ -163,9 +163,9 @@ fn a_missing_configuration_is_no_silence() {
         "Error from server (NotFound): configmaps \"kubelet-config\" not found",
         "Error from server (NotFound): nodes \"cp1\" not found",
     ] {
-        let answers = Answers {
+        let answers = KubectlAnswers {
             objects: Some(said),
-            ..Answers::default()
+            ..KubectlAnswers::default()
         };
         assert_eq!(
             probed(&[MANIFEST, FINAL, ADMIN], &answers),
@@ -173,9 +173,9 @@ fn a_missing_configuration_is_no_silence() {
             "{said}"
         );
     }
-    let answers = Answers {
+    let answers = KubectlAnswers {
         objects: Some("Error: x509: certificate signed by unknown authority"),
-        ..Answers::default()
+        ..KubectlAnswers::default()
     };
     assert_eq!(probed(&[MANIFEST, FINAL, ADMIN], &answers), "stranger");
 }

@@ -18,19 +18,19 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, PublicKey};
 
 pub use append::append;
-use entry::{Entry, Marker};
+use entry::{EntryMarker, KnownHostsEntry};
 pub(super) use pattern::glob;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePosition {
     /// The file.
     pub file: PathBuf,
     /// Its line, from 1.
     pub line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file.display(), self.line)
     }
@@ -38,23 +38,23 @@ impl fmt::Display for Place {
 
 /// What the files say about a key that a host showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HostKeyMatch {
     /// The key is on record for this host.
     Trusted,
     /// Nothing is on record for this host.
     Unknown,
     /// Another key is on record for this host.
-    Changed(Place),
+    Changed(FilePosition),
     /// This key has been revoked.
-    Revoked(Place),
+    Revoked(FilePosition),
 }
 
 /// The lines of all files.
 #[derive(Debug, Clone, Default)]
 pub struct KnownHosts {
-    entries: Vec<Entry>,
+    entries: Vec<KnownHostsEntry>,
     /// Keys that are revoked whatever the host's name.
-    revoked_keys: Vec<(KeyData, Place)>,
+    revoked_keys: Vec<(KeyData, FilePosition)>,
 }
 
 impl KnownHosts {
@@ -83,10 +83,10 @@ impl KnownHosts {
     }
 
     /// Judges the key that `host` showed on `port`.
-    pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> Verdict {
+    pub fn check(&self, host: &str, port: u16, key: &PublicKey) -> HostKeyMatch {
         let names = Names::new(host, port);
         if let Some(place) = self.revoked(&names, key.key_data()) {
-            return Verdict::Revoked(place);
+            return HostKeyMatch::Revoked(place);
         }
         let trusted = |name: &str| {
             self.hosts(name)
@@ -94,11 +94,13 @@ impl KnownHosts {
         };
         // A bare name vouches for every port, but only a line with the port says that its key changed.
         if trusted(&names.own) || trusted(&names.bare) {
-            return Verdict::Trusted;
+            return HostKeyMatch::Trusted;
         }
         self.hosts(&names.own)
             .next()
-            .map_or(Verdict::Unknown, |entry| Verdict::Changed(entry.place.clone()))
+            .map_or(HostKeyMatch::Unknown, |entry| {
+                HostKeyMatch::Changed(entry.place.clone())
+            })
     }
 
     /// The algorithms of the keys on record: asked for first, so that the host shows a key which can be judged.
@@ -113,32 +115,33 @@ impl KnownHosts {
     /// The authorities whose certificates prove that a host is `host`.
     pub fn authorities(&self, host: &str, port: u16) -> Vec<PublicKey> {
         let names = Names::new(host, port);
-        self.marked(Marker::Authority)
+        self.marked(EntryMarker::Authority)
             .filter(|entry| names.any(entry))
             .map(|entry| entry.key.clone())
             .collect()
     }
 
     /// Where `key` (a host's, or that of an authority) is revoked for this host.
-    pub(super) fn revocation(&self, host: &str, port: u16, key: &KeyData) -> Option<Place> {
+    pub(super) fn revocation(&self, host: &str, port: u16, key: &KeyData) -> Option<FilePosition> {
         self.revoked(&Names::new(host, port), key)
     }
 
-    fn revoked(&self, names: &Names, key: &KeyData) -> Option<Place> {
+    fn revoked(&self, names: &Names, key: &KeyData) -> Option<FilePosition> {
         let everywhere = self.revoked_keys.iter().find(|(revoked, _)| revoked == key);
         let everywhere = everywhere.map(|(_, place)| place.clone());
         everywhere.or_else(|| {
-            self.marked(Marker::Revoked)
+            self.marked(EntryMarker::Revoked)
                 .find(|entry| entry.key.key_data() == key && names.any(entry))
                 .map(|entry| entry.place.clone())
         })
     }
 
-    fn hosts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Entry> {
-        self.marked(Marker::None).filter(move |entry| entry.matches(name))
+    fn hosts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a KnownHostsEntry> {
+        self.marked(EntryMarker::None)
+            .filter(move |entry| entry.matches(name))
     }
 
-    fn marked(&self, marker: Marker) -> impl Iterator<Item = &Entry> {
+    fn marked(&self, marker: EntryMarker) -> impl Iterator<Item = &KnownHostsEntry> {
         self.entries.iter().filter(move |entry| entry.marker == marker)
     }
 }
@@ -160,7 +163,7 @@ impl Names {
     }
 
     /// Revocations and authorities of the bare name count on every port.
-    fn any(&self, entry: &Entry) -> bool {
+    fn any(&self, entry: &KnownHostsEntry) -> bool {
         entry.matches(&self.own) || entry.matches(&self.bare)
     }
 }

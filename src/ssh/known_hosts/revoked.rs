@@ -6,7 +6,7 @@ use std::path::Path;
 use russh::keys::PublicKey;
 use russh::keys::ssh_key::public::KeyData;
 
-use super::Place;
+use super::FilePosition;
 
 /// How a binary key revocation list begins.
 const KRL: &[u8] = b"SSHKRL\n\0";
@@ -15,12 +15,12 @@ const KRL: &[u8] = b"SSHKRL\n\0";
 ///
 /// # Errors
 /// When it can't be read, is a key revocation list, or has a line that is no key.
-pub(super) fn load(file: &Path) -> io::Result<Vec<(KeyData, Place)>> {
+pub(super) fn load(file: &Path) -> io::Result<Vec<(KeyData, FilePosition)>> {
     let bytes = fs_err::read(file)?;
     parse(file, &bytes).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))
 }
 
-fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<(KeyData, Place)>, String> {
+fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<(KeyData, FilePosition)>, String> {
     if bytes.starts_with(KRL) {
         return Err(format!(
             "{} is a key revocation list (KRL), which this program can't read; give RevokedHostKeys a text file with a public key in each line",
@@ -31,7 +31,7 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<(KeyData, Place)>, String> {
     let lines = text.lines().map(str::trim).enumerate();
     let keys = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     keys.map(|(index, line)| {
-        let place = Place {
+        let place = FilePosition {
             file: file.to_owned(),
             line: index + 1,
         };

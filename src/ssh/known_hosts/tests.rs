@@ -19,15 +19,15 @@ fn known(text: &str) -> KnownHosts {
     known
 }
 
-fn changed(line: usize) -> Verdict {
-    Verdict::Changed(Place {
+fn changed(line: usize) -> HostKeyMatch {
+    HostKeyMatch::Changed(FilePosition {
         file: "kh".into(),
         line,
     })
 }
 
-fn revoked(line: usize) -> Verdict {
-    Verdict::Revoked(Place {
+fn revoked(line: usize) -> HostKeyMatch {
+    HostKeyMatch::Revoked(FilePosition {
         file: "kh".into(),
         line,
     })
@@ -37,26 +37,26 @@ fn revoked(line: usize) -> Verdict {
 fn verdicts_on_port_22() {
     let tabs = ED.replace(' ', "\t");
     let cases = [
-        (String::new(), Verdict::Unknown),
-        (format!("cp1 {ED}\n"), Verdict::Trusted),
-        (format!("CP1 {ED} comment # more\n"), Verdict::Trusted),
-        (format!("  cp1\t{tabs}\r\n"), Verdict::Trusted),
-        (format!("other,cp1 {ED}\n"), Verdict::Trusted),
-        (format!("cp? {ED}\n"), Verdict::Trusted),
-        (format!("*,!cp1 {ED}\n"), Verdict::Unknown),
-        (format!("!cp2,cp* {ED}\n"), Verdict::Trusted),
-        (format!("cp10 {ED}\n"), Verdict::Unknown),
-        (format!("[cp1]:22 {ED}\n"), Verdict::Unknown),
+        (String::new(), HostKeyMatch::Unknown),
+        (format!("cp1 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("CP1 {ED} comment # more\n"), HostKeyMatch::Trusted),
+        (format!("  cp1\t{tabs}\r\n"), HostKeyMatch::Trusted),
+        (format!("other,cp1 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("cp? {ED}\n"), HostKeyMatch::Trusted),
+        (format!("*,!cp1 {ED}\n"), HostKeyMatch::Unknown),
+        (format!("!cp2,cp* {ED}\n"), HostKeyMatch::Trusted),
+        (format!("cp10 {ED}\n"), HostKeyMatch::Unknown),
+        (format!("[cp1]:22 {ED}\n"), HostKeyMatch::Unknown),
         (format!("# cp1 {OTHER}\n\ncp1 {OTHER}\n"), changed(3)),
-        (format!("cp1 {OTHER}\ncp1 {ED}\n"), Verdict::Trusted),
+        (format!("cp1 {OTHER}\ncp1 {ED}\n"), HostKeyMatch::Trusted),
         (format!("cp1 {ED}\n@revoked * {ED}\n"), revoked(2)),
-        (format!("@revoked cp1 {OTHER}\ncp1 {ED}\n"), Verdict::Trusted),
-        (format!("@revoked cp2 {ED}\ncp1 {ED}\n"), Verdict::Trusted),
-        (format!("@cert-authority cp1 {ED}\n"), Verdict::Unknown),
-        (format!("@future cp1 {ED}\n"), Verdict::Unknown),
+        (format!("@revoked cp1 {OTHER}\ncp1 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("@revoked cp2 {ED}\ncp1 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("@cert-authority cp1 {ED}\n"), HostKeyMatch::Unknown),
+        (format!("@future cp1 {ED}\n"), HostKeyMatch::Unknown),
         (
             format!("cp1 ssh-ed25519 AAAA!!\ncp1 ssh-future AAAA\ncp1\ncp1 {ED}\n"),
-            Verdict::Trusted,
+            HostKeyMatch::Trusted,
         ),
     ];
     for (text, verdict) in cases {
@@ -67,12 +67,12 @@ fn verdicts_on_port_22() {
 #[test]
 fn verdicts_on_another_port() {
     let cases = [
-        (format!("[cp1]:2222 {ED}\n"), Verdict::Trusted),
-        (format!("[cp1]:2223 {ED}\n"), Verdict::Unknown),
-        (format!("[*]:2222 {ED}\n"), Verdict::Trusted),
+        (format!("[cp1]:2222 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("[cp1]:2223 {ED}\n"), HostKeyMatch::Unknown),
+        (format!("[*]:2222 {ED}\n"), HostKeyMatch::Trusted),
         // The bare name vouches for every port, but does not speak against one.
-        (format!("cp1 {ED}\n"), Verdict::Trusted),
-        (format!("cp1 {OTHER}\n"), Verdict::Unknown),
+        (format!("cp1 {ED}\n"), HostKeyMatch::Trusted),
+        (format!("cp1 {OTHER}\n"), HostKeyMatch::Unknown),
         (format!("[cp1]:2222 {OTHER}\n"), changed(1)),
         (format!("[cp1]:2222 {ED}\n@revoked cp1 {ED}\n"), revoked(2)),
     ];
@@ -101,11 +101,11 @@ fn several_files_are_one() {
     let check = || KnownHosts::load(&files, &[]).map(|known| known.check("cp1", 22, &key(ED)));
     assert_eq!(
         check().unwrap(),
-        Verdict::Trusted,
+        HostKeyMatch::Trusted,
         "a missing file is an empty one"
     );
     fs_err::write(&system, format!("@revoked * {ED}\n")).unwrap();
-    assert!(matches!(check().unwrap(), Verdict::Revoked(place) if place.file == system));
+    assert!(matches!(check().unwrap(), HostKeyMatch::Revoked(place) if place.file == system));
     fs_err::remove_file(&system).unwrap();
     fs_err::create_dir(&system).unwrap();
     assert!(
@@ -184,14 +184,14 @@ proptest! {
 
     #[test]
     fn any_text_is_read_and_trusts_nobody_whose_key_is_not_in_it(text in "[ -~\t\n@|]{0,200}", host in "[a-z.]{1,8}") {
-        prop_assert_ne!(known(&text).check(&host, 22, &key(ED)), Verdict::Trusted);
+        prop_assert_ne!(known(&text).check(&host, 22, &key(ED)), HostKeyMatch::Trusted);
     }
 
     #[test]
     fn a_revocation_for_all_wins_over_any_line(lines in prop::collection::vec(any_line(), 0..6), at in 0..6_usize) {
         let mut lines = lines;
         lines.insert(at.min(lines.len()), format!("@revoked * {ED}"));
-        prop_assert!(matches!(known(&lines.join("\n")).check("ab", 22, &key(ED)), Verdict::Revoked(_)));
+        prop_assert!(matches!(known(&lines.join("\n")).check("ab", 22, &key(ED)), HostKeyMatch::Revoked(_)));
     }
 
     #[test]

@@ -11,14 +11,14 @@ pub(super) struct AgentPods {
     /// Those that were there before: idle ones, and those of other builds.
     before: BTreeSet<String>,
     /// The others, by name.
-    came: BTreeMap<String, Life>,
+    came: BTreeMap<String, PodLifetime>,
     /// On which node each is or was.
     nodes: BTreeMap<String, String>,
 }
 
 /// What was seen of one pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Life {
+struct PodLifetime {
     /// When it was first seen.
     after: Duration,
     /// Whether it was ready at any time.
@@ -42,7 +42,7 @@ impl AgentPods {
         let mut news = Vec::new();
         self.nodes.extend(nodes(pods));
         for pod in pods.iter().filter(|pod| !self.before.contains(&name(pod))) {
-            let life = self.came.entry(name(pod)).or_insert(Life {
+            let life = self.came.entry(name(pod)).or_insert(PodLifetime {
                 after: now,
                 was_ready: false,
                 failed: false,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::cluster_api::{Api, ObjectId};
-use crate::cluster_resource::JenkinsPlace;
-use crate::jenkins::{Jenkins, broken_plugins, contradictions, other_versions};
+use crate::cluster_resource::JenkinsWorkload;
+use crate::jenkins::{JenkinsClient, broken_plugins, contradictions, other_versions};
 use crate::model;
-use crate::verify::check::{Check, Problem};
-use crate::verify::{CLUSTER, Site, nodes};
+use crate::verify::check::{Check, CheckProblem};
+use crate::verify::{CLUSTER, VerifiedCluster, nodes};
 use crate::yaml;
 
 /// The check's name, for the build that needs it.
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The controller of the inventory.
 pub(super) struct Controller {
-    place: JenkinsPlace,
+    place: JenkinsWorkload,
     plugins: Vec<(String, String)>,
 }
 
@@ -27,7 +27,7 @@ impl Controller {
     pub(super) fn of(jenkins: &model::Jenkins) -> Self {
         let plugins = jenkins.plugins.list.iter();
         Self {
-            place: JenkinsPlace::of(jenkins),
+            place: JenkinsWorkload::of(jenkins),
             plugins: plugins
                 .map(|plugin| (plugin.name.clone(), plugin.version.clone()))
                 .collect(),
@@ -35,7 +35,7 @@ impl Controller {
     }
 
     /// What is wrong with its plugins, a line each.
-    async fn plugins(&self, jenkins: &Jenkins) -> Result<Vec<String>, Problem> {
+    async fn plugins(&self, jenkins: &JenkinsClient) -> Result<Vec<String>, CheckProblem> {
         let found = jenkins.plugins().await?;
         let mut lines = broken_plugins(self.plugins.iter().map(|(name, _)| name.as_str()), &found);
         let wanted = self
@@ -47,7 +47,7 @@ impl Controller {
     }
 
     /// What Jenkins' own export says against the configuration in the cluster, a line each.
-    async fn configuration(&self, api: &Api, jenkins: &Jenkins) -> Result<Vec<String>, Problem> {
+    async fn configuration(&self, api: &Api, jenkins: &JenkinsClient) -> Result<Vec<String>, CheckProblem> {
         let id = ObjectId::new(
             "v1",
             "ConfigMap",
@@ -56,8 +56,8 @@ impl Controller {
         );
         let map = api.read(&id).await?.unwrap_or_default();
         let read = |text: &str| {
-            let documents = yaml::manifests(text).map_err(|error| Problem::failed(error.to_string()))?;
-            Ok::<_, Problem>(documents.into_iter().next().unwrap_or_default())
+            let documents = yaml::manifests(text).map_err(|error| CheckProblem::failed(error.to_string()))?;
+            Ok::<_, CheckProblem>(documents.into_iter().next().unwrap_or_default())
         };
         let meant = read(map["data"]["jenkins.yaml"].as_str().unwrap_or_default())?;
         let exported = read(&jenkins.export().await?)?;
@@ -82,25 +82,25 @@ impl Check for Controller {
         LIMIT
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(async move {
             let api = site.api().await?;
             let jenkins = self.place.client(api).await?;
             let overview = jenkins.overview().await?;
             let plugins = self.plugins(&jenkins).await?;
             if !plugins.is_empty() {
-                return Err(Problem::failed("its plugins are not those of the inventory")
+                return Err(CheckProblem::failed("its plugins are not those of the inventory")
                     .with_output(&plugins.join("\n"))
                     .with_help("somebody changed them in Jenkins; delete the controller's pod, and it starts with those of the inventory"));
             }
             let differences = self.configuration(api, &jenkins).await?;
             if !differences.is_empty() {
-                return Err(Problem::failed("its configuration is not the one that is meant")
+                return Err(CheckProblem::failed("its configuration is not the one that is meant")
                     .with_output(&differences.join("\n"))
                     .with_help("somebody changed it in Jenkins; delete the controller's pod, and it starts with that of the inventory"));
             }
             if overview.quieting_down {
-                return Err(Problem::failed(
+                return Err(CheckProblem::failed(
                     "it lets no build begin, because somebody prepares it for a restart",
                 )
                 .with_help("`Cancel` on its front page ends that"));

@@ -1,6 +1,6 @@
 //! Jenkins: that it answers with the configuration that is meant, and that a build passes.
 
-use super::check::{Check, Problem};
+use super::check::{Check, CheckProblem};
 use crate::cluster_resource;
 use crate::model::Cluster;
 
@@ -20,13 +20,13 @@ pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     }
 }
 
-impl From<cluster_resource::Error> for Problem {
-    fn from(error: cluster_resource::Error) -> Self {
+impl From<cluster_resource::ClusterStepError> for CheckProblem {
+    fn from(error: cluster_resource::ClusterStepError) -> Self {
         Self::failed(error.to_string())
     }
 }
 
-impl From<crate::jenkins::JenkinsError> for Problem {
+impl From<crate::jenkins::JenkinsError> for CheckProblem {
     fn from(error: crate::jenkins::JenkinsError) -> Self {
         Self::failed(error.to_string())
     }

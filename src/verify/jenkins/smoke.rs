@@ -7,11 +7,11 @@ use futures::future::BoxFuture;
 use super::agent_pods::SAID;
 use super::controller;
 use super::smoke_build::SmokeBuild;
-use crate::cluster_resource::JenkinsPlace;
-use crate::jenkins::{Jenkins, scripted};
+use crate::cluster_resource::JenkinsWorkload;
+use crate::jenkins::{JenkinsClient, scripted};
 use crate::model::{self, Cluster, PodSecurity};
-use crate::verify::check::{Check, Problem};
-use crate::verify::{CLUSTER, Site};
+use crate::verify::check::{Check, CheckProblem};
+use crate::verify::{CLUSTER, VerifiedCluster};
 
 /// What the names of our jobs begin with; the time in seconds follows, by which what was left behind is known.
 const PREFIX: &str = "ci-bootstrap-verify-";
@@ -20,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// A build on the agents that take builds without a wish.
 pub(super) struct Smoke {
-    place: JenkinsPlace,
+    place: JenkinsWorkload,
     /// Namespace and name of the agents, and a label by which a build asks for them.
     namespace: String,
     agent: String,
@@ -48,7 +48,7 @@ impl Smoke {
             .map_or(cap, |cap| cap as usize);
         let workers = cluster.hosts.iter().filter(|host| host.roles.worker);
         Self {
-            place: JenkinsPlace::of(jenkins),
+            place: JenkinsWorkload::of(jenkins),
             namespace: template.map_or_else(
                 || agents.places.namespace.clone(),
                 |template| template.namespace.clone(),
@@ -72,7 +72,7 @@ impl Smoke {
         )
     }
 
-    async fn run(&self, site: &Site) -> Result<String, Problem> {
+    async fn run(&self, site: &VerifiedCluster) -> Result<String, CheckProblem> {
         let api = site.api().await?;
         let jenkins = self.place.client(api).await?;
         let now = now();
@@ -105,7 +105,7 @@ impl Smoke {
 
 /// Jobs of verifications that were killed long ago. Gives those of others whose build has ended: who made them is about to delete
 /// them, or was killed as well.
-async fn remove_leftovers(jenkins: &Jenkins, now: u64) -> Result<Vec<String>, Problem> {
+async fn remove_leftovers(jenkins: &JenkinsClient, now: u64) -> Result<Vec<String>, CheckProblem> {
     let mut ended = Vec::new();
     for name in jenkins.job_names().await? {
         let made = name
@@ -122,7 +122,7 @@ async fn remove_leftovers(jenkins: &Jenkins, now: u64) -> Result<Vec<String>, Pr
 }
 
 /// Jobs whose build had ended before a whole build of ours: nobody deletes them any more.
-async fn remove_ended(jenkins: &Jenkins, ended: Vec<String>) -> Result<(), Problem> {
+async fn remove_ended(jenkins: &JenkinsClient, ended: Vec<String>) -> Result<(), CheckProblem> {
     for name in ended {
         jenkins.delete_job(&name).await?;
     }
@@ -154,7 +154,7 @@ impl Check for Smoke {
         LIMIT + Duration::from_secs(180)
     }
 
-    fn run<'a>(&'a self, site: &'a Site) -> BoxFuture<'a, Result<String, Problem>> {
+    fn run<'a>(&'a self, site: &'a VerifiedCluster) -> BoxFuture<'a, Result<String, CheckProblem>> {
         Box::pin(self.run(site))
     }
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::agent_pods::{AgentPods, agent_of, has_agent, name};
 use crate::cluster_api::{Api, Container, Explanation, Object};
-use crate::jenkins::{Build, Jenkins, is_refusal};
-use crate::verify::check::Problem;
+use crate::jenkins::{Build, JenkinsClient, is_refusal};
+use crate::verify::check::CheckProblem;
 
 /// Longest time until the build is over.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,7 +30,7 @@ const COMPLAINTS: usize = 6;
 /// A build on an agent of this name.
 pub(super) struct SmokeBuild<'a> {
     pub(super) api: &'a Api,
-    pub(super) jenkins: &'a Jenkins,
+    pub(super) jenkins: &'a JenkinsClient,
     pub(super) controller: Container,
     pub(super) job: &'a str,
     pub(super) namespace: &'a str,
@@ -40,7 +40,7 @@ pub(super) struct SmokeBuild<'a> {
 }
 
 /// A build that has passed.
-pub(super) struct Passed {
+pub(super) struct PassedBuild {
     pod: String,
     node: String,
     took: Duration,
@@ -49,7 +49,7 @@ pub(super) struct Passed {
 }
 
 /// What was seen while the build was waited for.
-struct Seen {
+struct ObservedPods {
     began: Instant,
     pods: AgentPods,
     /// Why the last pod failed, where it could still be asked.
@@ -60,9 +60,9 @@ struct Seen {
 
 impl SmokeBuild<'_> {
     /// Builds; the pod may still be there afterwards.
-    pub(super) async fn run(&self, workers: &[String]) -> Result<Passed, Problem> {
+    pub(super) async fn run(&self, workers: &[String]) -> Result<PassedBuild, CheckProblem> {
         let (before, log) = (self.pods().await?, self.api.log(&self.controller, 1).await?);
-        let mut seen = Seen {
+        let mut seen = ObservedPods {
             began: Instant::now(),
             pods: AgentPods::since(&self.ours(&before)),
             failure: None,
@@ -72,7 +72,7 @@ impl SmokeBuild<'_> {
         let (number, build) = self.follow(item, &mut seen).await?;
         let ended = Instant::now();
         let log = self.jenkins.build_log(self.job, number).await?;
-        let failed = |why: &str| Problem::failed(why).with_output(&last_lines(&log));
+        let failed = |why: &str| CheckProblem::failed(why).with_output(&last_lines(&log));
         let result = build.result.as_deref().unwrap_or("no result");
         if result != "SUCCESS" || !log.contains(&format!("read back: {}", self.job)) {
             return Err(failed(&format!("the build ended with {result}")));
@@ -88,11 +88,11 @@ impl SmokeBuild<'_> {
             return Err(failed(&what));
         };
         if !workers.iter().any(|worker| worker == node) {
-            return Err(Problem::failed(format!(
+            return Err(CheckProblem::failed(format!(
                 "the agent pod ran on {node}, which is no worker"
             )));
         }
-        Ok(Passed {
+        Ok(PassedBuild {
             took: ended - seen.began,
             came: seen.pods.after(pod),
             pod: pod.to_owned(),
@@ -102,14 +102,14 @@ impl SmokeBuild<'_> {
     }
 
     /// Waits for the build's end. Fails early where something is wrong that waiting would not mend.
-    async fn follow(&self, item: u64, seen: &mut Seen) -> Result<(u32, Build), Problem> {
+    async fn follow(&self, item: u64, seen: &mut ObservedPods) -> Result<(u32, Build), CheckProblem> {
         let (mut number, mut asked) = (None, Instant::now());
         loop {
             match number {
                 None => {
                     let item = self.jenkins.queue_item(item).await?;
                     if item.cancelled {
-                        return Err(Problem::failed("somebody took the build out of the queue"));
+                        return Err(CheckProblem::failed("somebody took the build out of the queue"));
                     }
                     number = item.build;
                 }
@@ -134,7 +134,7 @@ impl SmokeBuild<'_> {
     }
 
     /// All pods of the namespace at the moment. Whatever fails is asked why as long as it is there.
-    async fn look(&self, seen: &mut Seen) -> Result<Vec<Object>, Problem> {
+    async fn look(&self, seen: &mut ObservedPods) -> Result<Vec<Object>, CheckProblem> {
         let all = self.pods().await?;
         let ours = self.ours(&all);
         for pod in seen.pods.look(&ours, seen.began.elapsed()) {
@@ -151,9 +151,9 @@ impl SmokeBuild<'_> {
         &self,
         all: &[Object],
         number: Option<u32>,
-        seen: &Seen,
+        seen: &ObservedPods,
         late: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CheckProblem> {
         let log = match number {
             Some(number) => self.jenkins.build_log(self.job, number).await?,
             None => String::new(),
@@ -162,12 +162,14 @@ impl SmokeBuild<'_> {
             return Ok(());
         }
         if has_agent(&log) {
-            return Err(Problem::failed("the build does not end").with_output(&last_lines(&log)));
+            return Err(CheckProblem::failed("the build does not end").with_output(&last_lines(&log)));
         }
         if seen.pods.failed() >= FAILURES {
             let text = seen.failure.as_ref().map(ToString::to_string);
             let text = text.unwrap_or_else(|| "they were gone before they could be asked why".to_owned());
-            return Err(Problem::failed("the agents' pods end as soon as they have begun").with_output(&text));
+            return Err(
+                CheckProblem::failed("the agents' pods end as soon as they have begun").with_output(&text),
+            );
         }
         let ours = self.ours(all);
         let Some(pod) = seen.pods.hope(&ours) else {
@@ -176,16 +178,21 @@ impl SmokeBuild<'_> {
         let explanation = self.api.explain_pod(pod).await?;
         let hopeless = explanation.causes.iter().any(|cause| cause.patience.is_some());
         if hopeless || late {
-            return Err(
-                Problem::failed("the build's pod does not get ready").with_output(&explanation.to_string())
-            );
+            return Err(CheckProblem::failed("the build's pod does not get ready")
+                .with_output(&explanation.to_string()));
         }
         Ok(())
     }
 
     /// Jenkins could not make a pod: the API server's refusal, or what went wrong in Jenkins, stands in its log. Or it does not
     /// want to: the queue says why.
-    async fn without_pod(&self, all: &[Object], log: &str, seen: &Seen, late: bool) -> Result<(), Problem> {
+    async fn without_pod(
+        &self,
+        all: &[Object],
+        log: &str,
+        seen: &ObservedPods,
+        late: bool,
+    ) -> Result<(), CheckProblem> {
         let said = self.api.log(&self.controller, SEARCHED).await?;
         let news = since(&said, &seen.last_word);
         let refusal = news.lines().rfind(|line| is_refusal(line));
@@ -203,11 +210,14 @@ impl SmokeBuild<'_> {
         let queue = self.jenkins.overview().await?.queue;
         text.extend(queue.iter().map(|why| format!("queue: {why}")));
         text.push(last_lines(log));
-        Err(Problem::failed("the build waits, and Jenkins makes no pod for it").with_output(&text.join("\n")))
+        Err(
+            CheckProblem::failed("the build waits, and Jenkins makes no pod for it")
+                .with_output(&text.join("\n")),
+        )
     }
 
     /// All pods of the agents' namespace.
-    async fn pods(&self) -> Result<Vec<Object>, Problem> {
+    async fn pods(&self) -> Result<Vec<Object>, CheckProblem> {
         Ok(self.api.pods(self.namespace).await?)
     }
 
@@ -217,8 +227,8 @@ impl SmokeBuild<'_> {
     }
 
     /// Waits until the build's pod is gone, unless pods of its kind stay for later builds. Says what was seen.
-    pub(super) async fn end(&self, passed: &Passed, stays: bool) -> Result<String, Problem> {
-        let Passed {
+    pub(super) async fn end(&self, passed: &PassedBuild, stays: bool) -> Result<String, CheckProblem> {
+        let PassedBuild {
             pod,
             node,
             took,
@@ -235,7 +245,7 @@ impl SmokeBuild<'_> {
         }
         while self.pods().await?.iter().any(|other| name(other) == *pod) {
             if ended.elapsed() >= GONE {
-                return Err(Problem::failed(format!(
+                return Err(CheckProblem::failed(format!(
                     "the pod {}/{pod} is still there {} s after its build",
                     self.namespace,
                     GONE.as_secs()
