@@ -8,7 +8,7 @@ use crate::resource::{Change, Probe, Seen, Separator, Topic, Unreadable, Verdict
 
 /// What a step's comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum StepState {
     /// The step is not for this host.
     NotHere,
     /// Nothing to do.
@@ -19,7 +19,7 @@ pub enum Found {
     Refused(String),
 }
 
-impl Found {
+impl StepState {
     /// Whether there is nothing to do for it.
     pub fn is_settled(&self) -> bool {
         matches!(self, Self::InSync | Self::NotHere)
@@ -53,10 +53,10 @@ pub fn script<'a>(steps: impl IntoIterator<Item = &'a HostStep>, separator: &Sep
 ///
 /// # Errors
 /// When a part of the answer can't be read; the index is the step's.
-pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<Found>, (usize, Unreadable)> {
+pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<StepState>, (usize, Unreadable)> {
     let compare = |(index, step): (usize, &&HostStep)| {
         if !applies(&step.guard, seen).map_err(|unreadable| (index, unreadable))? {
-            return Ok(Found::NotHere);
+            return Ok(StepState::NotHere);
         }
         Ok(
             match step
@@ -64,9 +64,9 @@ pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<Found>, (usize, U
                 .compare(seen)
                 .map_err(|unreadable| (index, unreadable))?
             {
-                Verdict::InSync => Found::InSync,
-                Verdict::Differs(change) => Found::Differs(change),
-                Verdict::Refused(why) => Found::Refused(why),
+                Verdict::InSync => StepState::InSync,
+                Verdict::Differs(change) => StepState::Differs(change),
+                Verdict::Refused(why) => StepState::Refused(why),
             },
         )
     };
@@ -90,19 +90,19 @@ fn applies(guard: &Guard, seen: &Seen) -> Result<bool, Unreadable> {
 }
 
 /// Adds what earlier changes will bring along: a service whose file changes is in sync now and restarted then.
-pub fn foresee(steps: &[&HostStep], found: &mut [Found]) {
+pub fn foresee(steps: &[&HostStep], found: &mut [StepState]) {
     let mut touched: HashSet<Topic> = HashSet::new();
     for (step, found) in steps.iter().zip(found) {
-        if *found == Found::InSync {
+        if *found == StepState::InSync {
             let following: Vec<_> = touched
                 .iter()
                 .filter_map(|topic| step.resource.follows(topic))
                 .collect();
             if let Some(first) = following.into_iter().min() {
-                *found = Found::Differs(Change::new(first));
+                *found = StepState::Differs(Change::new(first));
             }
         }
-        if matches!(found, Found::Differs(_)) {
+        if matches!(found, StepState::Differs(_)) {
             touched.extend(step.resource.touches());
         }
     }

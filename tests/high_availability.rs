@@ -135,7 +135,7 @@ fn replace(lab: &Lab, host: &str, inventory: &str) {
     assert_eq!(lab.apply(inventory, &[]).ended(0).changes(), 0);
 }
 
-/// It founded the cluster, which goes on without it, and has its address by which all reach it taken over by another.
+/// It initialized the cluster, which goes on without it, and has its address by which all reach it taken over by another.
 fn first_lost(lab: &Lab) {
     let inventory = home::inventory(&inventory(lab), Some(volume::CLASS));
     volume::make(lab);

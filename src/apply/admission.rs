@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use crate::event::Failure;
-use crate::observe::Found;
+use crate::observe::StepState;
 use crate::resource::{Seen, Standing};
 
 use super::RunMode;
@@ -27,7 +27,7 @@ impl HostTrackRun<'_> {
     }
 
     /// The end of a track that may not write; in a plan, with what would keep an apply from beginning.
-    pub(super) async fn end_as_planned(&mut self, found: Vec<Found>) -> Result<StepCounts, Stopped> {
+    pub(super) async fn end_as_planned(&mut self, found: Vec<StepState>) -> Result<StepCounts, Stopped> {
         let tally = self.end_without_writing(found).await?;
         if self.run.options.mode == RunMode::Plan {
             self.ask_admission().await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::event::{Event, Failure};
-use crate::observe::{self, Found};
+use crate::observe::{self, StepState};
 use crate::plan::{Fact, HostStep, Step};
 use crate::resource::{Action, Seen, Separator};
 use crate::transport::{Script, ScriptOutput, Transport};
@@ -212,7 +212,7 @@ impl HostTrackRun<'_> {
         });
     }
 
-    fn compare(&self, from: usize, seen: &Seen) -> Result<Vec<Found>, Stopped> {
+    fn compare(&self, from: usize, seen: &Seen) -> Result<Vec<StepState>, Stopped> {
         observe::compare(&self.steps[from..], seen).map_err(|(offset, error)| {
             self.fail(
                 from + offset,
@@ -222,21 +222,21 @@ impl HostTrackRun<'_> {
     }
 
     /// Tells the others what this look has shown: facts that hold, and what the host is to the cluster.
-    fn tell(&self, from: usize, found: &[Found], seen: &Seen) {
+    fn tell(&self, from: usize, found: &[StepState], seen: &Seen) {
         for (step, found) in self.steps[from..].iter().zip(found) {
             if let Some(standing) = step.resource.standing(seen) {
-                self.run.election.stands(self.name, standing);
+                self.run.bootstrap.record_state(self.name, standing);
             }
-            if *found == Found::InSync {
+            if *found == StepState::InSync {
                 self.run.provide(self.name, &step.head.provides);
             }
         }
     }
 
-    fn report(&self, found: &[Found]) {
+    fn report(&self, found: &[StepState]) {
         let differing = found
             .iter()
-            .filter(|found| matches!(found, Found::Differs(_) | Found::Refused(_)))
+            .filter(|found| matches!(found, StepState::Differs(_) | StepState::Refused(_)))
             .count();
         let in_sync = found.len() - differing;
         self.run.events.send(Event::Observed {
@@ -247,9 +247,14 @@ impl HostTrackRun<'_> {
     }
 
     /// What must be so before the step at `next` may be changed. A new look is returned where time has passed meanwhile.
-    async fn prepare(&mut self, next: usize, found: &Found, from: usize) -> Result<Option<Seen>, Stopped> {
+    async fn prepare(
+        &mut self,
+        next: usize,
+        found: &StepState,
+        from: usize,
+    ) -> Result<Option<Seen>, Stopped> {
         let head = &self.steps[next].head;
-        if let Found::Refused(why) = found {
+        if let StepState::Refused(why) = found {
             return Err(self.fail(next, failure::refused(head, why)));
         }
         if self.run.stopping() {
@@ -292,7 +297,7 @@ impl HostTrackRun<'_> {
     }
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
-    async fn change(&mut self, first: usize, found: &[Found], seen: &Seen) -> Result<Seen, Stopped> {
+    async fn change(&mut self, first: usize, found: &[StepState], seen: &Seen) -> Result<Seen, Stopped> {
         let known = {
             let _in_use = self.run.api_in_use.read().await;
             self.known(first, seen).await?
@@ -315,7 +320,7 @@ impl HostTrackRun<'_> {
         let after = self.compare(first, &seen)?;
         for index in batch {
             self.done[index] += 1;
-            if let Found::Differs(change) = &after[index - first] {
+            if let StepState::Differs(change) = &after[index - first] {
                 return Err(self.fail(
                     index,
                     failure::did_not_converge(&self.steps[index].head, &change.detail),
@@ -329,7 +334,7 @@ impl HostTrackRun<'_> {
         &self,
         first: usize,
         actions: &[(usize, Action)],
-        found: &[Found],
+        found: &[StepState],
     ) -> Result<Seen, Stopped> {
         for (_, action) in actions {
             self.tell_script(&action.script);

@@ -1,16 +1,16 @@
-//! What an action needs to know before it can be written: who founds the cluster, or a ticket to join it.
+//! What an action needs to know before it can be written: which host runs `kubeadm init`, or a ticket to join it.
 
 use crate::event::Failure;
 use crate::plan::Fact;
 use crate::recovery;
 use crate::resource::{JoinTicket, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
 
-use super::election::Duty;
+use super::bootstrap_decision::BootstrapRole;
 use super::host_track::{HostTrackRun, Stopped};
 use super::{AccessError, ApiAccess, failure, stale};
 
 impl HostTrackRun<'_> {
-    /// What the action of a step needs to know: who founds the cluster, or a ticket to join it.
+    /// What the action of a step needs to know: which host runs `kubeadm init`, or a ticket to join it.
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
         if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
             // It is in already and only has to be mended: no ticket, and nothing of it is stale.
@@ -27,10 +27,10 @@ impl HostTrackRun<'_> {
                 Ok(Known::Join(ticket))
             }
             Wants::ControlPlane => {
-                let duty = self.run.election.duty(self.name).await;
+                let duty = self.run.bootstrap.duty(self.name).await;
                 let duty =
                     duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
-                if duty == Duty::Found {
+                if duty == BootstrapRole::Init {
                     return Ok(Known::Init);
                 }
                 // One that joins waits for the others' API server; its own will only come after.

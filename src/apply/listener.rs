@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::event::Event;
-use crate::observe::Found;
+use crate::observe::StepState;
 use crate::resource::Separator;
 
 use super::batch::{self, LineSplitter, OutputLine};
@@ -22,7 +22,7 @@ pub(super) struct BatchListener<'a> {
     track: &'a HostTrackRun<'a>,
     separator: &'a Separator,
     /// The steps of the batch that have not ended, with what the last look made of them.
-    steps: VecDeque<(usize, &'a Found)>,
+    steps: VecDeque<(usize, &'a StepState)>,
     /// Since when the first of them is at work, and what it has printed.
     running: Option<RunningStep>,
 }
@@ -39,7 +39,7 @@ impl<'a> BatchListener<'a> {
     pub(super) fn new(
         track: &'a HostTrackRun<'a>,
         separator: &'a Separator,
-        steps: impl IntoIterator<Item = (usize, &'a Found)>,
+        steps: impl IntoIterator<Item = (usize, &'a StepState)>,
     ) -> Self {
         Self {
             track,

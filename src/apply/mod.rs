@@ -24,8 +24,8 @@ mod account_tests;
 mod admission;
 mod batch;
 mod board;
+mod bootstrap_decision;
 mod cluster_steps;
-mod election;
 mod failure;
 mod gates;
 mod host_track;
@@ -42,7 +42,7 @@ mod turns;
 mod unwritten;
 
 use board::{Blocked, Board};
-use election::Election;
+use bootstrap_decision::BootstrapDecision;
 use tickets::Tickets;
 use turns::Groups;
 
@@ -106,7 +106,7 @@ struct Run {
     /// Every host of the plan, control planes first.
     hosts: Vec<String>,
     board: Board,
-    election: Election,
+    bootstrap: BootstrapDecision,
     lock: Lock,
     tickets: Tickets,
     groups: Groups,
@@ -191,7 +191,7 @@ impl Run {
         Self {
             hosts,
             lock: Lock::new(&options),
-            election: Election::new(options.control_planes.clone()),
+            bootstrap: BootstrapDecision::new(options.control_planes.clone()),
             changes: AtomicUsize::new(options.changes_before),
             fleet,
             events,
@@ -222,7 +222,7 @@ impl Run {
             self.give_up(&place, fact, &reason);
         }
         if let Err((step, failure)) = &ended {
-            self.election.silent(&place, &failure.message);
+            self.bootstrap.silent(&place, &failure.message);
             let (step, failure) = (step.clone(), failure.clone());
             let (class, at) = (failure.class, place.clone());
             self.events.send(Event::PlaceFailed {

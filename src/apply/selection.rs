@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::observe::Found;
+use crate::observe::StepState;
 use crate::plan::HostStep;
 use crate::resource::{Topic, Wants};
 
@@ -11,7 +11,7 @@ use super::board::Board;
 /// From `first` on, the steps that differ, up to the first that has to wait, wants to know something, or whose observation
 /// is stale by then. `found` begins with `first`. Steps of a batch belong to one group, or to none: others must not have to wait
 /// for what comes with a turn, and no step may come along without its own.
-pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[Found], board: &Board) -> Vec<usize> {
+pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[StepState], board: &Board) -> Vec<usize> {
     let mut batch = vec![first];
     let group = steps[first].head.group();
     let mut touched: HashSet<Topic> = steps[first].resource.touches().into_iter().collect();
@@ -22,13 +22,13 @@ pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[Found], board: &
             .iter()
             .any(|topic| touched.contains(topic));
         match found {
-            Found::Differs(_) if !stale && is_free(step, board) && step.head.group() == group => {
+            StepState::Differs(_) if !stale && is_free(step, board) && step.head.group() == group => {
                 batch.push(index);
                 touched.extend(step.resource.touches());
             }
-            Found::InSync if stale => touched.extend(step.resource.touches()),
-            Found::InSync | Found::NotHere => {}
-            Found::Differs(_) | Found::Refused(_) => break,
+            StepState::InSync if stale => touched.extend(step.resource.touches()),
+            StepState::InSync | StepState::NotHere => {}
+            StepState::Differs(_) | StepState::Refused(_) => break,
         }
     }
     batch

@@ -1,7 +1,7 @@
 //! The end of a host's track that may not write: in a plan, and outside of `--limit`.
 
 use crate::event::Event;
-use crate::observe::{self, Found};
+use crate::observe::{self, StepState};
 use crate::resource::Change;
 
 use super::host_track::{HostTrackRun, StepCounts, Stopped};
@@ -10,7 +10,10 @@ use super::{RunMode, failure};
 impl HostTrackRun<'_> {
     /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
-    pub(super) async fn end_without_writing(&mut self, mut found: Vec<Found>) -> Result<StepCounts, Stopped> {
+    pub(super) async fn end_without_writing(
+        &mut self,
+        mut found: Vec<StepState>,
+    ) -> Result<StepCounts, Stopped> {
         observe::foresee(&self.steps, &mut found);
         self.give_up_unsettled(&found);
         let mut tally = StepCounts::default();
@@ -50,24 +53,24 @@ impl HostTrackRun<'_> {
     }
 
     /// The failure of a plan whose step the program may not change.
-    fn first_refusal(&self, found: &[Found]) -> Option<Stopped> {
+    fn first_refusal(&self, found: &[StepState]) -> Option<Stopped> {
         if self.run.options.mode != RunMode::Plan {
             return None;
         }
         found.iter().enumerate().find_map(|(index, found)| match found {
-            Found::Refused(why) => Some(self.fail(index, failure::refused(&self.steps[index].head, why))),
+            StepState::Refused(why) => Some(self.fail(index, failure::refused(&self.steps[index].head, why))),
             _ => None,
         })
     }
 
-    fn give_up_unsettled(&self, found: &[Found]) {
+    fn give_up_unsettled(&self, found: &[StepState]) {
         let reason = if self.run.options.mode == RunMode::Plan {
             format!("known after apply on {}", self.name)
         } else {
             format!("{} is not in --limit", self.name)
         };
         let steps = self.steps.iter().zip(found);
-        for (step, _) in steps.filter(|(_, found)| **found != Found::InSync) {
+        for (step, _) in steps.filter(|(_, found)| **found != StepState::InSync) {
             for fact in &step.head.provides {
                 self.run.give_up(self.name, fact, &reason);
             }

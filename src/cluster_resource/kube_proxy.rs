@@ -1,4 +1,4 @@
-//! kube-proxy's settings, which the inventory may change after the cluster was founded.
+//! kube-proxy's settings, which the inventory may change after the cluster was initialized.
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Settings that a cluster is founded with and keeps: an inventory that says otherwise is refused, not obeyed in part. Hardening may be
+//! Settings that a cluster is initialized with and keeps: an inventory that says otherwise is refused, not obeyed in part. Hardening may be
 //! switched: it is written into kubeadm's configuration here, and hosts follow.
 
 use futures::future::BoxFuture;
@@ -11,12 +11,12 @@ use crate::model::Cluster;
 use crate::resource::{Change, Verdict};
 
 /// What helps where kubeadm's own configuration differs.
-const FOUNDED: &str = "these are settled when a cluster is founded: put the cluster's values back into the inventory, or found another cluster";
+const SETTLED_AT_INIT: &str = "these settings are fixed by kubeadm init: restore the values of the cluster in the inventory, or create another cluster";
 /// What helps where kubelet's differs.
 const KUBELET: &str = "kubelet gets these when its host joins: put the cluster's values back into the inventory, or change them by `kubectl -n \
 kube-system edit configmap kubelet-config` and, on each node, `kubeadm upgrade node phase kubelet-config && systemctl restart kubelet`";
 
-/// What kubeadm wrote down when it founded the cluster, against the inventory. Hardening alone may change later.
+/// What kubeadm wrote down when it initialized the cluster, against the inventory. Hardening alone may change later.
 #[derive(Debug)]
 pub(super) struct InitSettings {
     cluster: Vec<InitSetting>,
@@ -153,7 +153,7 @@ impl ClusterResource for InitSettings {
             )?;
             let (cluster, kubelet) = (cluster.unwrap_or_default(), kubelet.unwrap_or_default());
             let refused = [
-                told(&self.cluster, &cluster, FOUNDED),
+                told(&self.cluster, &cluster, SETTLED_AT_INIT),
                 told(&self.kubelet, &kubelet, KUBELET),
             ];
             let refused: Vec<_> = refused.into_iter().flatten().collect();

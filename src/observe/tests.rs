@@ -87,7 +87,7 @@ fn seen(steps: &[HostStep]) -> Seen {
     Seen::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap()
 }
 
-fn found(steps: &[HostStep]) -> Vec<Found> {
+fn found(steps: &[HostStep]) -> Vec<StepState> {
     let references: Vec<_> = steps.iter().collect();
     compare(&references, &seen(steps)).unwrap()
 }
@@ -101,16 +101,20 @@ fn each_verdict_becomes_what_was_found_in_the_order_of_the_steps() {
     let steps =
         [wanting("/nowhere/x"), wanting("/"), refuses].map(|resource| step(Guard::default(), resource));
     let all = found(&steps);
-    let expected = Found::Refused("not by a program".to_owned());
+    let expected = StepState::Refused("not by a program".to_owned());
     assert_eq!(
         all,
-        [Found::Differs(Change::new("make it")), Found::InSync, expected]
+        [
+            StepState::Differs(Change::new("make it")),
+            StepState::InSync,
+            expected
+        ]
     );
     let changes: Vec<_> = all.iter().map(|found| found.change().is_some()).collect();
     assert_eq!(changes, [true, false, false]);
-    let settled: Vec<_> = all.iter().map(Found::is_settled).collect();
+    let settled: Vec<_> = all.iter().map(StepState::is_settled).collect();
     assert_eq!(settled, [false, true, false]);
-    assert!(Found::NotHere.is_settled());
+    assert!(StepState::NotHere.is_settled());
 }
 
 #[test]
@@ -124,12 +128,12 @@ fn a_guard_is_asked_by_the_same_script_and_each_condition_counts() {
     let (here, gone) = (Some("/"), Some("/nowhere/x"));
     let unit = Some("no-such-unit-of-ours.service");
     let cases = [
-        (guard(Some(&family), here, None), Found::InSync),
-        (guard(Some("plan9"), here, None), Found::NotHere),
-        (guard(Some(&family), gone, None), Found::NotHere),
-        (guard(None, here, unit), Found::NotHere),
-        (guard(None, None, unit), Found::NotHere),
-        (guard(None, None, None), Found::InSync),
+        (guard(Some(&family), here, None), StepState::InSync),
+        (guard(Some("plan9"), here, None), StepState::NotHere),
+        (guard(Some(&family), gone, None), StepState::NotHere),
+        (guard(None, here, unit), StepState::NotHere),
+        (guard(None, None, unit), StepState::NotHere),
+        (guard(None, None, None), StepState::InSync),
     ];
     for (guard, expected) in cases {
         assert_eq!(
@@ -175,20 +179,20 @@ fn a_plan_foresees_what_earlier_changes_bring_along_and_what_that_brings_along()
         follower(),
     ]
     .map(|resource| step(Guard::default(), resource));
-    let changed = Found::Differs(Change::new("write"));
-    let mut found = vec![Found::InSync; steps.len()];
+    let changed = StepState::Differs(Change::new("write"));
+    let mut found = vec![StepState::InSync; steps.len()];
     found[1] = changed.clone();
-    found[6] = Found::NotHere;
+    found[6] = StepState::NotHere;
     foresee(&steps.iter().collect::<Vec<_>>(), &mut found);
-    let foreseen = |text: &str| Found::Differs(Change::new(text));
+    let foreseen = |text: &str| StepState::Differs(Change::new(text));
     let expected = [
-        Found::InSync,
+        StepState::InSync,
         changed,
-        Found::InSync,
+        StepState::InSync,
         foreseen("a restart"),
         foreseen("look at x"),
-        Found::InSync,
-        Found::NotHere,
+        StepState::InSync,
+        StepState::NotHere,
     ];
     assert_eq!(found, expected);
 }

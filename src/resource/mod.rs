@@ -200,7 +200,7 @@ pub enum Wants {
     WorkerTicket,
     /// The bundle that a cluster is restored from, at [`RESTORE_ARCHIVE`] on the host.
     Bundle,
-    /// The decision whether this control plane founds the cluster, or a ticket with a certificate key.
+    /// The decision whether this control plane initializes the cluster, or a ticket with a certificate key.
     ControlPlane,
 }
 
@@ -256,7 +256,7 @@ pub trait Resource: fmt::Debug + Send + Sync {
         Wants::Nothing
     }
 
-    /// What the host is to the cluster, where this resource knows: it decides who founds one.
+    /// What the host is to the cluster, where this resource knows: it decides who runs `kubeadm init`.
     fn standing(&self, _seen: &Seen) -> Option<Standing> {
         None
     }

@@ -70,7 +70,7 @@ pub(crate) fn of_a_half_join(lab: &Lab) {
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
 
-/// What a cluster was founded with can't be changed: said, and nothing done.
+/// What a cluster was initialized with can't be changed: said, and nothing done.
 pub(crate) fn refused_for_another_network(lab: &Lab) {
     let hosts = ["cp1", "w1", "w2", "w3"];
     let inventory = lab.inventory(hosts.len());

@@ -15,14 +15,14 @@ const KEPT: &str = "get namespaces,deployments,daemonsets,services,configmaps,se
 /// How long the first apply took, onto bare hosts: what ways back are measured by.
 static FIRST: OnceLock<Duration> = OnceLock::new();
 
-/// The apply that founds the cluster.
+/// The apply that initializes the cluster.
 pub(crate) fn first_apply(lab: &Lab, inventory: &str) {
     let began = Instant::now();
     lab.apply(inventory, &[]).ended(0);
     first_apply_took(began.elapsed());
 }
 
-/// Tells what ways back are measured by, where it was not [`first_apply`] that founded the cluster.
+/// Tells what ways back are measured by, where it was not [`first_apply`] that initialized the cluster.
 pub(crate) fn first_apply_took(time: Duration) {
     FIRST.set(time).unwrap();
 }

@@ -1,5 +1,5 @@
-//! Who founds the cluster. Decided only when every control plane host has said what it is, so that a first host that was
-//! replaced joins the others instead of founding a second cluster.
+//! Which host runs `kubeadm init`. Decided only when every control plane host has said what it is, so that a first host that was
+//! replaced joins the others instead of initializing a second cluster.
 
 use std::collections::BTreeMap;
 
@@ -9,28 +9,28 @@ use crate::resource::Standing;
 
 /// What a control plane host has said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Word {
+enum HostReport {
     Is(Standing),
     Silent(String),
 }
 
 /// The words so far, by host in the inventory's order.
 #[derive(Debug)]
-pub(super) struct Election {
+pub(super) struct BootstrapDecision {
     hosts: Vec<String>,
-    words: watch::Sender<BTreeMap<String, Word>>,
+    words: watch::Sender<BTreeMap<String, HostReport>>,
 }
 
 /// What a control plane host has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Duty {
+pub(super) enum BootstrapRole {
     /// Initialise a new cluster.
-    Found,
+    Init,
     /// Join the one that is there or is being made.
     Join,
 }
 
-impl Election {
+impl BootstrapDecision {
     pub(super) fn new(hosts: Vec<String>) -> Self {
         Self {
             hosts,
@@ -39,16 +39,16 @@ impl Election {
     }
 
     /// A host has been looked at.
-    pub(super) fn stands(&self, host: &str, standing: Standing) {
-        self.say(host, Word::Is(standing));
+    pub(super) fn record_state(&self, host: &str, standing: Standing) {
+        self.say(host, HostReport::Is(standing));
     }
 
     /// A host can't be looked at. Its last word counts: one that has been seen stays seen.
     pub(super) fn silent(&self, host: &str, reason: &str) {
-        self.say(host, Word::Silent(reason.to_owned()));
+        self.say(host, HostReport::Silent(reason.to_owned()));
     }
 
-    fn say(&self, host: &str, word: Word) {
+    fn say(&self, host: &str, word: HostReport) {
         if self.hosts.iter().any(|name| name == host) {
             self.words.send_if_modified(|words| {
                 let first = !words.contains_key(host);
@@ -62,7 +62,7 @@ impl Election {
     ///
     /// # Errors
     /// When a host that may carry the cluster can't be asked and no other does.
-    pub(super) async fn duty(&self, host: &str) -> Result<Duty, String> {
+    pub(super) async fn duty(&self, host: &str) -> Result<BootstrapRole, String> {
         let mut words = self.words.subscribe();
         loop {
             if let Some(duty) = self.decide(host, &words.borrow_and_update()) {
@@ -74,30 +74,38 @@ impl Election {
         }
     }
 
-    fn decide(&self, host: &str, words: &BTreeMap<String, Word>) -> Option<Result<Duty, String>> {
-        if words.values().any(|word| *word == Word::Is(Standing::Member)) {
-            return Some(Ok(Duty::Join));
+    fn decide(
+        &self,
+        host: &str,
+        words: &BTreeMap<String, HostReport>,
+    ) -> Option<Result<BootstrapRole, String>> {
+        if words
+            .values()
+            .any(|word| *word == HostReport::Is(Standing::Member))
+        {
+            return Some(Ok(BootstrapRole::Join));
         }
         if words.len() < self.hosts.len() {
             return None;
         }
-        if let Some((name, Word::Silent(reason))) =
-            words.iter().find(|(_, word)| matches!(word, Word::Silent(_)))
+        if let Some((name, HostReport::Silent(reason))) = words
+            .iter()
+            .find(|(_, word)| matches!(word, HostReport::Silent(_)))
         {
             return Some(Err(format!(
-                "no control plane that answers carries a cluster, and {name} might: {reason}. A new cluster is not founded before {name} can be \
+                "no control plane that answers carries a cluster, and {name} might: {reason}. No host runs kubeadm init before {name} can be \
                  asked; bring it back, or take it out of the inventory if it is gone for good"
             )));
         }
         let half = self
             .hosts
             .iter()
-            .find(|name| words.get(*name) == Some(&Word::Is(Standing::Half)));
-        let founder = half.or(self.hosts.first());
-        Some(Ok(if founder.is_some_and(|founder| founder == host) {
-            Duty::Found
+            .find(|name| words.get(*name) == Some(&HostReport::Is(Standing::Half)));
+        let initial = half.or(self.hosts.first());
+        Some(Ok(if initial.is_some_and(|initial| initial == host) {
+            BootstrapRole::Init
         } else {
-            Duty::Join
+            BootstrapRole::Join
         }))
     }
 }
@@ -106,56 +114,56 @@ impl Election {
 mod tests {
     use super::*;
 
-    fn election(words: &[(&str, Option<Standing>)]) -> Election {
-        let election = Election::new(["cp1", "cp2", "cp3"].map(str::to_owned).to_vec());
+    fn bootstrap(words: &[(&str, Option<Standing>)]) -> BootstrapDecision {
+        let bootstrap = BootstrapDecision::new(["cp1", "cp2", "cp3"].map(str::to_owned).to_vec());
         for (host, standing) in words {
             match standing {
-                Some(standing) => election.stands(host, *standing),
-                None => election.silent(host, "no route to host"),
+                Some(standing) => bootstrap.record_state(host, *standing),
+                None => bootstrap.silent(host, "no route to host"),
             }
         }
-        election
+        bootstrap
     }
 
     #[tokio::test]
     async fn the_first_of_bare_hosts_founds() {
-        let all = election(&[
+        let all = bootstrap(&[
             ("cp1", Some(Standing::Absent)),
             ("cp2", Some(Standing::Absent)),
             ("cp3", Some(Standing::Absent)),
         ]);
         assert_eq!(
             (all.duty("cp1").await, all.duty("cp3").await),
-            (Ok(Duty::Found), Ok(Duty::Join))
+            (Ok(BootstrapRole::Init), Ok(BootstrapRole::Join))
         );
     }
 
     #[tokio::test]
     async fn a_first_host_that_was_replaced_joins() {
-        let all = election(&[
+        let all = bootstrap(&[
             ("cp1", Some(Standing::Absent)),
             ("cp2", None),
             ("cp3", Some(Standing::Member)),
         ]);
-        assert_eq!(all.duty("cp1").await, Ok(Duty::Join));
+        assert_eq!(all.duty("cp1").await, Ok(BootstrapRole::Join));
     }
 
     #[tokio::test]
     async fn an_interrupted_founding_goes_on_where_it_began() {
-        let all = election(&[
+        let all = bootstrap(&[
             ("cp1", Some(Standing::Absent)),
             ("cp2", Some(Standing::Half)),
             ("cp3", Some(Standing::Absent)),
         ]);
         assert_eq!(
             (all.duty("cp1").await, all.duty("cp2").await),
-            (Ok(Duty::Join), Ok(Duty::Found))
+            (Ok(BootstrapRole::Join), Ok(BootstrapRole::Init))
         );
     }
 
     #[tokio::test]
     async fn nobody_founds_while_one_can_not_be_asked() {
-        let all = election(&[
+        let all = bootstrap(&[
             ("cp1", Some(Standing::Absent)),
             ("cp2", None),
             ("cp3", Some(Standing::Absent)),
