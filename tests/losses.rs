@@ -49,7 +49,7 @@ fn what_is_left_goes_on() {
     };
     let mut cases = Cases::of("losses", &lab);
     cases.foundation("a cluster with something in it, and Jenkins with a build", found);
-    cases.case("certificates have ended", certificates_ended);
+    cases.case("certificates have expired", certificates_expired);
     cases.case("connections vanish without a word", connections_vanish);
     cases.case("etcd's data are damaged", etcd_damaged);
     cases.case("the only control plane is lost", control_plane_lost);
@@ -125,7 +125,7 @@ rm -rf $work
 for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do crictl ps -q --name "^$name\$" | xargs -r crictl stop --timeout 5 >/dev/null || true; done
 "#;
 
-fn certificates_ended(lab: &Lab) {
+fn certificates_expired(lab: &Lab) {
     let inventory = inventory(lab, HOSTS);
     let kept = objects(lab, "cp1");
     lab.ssh("cp1", END);
@@ -140,10 +140,10 @@ fn certificates_ended(lab: &Lab) {
     }
     let apply = lab.apply(&inventory, &[]);
     assert_ne!(apply.code, 0);
-    for words in ["certificates of cp1 have ended", "ci-bootstrap renew"] {
+    for words in ["certificates of cp1 have expired", "ci-bootstrap renew"] {
         assert!(apply.stdout.contains(words), "no `{words}` in {}", apply.stdout);
     }
-    timed("certificates that had ended", || {
+    timed("certificates that had expired", || {
         lab.run(&["renew"], &inventory).ended(0);
         lab.apply(&inventory, &[]).ended(0);
     });

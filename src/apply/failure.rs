@@ -199,10 +199,10 @@ const HINTS: &[(&str, &str)] = &[
         "x509: certificate signed by unknown authority",
         "the registry's CA is not trusted: name it in registries[].ca of the inventory",
     ),
-    // Before `connection refused`: an API server whose certificates have ended does not listen.
+    // Before `connection refused`: an API server whose certificates have expired does not listen.
     (
         "x509: certificate has expired",
-        "a certificate has ended, or the host's clock is wrong: `ci-bootstrap renew INVENTORY` makes those of the cluster anew; \
+        "a certificate has expired, or the host's clock is wrong: `ci-bootstrap renew INVENTORY` makes those of the cluster anew; \
          a registry's is its owner's to renew",
     ),
     (

@@ -58,7 +58,7 @@ impl ControlPlane {
     fn wait(&self) -> String {
         let probe = self.probe_script();
         format!(
-            "systemctl start kubelet\nn=0; while :; do answer=$( {probe}\n ); case $answer in silent*) ;; ended*) break ;; *) exit 0 ;; esac\n\
+            "systemctl start kubelet\nn=0; while :; do answer=$( {probe}\n ); case $answer in silent*) ;; expired*) break ;; *) exit 0 ;; esac\n\
              n=$((n+1)); [ $n -lt 80 ] || break; sleep 2; done\n\
              echo \"the API server of {node} does not answer:\"; echo \"$answer\"\n\
              echo '--- kubelet says:'; timeout 10 journalctl -u kubelet -n 15 -o cat --no-pager || true\n\
@@ -172,7 +172,7 @@ impl Resource for ControlPlane {
                  `ci-bootstrap renew`"
             ))),
             NodeState::Expired(said) => Ok(Verdict::Refused(format!(
-                "certificates of {node} have ended, so its API server does not answer:\n{said}\nrun `ci-bootstrap renew`, or set the host's \
+                "certificates of {node} have expired, so its API server does not answer:\n{said}\nrun `ci-bootstrap renew`, or set the host's \
                  clock if it is wrong"
             ))),
             NodeState::WithoutKubeletConfig => Ok(Verdict::Refused(format!(

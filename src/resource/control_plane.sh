@@ -27,7 +27,7 @@ case $answer in
   *Unauthorized*|*'certificate has expired'*|*'unknown authority'*) echo stranger ;;
   *)
     for crt in pki/apiserver.crt pki/apiserver-etcd-client.crt pki/etcd/server.crt; do
-      openssl x509 -noout -checkend 0 -in $crt 2>/dev/null | grep -q 'will expire' && { echo ended; echo "$PWD/$crt $(openssl x509 -noout -enddate -in $crt)"; exit 0; }
+      openssl x509 -noout -checkend 0 -in $crt 2>/dev/null | grep -q 'will expire' && { echo expired; echo "$PWD/$crt $(openssl x509 -noout -enddate -in $crt)"; exit 0; }
     done
     echo silent ;;
 esac

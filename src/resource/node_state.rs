@@ -74,7 +74,7 @@ impl NodeState {
             "incomplete" => Self::incomplete(what, section)?,
             "unknown" => Self::Unregistered,
             "stranger" => Self::Rejected(said()),
-            "ended" => Self::Expired(said()),
+            "expired" => Self::Expired(said()),
             "silent" => Self::Silent(said()),
             "headless" => Self::WithoutKubeletConfig,
             "elsewhere" => Self::OtherEndpoint,

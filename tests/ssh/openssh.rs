@@ -216,7 +216,7 @@ async fn identities_are_used_alike() {
             "IdentityFile DIR/certified_rsa",
             Accepted,
         ),
-        ("certificate that has ended", "IdentityFile DIR/ended", Refused),
+        ("certificate that has expired", "IdentityFile DIR/ended", Refused),
         ("certificate of another account", "IdentityFile DIR/eves", Refused),
         ("key without its certificate", "IdentityFile DIR/apart", Refused),
         (

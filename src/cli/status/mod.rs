@@ -338,7 +338,7 @@ impl StatusReport {
             .min_by_key(|certificate| certificate.days_left)
         {
             text += &format!(
-                "\ncertificates: the first to end is {} on {}, in {} days\n",
+                "\ncertificates: the first to expire is {} on {}, in {} days\n",
                 first.name, first.host, first.days_left
             );
         }

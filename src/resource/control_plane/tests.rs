@@ -273,7 +273,7 @@ fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
 
 #[test]
 fn an_api_server_whose_certificates_have_ended_is_not_waited_for() {
-    let ended = seen("ended\n/etc/kubernetes/pki/apiserver.crt notAfter=Jan  2 00:00:00 2020 GMT\n");
+    let ended = seen("expired\n/etc/kubernetes/pki/apiserver.crt notAfter=Jan  2 00:00:00 2020 GMT\n");
     assert!(
         matches!(control_plane().compare(&ended), Ok(Verdict::Refused(text)) if text.contains("apiserver.crt notAfter=Jan  2") && text.contains("renew"))
     );
