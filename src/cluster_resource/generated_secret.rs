@@ -1,4 +1,4 @@
-//! A Secret whose text is made up once and kept: nobody has to know it, and no run may change it.
+//! A Secret whose text is generated once and kept: nobody has to know it, and no run may change it.
 
 use futures::future::BoxFuture;
 use serde::Deserialize;
@@ -28,13 +28,13 @@ impl ClusterResource for GeneratedSecret {
         Box::pin(async move {
             let id = self.id();
             let Some(live) = api.read(&id).await? else {
-                return Ok(Verdict::Differs(Change::new(format!("make up {id}"))));
+                return Ok(Verdict::Differs(Change::new(format!("generate {id}"))));
             };
             if live["data"][&self.key].is_string() {
                 return Ok(Verdict::InSync);
             }
             // It may hold something that somebody needs.
-            let help = "delete it, and a new one is made up; or put a text of your own under that key";
+            let help = "delete it, and a new one is generated; or put a text of your own under that key";
             Ok(Verdict::Refused(format!(
                 "{id} has no key `{}`\n{help}",
                 self.key

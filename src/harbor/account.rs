@@ -108,7 +108,7 @@ impl RobotAccount {
         if let Some(given) = created.filter(|given| *given != self.username) {
             return Err(self.other_name(given));
         }
-        // The secret that Harbor made up goes unread: the account gets ours, just as one that was there before.
+        // The secret that Harbor generated goes unread: the account gets ours, just as one that was there before.
         let robot = match harbor.project(&self.project).await? {
             Some(project) => self.find(harbor, project).await?,
             None => None,

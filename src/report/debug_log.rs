@@ -209,7 +209,7 @@ mod tests {
 
     use super::{DebugLog, Duration, Event, EventTime, KEPT, RunProgress, View as _, new_path};
     use crate::report::LogFile;
-    use crate::report::made_up::{play, troubled_apply};
+    use crate::report::fixtures::{play, troubled_apply};
 
     type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 

@@ -4,10 +4,10 @@ mod checks;
 mod clean;
 mod debug_log;
 mod exit;
+#[cfg(test)]
+mod fixtures;
 mod frame;
 mod json;
-#[cfg(test)]
-mod made_up;
 mod output;
 mod palette;
 mod plain;

@@ -27,7 +27,7 @@ pub(crate) struct Jenkins<'a> {
 }
 
 impl<'a> Jenkins<'a> {
-    /// With the password that was made up for the administrator.
+    /// With the password that was generated for the administrator.
     pub(crate) fn of(lab: &'a Lab) -> Self {
         Self::at(lab, "cp1", &lab.address("cp1"))
     }
@@ -148,7 +148,7 @@ impl<'a> Jenkins<'a> {
     }
 }
 
-/// The password that was made up for the administrator, as `cp1` reads it.
+/// The password that was generated for the administrator, as `cp1` reads it.
 pub(crate) fn password(lab: &Lab, cp1: &str) -> String {
     lab.kubectl_on(
         cp1,

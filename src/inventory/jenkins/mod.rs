@@ -204,7 +204,7 @@ impl ResourcesSpec {
 pub struct AdministratorSpec {
     /// Login name.
     pub username: Spanned<String>,
-    /// Password. Without it: one is made up once, and kept in the Secret `jenkins-admin`.
+    /// Password. Without it: one is generated once and kept in the Secret `jenkins-admin`.
     #[serde(skip_serializing)]
     pub password: Option<Spanned<Secret>>,
 }

@@ -104,7 +104,7 @@ pub struct HomeVolume {
 pub struct Administrator {
     /// Login name.
     pub username: String,
-    /// Password; none is made up once and kept in the cluster.
+    /// Password; without it, one is generated once and kept in the cluster.
     pub password: Option<SecretRef>,
 }
 

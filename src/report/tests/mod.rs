@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 
 use crate::event::{Class, Event};
 
-use crate::report::made_up::{
+use crate::report::fixtures::{
     CapturedOutput, done, failed, finished, moment, output, play, reporter, started, step, step_done,
     troubled_apply, troubled_verification,
 };

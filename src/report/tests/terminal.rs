@@ -6,7 +6,7 @@ use indicatif::{InMemoryTerm, ProgressDrawTarget};
 use insta::assert_snapshot;
 
 use crate::event::Class;
-use crate::report::made_up::{
+use crate::report::fixtures::{
     CapturedOutput, done, failed, finished, moment, output, reporter, started, step, step_done,
     troubled_apply,
 };

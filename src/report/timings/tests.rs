@@ -6,7 +6,7 @@ use super::Timings;
 use super::path::{critical, span};
 use super::span::{Activity, PlaceRow, Recorder};
 use crate::event::{Class, Event, Failure};
-use crate::report::made_up::{moment, started};
+use crate::report::fixtures::{moment, started};
 use crate::report::run::RunProgress;
 
 fn step(place: &str, step: &str) -> Event {

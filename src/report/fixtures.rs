@@ -1,4 +1,4 @@
-//! A made-up run for tests, and a reporter whose output is text.
+//! A sample run for tests, and a reporter whose output is text.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Secrets that are made up once and never touched again.
+//! Secrets that are generated once and never touched again.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::object::ObjectId;
 use super::token::random;
 use crate::secret::Redactor;
 
-/// Characters of a made-up secret: of 36 kinds, so that nobody guesses it (165 bits).
+/// Characters of a generated secret: of 36 kinds, so that nobody guesses it (165 bits).
 const LENGTH: usize = 32;
 
 impl Api {
