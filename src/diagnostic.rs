@@ -104,7 +104,7 @@ pub(crate) use codes;
 /// Whether a problem stops the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Nothing is done until it is mended.
+    /// Nothing is done until it is fixed.
     Error,
     /// Worth knowing; the program goes on.
     Warning,
@@ -128,7 +128,7 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, with the names and values at hand.
     pub title: String,
-    /// Where; the first is the place to mend, the others explain it.
+    /// Where; the first is the place to fix, the others explain it.
     pub labels: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
@@ -173,7 +173,7 @@ impl Diagnostic {
         self
     }
 
-    /// First byte of the place to mend, for sorting in the order of the file.
+    /// First byte of the place to fix, for sorting in the order of the file.
     pub fn position(&self) -> usize {
         self.labels.first().map_or(usize::MAX, |label| label.span.start)
     }

@@ -441,14 +441,14 @@ async fn a_broken_version_is_replaced_by_a_good_one() {
         ("StatefulSet", RolloutKind::StatefulSet),
     ] {
         let version = |tag: &str| {
-            let mut object = deployment("cib-mended", tag, &json!({"command": ["sleep", "1000"]}));
+            let mut object = deployment("cib-fixed", tag, &json!({"command": ["sleep", "1000"]}));
             object["kind"] = kind.into();
             object
         };
         let id = ObjectId::of(&version("9")).unwrap();
         api.delete(&id, Duration::from_secs(60)).await.unwrap();
         api.apply(&[version("9")]).await.unwrap();
-        let target = RolloutTarget::new(target_kind, "default", "cib-mended");
+        let target = RolloutTarget::new(target_kind, "default", "cib-fixed");
         api.wait(&target, Duration::from_secs(300), |_| {})
             .await
             .unwrap_err();

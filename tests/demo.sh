@@ -18,7 +18,7 @@ no_nfs_server() {
   cat >&2 <<T
 
 The virtual machine of the NFS server does not run here, and without it there is no storage and no Jenkins: above is what is missing, with the
-command that mends it. After that: make demo
+command that fixes it. After that: make demo
 For the cluster alone: make demo CLUSTER_ONLY=1
 T
   exit 1
@@ -40,7 +40,7 @@ The hosts live in a network of their own; \`lab run\` runs a command inside it. 
 
   export LAB_NAME=demo
 
-  # let something drift, see it, mend it
+  # let something drift, see it, fix it
   tests/lab/lab ssh 2 'sysctl -w net.ipv4.ip_forward=0; systemctl stop containerd'
   tests/lab/lab run target/debug/ci-bootstrap plan $inventory
   tests/lab/lab run target/debug/ci-bootstrap apply $inventory

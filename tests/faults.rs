@@ -51,7 +51,7 @@ fn faults_are_survived_and_explained() {
     cases.foundation("killed again and again on the way from bare hosts", |lab| {
         kills = kills::of_a_first_apply(lab);
     });
-    cases.case("killed while drift is mended, twenty times in all", |lab| {
+    cases.case("killed while drift is fixed, twenty times in all", |lab| {
         kills::while_drift_is_mended(lab, kills);
     });
     cases.case(

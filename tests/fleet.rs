@@ -27,9 +27,9 @@ fn a_fleet_is_prepared() {
     };
     let mut cases = Cases::of("fleet", &lab);
     cases.case("one broken host fails alone", one_fails_alone);
-    cases.foundation("mended, it follows", the_broken_one_follows);
+    cases.foundation("fixed, it follows", the_broken_one_follows);
     cases.case("a second apply changes nothing", second_apply);
-    cases.case("drift of one host is mended there alone", drift_of_one);
+    cases.case("drift of one host is fixed there alone", drift_of_one);
     cases.case("ufw is opened for the cluster", ufw_is_opened);
     let cache = std::env::var("LAB_ROOT").unwrap_or_else(|_| "/var/tmp/ci-bootstrap-lab".to_owned());
     if Path::new(&cache).join("rootfs/rocky9").is_dir() {

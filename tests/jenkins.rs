@@ -50,7 +50,7 @@ fn jenkins_converges() {
         unreachable_update_site,
     );
     cases.case("an image that is not there is named", wrong_image);
-    cases.case("all of it is mended by the right inventory", mended);
+    cases.case("all of it is fixed by the right inventory", fixed);
     cases.case("a pod that Jenkins does not make is told", no_pod);
     cases.case("a build passes on an agent that comes by WebSocket", websocket);
     cases.case("agents of a Jenkinsfile start as one writes them", brought_along);
@@ -315,7 +315,7 @@ fn wrong_image(lab: &Lab) {
 }
 
 /// After the failures before.
-fn mended(lab: &Lab) {
+fn fixed(lab: &Lab) {
     lab.apply(&inventory(lab, ""), &[]).ended(0);
     second_apply(lab);
 }
@@ -487,7 +487,7 @@ fn refused_at_a_first_start(lab: &Lab) {
     let wrong = inventory(lab, "  configuration: { jenkins: { bogus: 1 } }\n");
     let said = failing(lab, &wrong);
     assert_says(&said, &["Jenkins did not start", "bogus"]);
-    mended(lab);
+    fixed(lab);
 }
 
 fn unbound_claim(lab: &Lab) {

@@ -53,7 +53,7 @@ pub(super) fn group_stopped(stopped: &GroupStopped) -> Failure {
     plain(
         Class::Blocked,
         format!("not begun: {failed} failed in group `{group}`, and no other host begins there"),
-        Some("mend what failed, and run the same command again"),
+        Some("fix what failed, and run the same command again"),
     )
 }
 
@@ -91,7 +91,7 @@ pub(super) fn unreadable(head: &StepHead, error: &Unreadable) -> Failure {
     with_origin(head, plain(Class::StepFailed, error.to_string(), None))
 }
 
-/// A step that may not be mended by a program.
+/// A step that may not be fixed by a program.
 pub(super) fn refused(head: &StepHead, why: &str) -> Failure {
     with_origin(head, plain(Class::StepFailed, why.to_owned(), None))
 }

@@ -13,7 +13,7 @@ impl HostTrackRun<'_> {
     /// What the action of a step needs to know: which host runs `kubeadm init`, or a ticket to join it.
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
         if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
-            // It is in already and only has to be mended: no ticket, and nothing of it is stale.
+            // It is in already and only has to be fixed: no ticket, and nothing of it is stale.
             return Ok(Known::Nothing);
         }
         let access_failed = |error| self.fail(index, failure::access(&error));

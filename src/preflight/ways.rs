@@ -112,7 +112,7 @@ pub(super) fn mtu(scene: &Scene<'_>) -> Vec<Finding> {
                         "packets of {link} bytes vanish between {host} and {}, and small ones don't",
                         way.to
                     ),
-                    "set `cluster.calico.mtu` 50 below what the way takes (`ping -M do -s SIZE`), or mend the way".to_owned(),
+                    "set `cluster.calico.mtu` 50 below what the way takes (`ping -M do -s SIZE`), or fix the way".to_owned(),
                 ),
             };
             findings.push(Finding::error(PreflightCheck::Mtu, host, message, help).between(ends));

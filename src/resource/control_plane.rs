@@ -92,7 +92,7 @@ impl ControlPlane {
         scripts.collect()
     }
 
-    /// What mends each thing that is missing, for people.
+    /// What fixes each thing that is missing, for people.
     fn completion(&self, missing: &[MissingPart]) -> String {
         let told = missing.iter().map(|missing| match missing {
             MissingPart::AdminConfig => "make /etc/kubernetes/admin.conf again".to_owned(),

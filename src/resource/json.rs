@@ -106,7 +106,7 @@ impl Resource for JsonFile {
                     .with_detail(diff(self.text(seen).unwrap_or_default(), &new)),
             ),
             Err(reason) => Verdict::Refused(format!(
-                "{reason}; mend it, or remove it if nothing in it is needed"
+                "{reason}; fix it, or remove it if nothing in it is needed"
             )),
         })
     }

@@ -1,7 +1,7 @@
 //! Desired things on a host: one file per kind, each a pure description of how to look, compare and change.
 //!
 //! A kind never talks to a host. It adds to a [`Probe`], reads its part of what was [`Seen`], says what differs,
-//! and writes the script that would mend it; `observe` and `apply` do the rest.
+//! and writes the script that would fix it; `observe` and `apply` do the rest.
 
 use std::fmt;
 use std::time::Duration;
@@ -59,9 +59,9 @@ pub use separator::Separator;
 pub enum Verdict {
     /// Nothing to do.
     InSync,
-    /// The host differs, and an action mends it.
+    /// The host differs, and an action fixes it.
     Differs(Change),
-    /// The host differs in a way that no action of ours may mend; the text says why and what a person can do.
+    /// The host differs in a way that no action of ours may fix; the text says why and what a person can do.
     Refused(String),
 }
 
@@ -76,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// A difference that a person can review before it is mended.
+/// A difference that a person can review before it is fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// One line: what will be done.
@@ -102,7 +102,7 @@ impl Change {
     }
 }
 
-/// What an action may alter and an observation may rest on. Two steps that share a topic can't be mended from
+/// What an action may alter and an observation may rest on. Two steps that share a topic can't be fixed from
 /// one observation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Topic {

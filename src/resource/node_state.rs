@@ -44,7 +44,7 @@ pub(super) enum MissingPart {
     Node,
 }
 
-/// What is missing, by what is said of it, in the order in which it is mended.
+/// What is missing, by what is said of it, in the order in which it is fixed.
 const MISSING: [(&str, MissingPart); 6] = [
     ("admin.conf is missing", MissingPart::AdminConfig),
     (

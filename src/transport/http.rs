@@ -39,7 +39,7 @@ pub enum HttpError {
     Broken(String),
 }
 
-/// What is wrong with a server's TLS, as far as it makes a difference to who mends it.
+/// What is wrong with a server's TLS, as far as it makes a difference to who fixes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
     /// Its certificate is signed by nobody who is trusted.

@@ -120,7 +120,7 @@ pub(crate) fn of_a_control_plane(lab: &Lab) {
     assert_eq!(before, lab.ssh("cp1", running), "containers of the control plane");
 }
 
-/// One step mends it, and nothing is left. What the cluster lacks can't be planned meanwhile.
+/// One step fixes it, and nothing is left. What the cluster lacks can't be planned meanwhile.
 fn given_again(lab: &Lab, inventory: &str, summary: &str) {
     let plan = lab.run(&["plan", "--plain"], inventory).ended(0).stdout;
     assert!(plan.contains(summary) && !plan.contains("reset"), "{plan}");

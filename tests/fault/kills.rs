@@ -8,9 +8,9 @@ use crate::support::lab::{Lab, say};
 use crate::support::random::Random;
 use crate::support::running::Running;
 
-/// Kills in all: those that a first apply doesn't live to see are for runs that mend drift.
+/// Kills in all: those that a first apply doesn't live to see are for runs that fix drift.
 const KILLS: usize = 20;
-/// Kills of runs that mend drift, at least.
+/// Kills of runs that fix drift, at least.
 const OF_DRIFT: usize = 4;
 /// Fewest, for a convergence that was disturbed at all: a quick machine is done before the last.
 const FEWEST: usize = 5;
@@ -54,7 +54,7 @@ pub(crate) fn of_a_first_apply(lab: &Lab) -> usize {
     kills.len()
 }
 
-/// Kills runs that mend drift, until there were twenty kills in all.
+/// Kills runs that fix drift, until there were twenty kills in all.
 pub(crate) fn while_drift_is_mended(lab: &Lab, before: usize) {
     let inventory = lab.inventory(crate::HOSTS.len());
     let mut random = Random::from_environment();

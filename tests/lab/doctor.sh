@@ -1,5 +1,5 @@
 #!/bin/bash
-# doctor.sh [--quiet|--install|--packages]   What this machine lacks to run the lab, each with the command that mends it.
+# doctor.sh [--quiet|--install|--packages]   What this machine lacks to run the lab, each with the command that fixes it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin   # where a user's shell doesn't look
@@ -10,7 +10,7 @@ programs="mmdebstrap:mmdebstrap systemd-nspawn:systemd-container busybox:busybox
   update-ca-certificates:ca-certificates"
 files="/usr/share/keyrings/debian-archive-keyring.gpg:debian-archive-keyring /usr/include/stdlib.h:libc6-dev"
 bad=0
-report() { bad=$((bad + 1)); echo "lab: $1" >&2; echo "     mend: $2" >&2; }
+report() { bad=$((bad + 1)); echo "lab: $1" >&2; echo "     fix: $2" >&2; }
 # The NFS client of the container hosts is built against libfuse, where nobody has built it before.
 built_before() { [ -x "$BIN/$1" ] || compgen -G "${LAB_ARTIFACTS:-/nowhere}/$1-*.xz" >/dev/null; }
 lacking() {

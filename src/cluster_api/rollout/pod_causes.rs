@@ -147,7 +147,7 @@ fn scheduling_hint(message: &str) -> Option<&'static str> {
     if message.contains("Insufficient") {
         Some("no node has enough free cpu or memory for its requests: lower them or add a node")
     } else if message.contains("disk-pressure") || message.contains("memory-pressure") {
-        Some("the nodes are short of disk or memory, and take no pods until that is mended")
+        Some("the nodes are short of disk or memory, and take no pods until that is fixed")
     } else if message.contains("not-ready") {
         Some("the nodes are not ready yet: they keep pods away until their network is up")
     } else if message.contains("untolerated taint") {

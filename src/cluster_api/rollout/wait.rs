@@ -32,7 +32,7 @@ pub enum RolloutError {
         /// What keeps it.
         explanation: Explanation,
     },
-    /// Something is wrong that more waiting would not mend.
+    /// Something is wrong that more waiting would not fix.
     #[error("will not become ready by waiting\n{explanation}")]
     Hopeless {
         /// What keeps it, the hopeless cause first.

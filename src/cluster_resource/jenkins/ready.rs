@@ -25,7 +25,7 @@ const GONE: Duration = Duration::from_secs(180);
 pub(in crate::cluster_resource) struct Ready(pub(in crate::cluster_resource) JenkinsWorkload);
 
 impl Ready {
-    /// Gives a pod that has failed again and again a fresh start: what kept it may have been mended outside of the cluster,
+    /// Gives a pod that has failed again and again a fresh start: what kept it may have been fixed outside of the cluster,
     /// and Kubernetes would wait up to five minutes with its next try.
     async fn start_anew(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         let id = self.0.container().pod_id();

@@ -94,7 +94,7 @@ impl ControlPlaneUpgrade {
         vec![
             format!("The upgrade of the control plane {} to {} has not ended. No other node has been touched after it; pods go on running.", self.node, self.version),
             "kubeadm puts back the manifests of components that do not come up, except etcd's; `grep image: /etc/kubernetes/manifests/*` shows what runs.".to_owned(),
-            format!("Mend the cause above and apply again: it goes on where it stopped. etcd's state of before is kept in {SNAPSHOTS}. docs/upgrade.md has more."),
+            format!("Fix the cause above and apply again: it goes on where it stopped. etcd's state of before is kept in {SNAPSHOTS}. docs/upgrade.md has more."),
         ]
     }
 

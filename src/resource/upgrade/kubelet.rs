@@ -54,7 +54,7 @@ impl KubeletUpgrade {
                 "The upgrade of kubelet on {} to {} has not ended. Its containers go on running; no node after it is touched.",
                 self.node, self.version
             ),
-            "Mend the cause above and apply again: it goes on where it stopped. An older kubelet may stay beside the new control plane meanwhile. docs/upgrade.md has more."
+            "Fix the cause above and apply again: it goes on where it stopped. An older kubelet may stay beside the new control plane meanwhile. docs/upgrade.md has more."
                 .to_owned(),
         ]
     }

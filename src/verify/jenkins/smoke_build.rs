@@ -101,7 +101,7 @@ impl SmokeBuild<'_> {
         })
     }
 
-    /// Waits for the build's end. Fails early where something is wrong that waiting would not mend.
+    /// Waits for the build's end. Fails early where something is wrong that waiting would not fix.
     async fn follow(&self, item: u64, seen: &mut ObservedPods) -> Result<(u32, Build), CheckProblem> {
         let (mut number, mut asked) = (None, Instant::now());
         loop {
