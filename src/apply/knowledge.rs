@@ -1,19 +1,19 @@
-//! What an action needs to know before it can be written: which host runs `kubeadm init`, or a ticket to join it.
+//! What an action needs to know before it can be written: which host runs `kubeadm init`, or the credentials to join it.
 
 use crate::event::Failure;
 use crate::plan::Fact;
 use crate::recovery;
-use crate::resource::{JoinTicket, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
+use crate::resource::{JoinCredentials, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
 
 use super::bootstrap_decision::BootstrapRole;
 use super::host_track::{HostTrackRun, Stopped};
 use super::{AccessError, ApiAccess, failure, stale};
 
 impl HostTrackRun<'_> {
-    /// What the action of a step needs to know: which host runs `kubeadm init`, or a ticket to join it.
+    /// What the action of a step needs to know: which host runs `kubeadm init`, or the credentials to join it.
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
         if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
-            // It is in already and only has to be fixed: no ticket, and nothing of it is stale.
+            // It is in already and only has to be fixed: no credentials, and nothing of it is stale.
             return Ok(Known::Nothing);
         }
         let access_failed = |error| self.fail(index, failure::access(&error));
@@ -23,8 +23,8 @@ impl HostTrackRun<'_> {
             Wants::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
                 self.check_lock(index)?;
-                let ticket = self.worker_ticket(access).await.map_err(access_failed)?;
-                Ok(Known::Join(ticket))
+                let credentials = self.worker_credentials(access).await.map_err(access_failed)?;
+                Ok(Known::Join(credentials))
             }
             Wants::ControlPlane => {
                 let duty = self.run.bootstrap.duty(self.name).await;
@@ -42,8 +42,11 @@ impl HostTrackRun<'_> {
                 self.wait(index, &[Fact::ApiServer]).await?;
                 let access = self.run.access().await.map_err(access_failed)?;
                 self.check_lock(index)?;
-                let ticket = self.control_plane_ticket(access).await.map_err(access_failed)?;
-                Ok(Known::Join(ticket))
+                let credentials = self
+                    .control_plane_credentials(access)
+                    .await
+                    .map_err(access_failed)?;
+                Ok(Known::Join(credentials))
             }
         }
     }
@@ -58,16 +61,19 @@ impl HostTrackRun<'_> {
         Ok(Known::Nothing)
     }
 
-    async fn worker_ticket(&self, access: &ApiAccess) -> Result<JoinTicket, AccessError> {
+    async fn worker_credentials(&self, access: &ApiAccess) -> Result<JoinCredentials, AccessError> {
         self.forget_node(access).await?;
-        self.run.tickets.worker(access, &self.run.options.endpoint).await
+        self.run
+            .join_credentials
+            .worker(access, &self.run.options.endpoint)
+            .await
     }
 
-    async fn control_plane_ticket(&self, access: &ApiAccess) -> Result<JoinTicket, AccessError> {
+    async fn control_plane_credentials(&self, access: &ApiAccess) -> Result<JoinCredentials, AccessError> {
         self.forget_node(access).await?;
         stale::forget_etcd_member(access, self.address()).await?;
         self.run
-            .tickets
+            .join_credentials
             .control_plane(access, &self.run.options.endpoint)
             .await
     }

@@ -29,6 +29,7 @@ mod cluster_steps;
 mod failure;
 mod gates;
 mod host_track;
+mod join_credentials;
 mod knowledge;
 mod listener;
 mod lock;
@@ -37,13 +38,12 @@ mod selection;
 mod stale;
 #[cfg(test)]
 mod tests;
-mod tickets;
 mod turns;
 mod unwritten;
 
 use board::{Blocked, Board};
 use bootstrap_decision::BootstrapDecision;
-use tickets::Tickets;
+use join_credentials::JoinCredentialCache;
 use turns::Groups;
 
 pub use lock::{Lock, LockError};
@@ -108,7 +108,7 @@ struct Run {
     board: Board,
     bootstrap: BootstrapDecision,
     lock: Lock,
-    tickets: Tickets,
+    join_credentials: JoinCredentialCache,
     groups: Groups,
     /// Held by whoever needs the API server; by one alone that restarts it.
     api_in_use: tokio::sync::RwLock<()>,
@@ -154,7 +154,7 @@ pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: RunOpti
         }
     }
     run.tell_of_left_nodes().await;
-    run.tear_up().await;
+    run.delete_token().await;
     run.finish(done, failures, began)
 }
 
@@ -197,7 +197,7 @@ impl Run {
             events,
             options,
             board: Board::new(),
-            tickets: Tickets::default(),
+            join_credentials: JoinCredentialCache::default(),
             groups: Groups::new(&plan.limits),
             api_in_use: tokio::sync::RwLock::default(),
             gateway: OnceCell::new(),
@@ -336,9 +336,9 @@ impl Run {
         self.options.stop.load(Ordering::Relaxed)
     }
 
-    async fn tear_up(&self) {
+    async fn delete_token(&self) {
         if let Some(Ok(access)) = self.access.get()
-            && let Err(error) = self.tickets.tear_up(access).await
+            && let Err(error) = self.join_credentials.delete_token(access).await
         {
             let text = format!(
                 "a join token could not be deleted and expires by itself within half an hour: {error}"

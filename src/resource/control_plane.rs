@@ -133,13 +133,13 @@ impl ControlPlane {
         match (state, known) {
             (_, Known::Init) => self.init(state),
             (NodeState::InitUnfinished, Known::Join(_)) => self.refuse_to_join(),
-            (_, Known::Join(ticket)) => {
+            (_, Known::Join(credentials)) => {
                 let clear = if *state == NodeState::Half {
                     Self::clear_half_join()
                 } else {
                     String::new()
                 };
-                let join = kubeadm::fill(&self.join, ticket);
+                let join = kubeadm::fill(&self.join, credentials);
                 format!("{clear}{}", kubeadm::run("join", &join, &self.ignore))
             }
             (_, Known::Nothing) => kubeadm::UNDECIDED.to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::{JoinTicket, Topic, sh};
+use super::{JoinCredentials, Topic, sh};
 
 /// Where kubeadm's configuration lies while kubeadm reads it: a folder that only root can open, gone at reboot.
 pub(super) const CONFIG: &str = "/run/ci-bootstrap/kubeadm.yaml";
@@ -32,16 +32,16 @@ const EXPLAIN: &str = "echo; echo '--- kubelet says:'; timeout 10 journalctl -u 
     if command -v crictl >/dev/null; then echo '--- containers that ended:'; \
     for id in $(timeout 10 crictl ps -a -q --state Exited 2>/dev/null | head -n 3); do timeout 10 crictl logs --tail 8 $id 2>&1 || true; done; fi;";
 
-/// The configuration with the ticket's values put in. They are unknown when the playbook is rendered.
-pub(super) fn fill(config: &str, ticket: &JoinTicket) -> String {
-    let key = ticket
+/// The configuration with the credentials put in. They are unknown when the playbook is rendered.
+pub(super) fn fill(config: &str, credentials: &JoinCredentials) -> String {
+    let key = credentials
         .certificate_key
         .as_ref()
         .map_or("", |key| key.expose_secret());
     config
-        .replace("@ENDPOINT@", &ticket.endpoint)
-        .replace("@TOKEN@", ticket.token.expose_secret())
-        .replace("@CA_HASH@", &ticket.ca_hash)
+        .replace("@ENDPOINT@", &credentials.endpoint)
+        .replace("@TOKEN@", credentials.token.expose_secret())
+        .replace("@CA_HASH@", &credentials.ca_hash)
         .replace("@CERTIFICATE_KEY@", key)
 }
 

@@ -160,7 +160,7 @@ impl Action {
 
 /// What a join needs to know, made on demand and short-lived.
 #[derive(Clone)]
-pub struct JoinTicket {
+pub struct JoinCredentials {
     /// `host:port` of the API server.
     pub endpoint: String,
     /// Bootstrap token.
@@ -171,7 +171,7 @@ pub struct JoinTicket {
     pub certificate_key: Option<secrecy::SecretString>,
 }
 
-impl fmt::Debug for JoinTicket {
+impl fmt::Debug for JoinCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinTicket")
             .field("endpoint", &self.endpoint)
@@ -188,7 +188,7 @@ pub enum Known {
     /// The cluster is to be initialised on this host.
     Init,
     /// The host is to join the cluster with these credentials.
-    Join(JoinTicket),
+    Join(JoinCredentials),
 }
 
 /// What an action needs before it can be built.
@@ -196,11 +196,11 @@ pub enum Known {
 pub enum Wants {
     /// Nothing but the plan.
     Nothing,
-    /// A ticket for a worker.
+    /// Join credentials for a worker.
     WorkerTicket,
     /// The bundle that a cluster is restored from, at [`RESTORE_ARCHIVE`] on the host.
     Bundle,
-    /// The decision whether this control plane initializes the cluster, or a ticket with a certificate key.
+    /// The decision whether this control plane initializes the cluster, or join credentials with a certificate key.
     ControlPlane,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Worker {
     pub node: String,
     /// `host:port` at which nodes reach the API server.
     pub endpoint: String,
-    /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@` and `@ENDPOINT@` where the ticket's values go.
+    /// `JoinConfiguration`, with `@TOKEN@`, `@CA_HASH@` and `@ENDPOINT@` where the credentials go.
     pub join: String,
     /// Preflight errors that kubeadm is to ignore.
     #[serde(default)]
@@ -90,13 +90,13 @@ impl Resource for Worker {
                 let script = format!("{}{}", self.point_kubelet(), register_again(&self.wait()));
                 return Action::quick(script).within(WAIT);
             }
-            (Ok(state @ (NodeState::Absent | NodeState::Half)), Known::Join(ticket)) => {
+            (Ok(state @ (NodeState::Absent | NodeState::Half)), Known::Join(credentials)) => {
                 let clear = if state == NodeState::Half {
                     LEFT_BY_A_HALF_JOIN
                 } else {
                     ""
                 };
-                let join = kubeadm::fill(&self.join, ticket);
+                let join = kubeadm::fill(&self.join, credentials);
                 format!("{clear}{}", kubeadm::run("join", &join, &self.ignore))
             }
             _ => kubeadm::UNDECIDED.to_owned(),
@@ -130,7 +130,7 @@ fn register_again(wait: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::JoinTicket;
+    use crate::resource::JoinCredentials;
 
     fn verdict(section: &str) -> Result<Verdict, Unreadable> {
         let worker = Worker {
@@ -169,14 +169,14 @@ mod tests {
             join: "token: @TOKEN@\n".into(),
             ignore: vec!["Mem".into()],
         };
-        let ticket = JoinTicket {
+        let credentials = JoinCredentials {
             endpoint: "e:6443".into(),
             token: "abcdef.0123456789abcdef".to_owned().into(),
             ca_hash: "sha256:00".into(),
             certificate_key: None,
         };
         let seen = |word: &str| Seen::example(&format!("\x1emembership\n{word}\n\x1eend\n"));
-        let known = Known::Join(ticket);
+        let known = Known::Join(credentials);
         for (word, known) in [
             ("absent", &Known::Nothing),
             ("member", &known),

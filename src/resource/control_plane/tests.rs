@@ -8,7 +8,7 @@ use std::process::Command;
 use fs_err as fs;
 
 use super::*;
-use crate::resource::JoinTicket;
+use crate::resource::JoinCredentials;
 
 fn control_plane() -> ControlPlane {
     ControlPlane {
@@ -24,8 +24,8 @@ fn seen(section: &str) -> Seen {
     Seen::example(&format!("\x1econtrol-plane\n{section}\x1eend\n"))
 }
 
-fn ticket() -> Known {
-    Known::Join(JoinTicket {
+fn credentials() -> Known {
+    Known::Join(JoinCredentials {
         endpoint: "e:6443".into(),
         token: "abcdef.0123456789abcdef".to_owned().into(),
         ca_hash: "sha256:00".into(),
@@ -206,7 +206,7 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
         "",
         "stranger\nx\n",
     ] {
-        for known in [Known::Init, ticket()] {
+        for known in [Known::Init, credentials()] {
             let script = script(state, &known);
             assert!(
                 !script.contains("kubeadm init --") && !script.contains("kubeadm reset"),
@@ -215,8 +215,8 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
         }
     }
     assert!(script("absent\n", &Known::Init).contains("kubeadm init --skip-token-print"));
-    assert!(script("half\n", &ticket()).contains("kubeadm reset"));
-    let begun = script("begun\n", &ticket());
+    assert!(script("half\n", &credentials()).contains("kubeadm reset"));
+    let begun = script("begun\n", &credentials());
     assert!(
         begun.contains("ci-bootstrap reset cp1")
             && !begun.contains("kubeadm reset")
@@ -282,7 +282,7 @@ fn an_api_server_whose_certificates_have_ended_is_not_waited_for() {
 
 #[test]
 fn a_join_ends_when_the_api_server_answers() {
-    assert!(script("absent\n", &ticket()).ends_with(&control_plane().wait()));
+    assert!(script("absent\n", &credentials()).ends_with(&control_plane().wait()));
 }
 
 #[test]

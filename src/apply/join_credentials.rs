@@ -1,4 +1,4 @@
-//! Join tickets: made when the first host wants one, shared, and torn up at the end of the run.
+//! Join credentials: created on first use, shared, and deleted when the run ends.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::cluster_api::BootstrapToken;
-use crate::resource::{JoinTicket, upload_certificates};
+use crate::resource::{JoinCredentials, upload_certificates};
 use crate::secret::Redactor;
 use crate::transport::Script;
 
@@ -16,16 +16,20 @@ use super::access::{AccessError, ApiAccess, failed};
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The tickets of one run.
+/// The join credentials of one run.
 #[derive(Default)]
-pub(super) struct Tickets {
+pub(super) struct JoinCredentialCache {
     token: OnceCell<BootstrapToken>,
     certificate_key: Mutex<Option<SecretString>>,
 }
 
-impl Tickets {
-    /// A ticket for a worker.
-    pub(super) async fn worker(&self, access: &ApiAccess, endpoint: &str) -> Result<JoinTicket, AccessError> {
+impl JoinCredentialCache {
+    /// Join credentials for a worker.
+    pub(super) async fn worker(
+        &self,
+        access: &ApiAccess,
+        endpoint: &str,
+    ) -> Result<JoinCredentials, AccessError> {
         let token = self
             .token
             .get_or_try_init(|| access.api.create_token(LIFETIME))
@@ -36,7 +40,7 @@ impl Tickets {
             .into_iter()
             .next()
             .unwrap_or_default();
-        Ok(JoinTicket {
+        Ok(JoinCredentials {
             endpoint: endpoint.to_owned(),
             token: token.value.clone(),
             ca_hash,
@@ -44,13 +48,13 @@ impl Tickets {
         })
     }
 
-    /// A ticket for a control plane: certificates are uploaded once, under a key that is not shown.
+    /// Join credentials for a control plane: certificates are uploaded once, under a key that is not shown.
     pub(super) async fn control_plane(
         &self,
         access: &ApiAccess,
         endpoint: &str,
-    ) -> Result<JoinTicket, AccessError> {
-        let mut ticket = self.worker(access, endpoint).await?;
+    ) -> Result<JoinCredentials, AccessError> {
+        let mut credentials = self.worker(access, endpoint).await?;
         let mut known = self.certificate_key.lock().await;
         if known.is_none() {
             let key = random_key()?;
@@ -68,12 +72,12 @@ impl Tickets {
             }
             *known = Some(key.into());
         }
-        ticket.certificate_key.clone_from(&known);
-        Ok(ticket)
+        credentials.certificate_key.clone_from(&known);
+        Ok(credentials)
     }
 
     /// Deletes the token, and those of runs that could not.
-    pub(super) async fn tear_up(&self, access: &ApiAccess) -> Result<(), AccessError> {
+    pub(super) async fn delete_token(&self, access: &ApiAccess) -> Result<(), AccessError> {
         if self.token.get().is_some() {
             for token in access.api.left_tokens().await? {
                 access.api.delete_token(&token.id).await?;
