@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::event::Failure;
 use crate::observe::StepState;
-use crate::resource::{Seen, Standing};
+use crate::resource::{NodeState, Seen};
 
 use super::RunMode;
 use super::host_track::{HostTrackRun, StepCounts, Stopped};
@@ -21,8 +21,11 @@ const STEP: &str = "preflight";
 impl HostTrackRun<'_> {
     /// Whether the host is still to become a node.
     pub(super) fn is_newcomer(&self, seen: &Seen) -> bool {
-        let standings = self.steps.iter().filter_map(|step| step.resource.standing(seen));
-        let mut newcomers = standings.filter(|standing| *standing != Standing::Member);
+        let standings = self
+            .steps
+            .iter()
+            .filter_map(|step| step.resource.node_state(seen));
+        let mut newcomers = standings.filter(|node_state| *node_state != NodeState::Member);
         newcomers.next().is_some()
     }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use crate::resource::Standing;
+use crate::resource::NodeState;
 
 /// What a control plane host has said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum HostReport {
-    Is(Standing),
+    Is(NodeState),
     Silent(String),
 }
 
@@ -39,8 +39,8 @@ impl BootstrapDecision {
     }
 
     /// A host has been looked at.
-    pub(super) fn record_state(&self, host: &str, standing: Standing) {
-        self.say(host, HostReport::Is(standing));
+    pub(super) fn record_state(&self, host: &str, node_state: NodeState) {
+        self.say(host, HostReport::Is(node_state));
     }
 
     /// A host can't be looked at. Its last word counts: one that has been seen stays seen.
@@ -81,7 +81,7 @@ impl BootstrapDecision {
     ) -> Option<Result<BootstrapRole, String>> {
         if words
             .values()
-            .any(|word| *word == HostReport::Is(Standing::Member))
+            .any(|word| *word == HostReport::Is(NodeState::Member))
         {
             return Some(Ok(BootstrapRole::Join));
         }
@@ -100,7 +100,7 @@ impl BootstrapDecision {
         let half = self
             .hosts
             .iter()
-            .find(|name| words.get(*name) == Some(&HostReport::Is(Standing::Half)));
+            .find(|name| words.get(*name) == Some(&HostReport::Is(NodeState::Half)));
         let initial = half.or(self.hosts.first());
         Some(Ok(if initial.is_some_and(|initial| initial == host) {
             BootstrapRole::Init
@@ -114,11 +114,11 @@ impl BootstrapDecision {
 mod tests {
     use super::*;
 
-    fn bootstrap(words: &[(&str, Option<Standing>)]) -> BootstrapDecision {
+    fn bootstrap(words: &[(&str, Option<NodeState>)]) -> BootstrapDecision {
         let bootstrap = BootstrapDecision::new(["cp1", "cp2", "cp3"].map(str::to_owned).to_vec());
-        for (host, standing) in words {
-            match standing {
-                Some(standing) => bootstrap.record_state(host, *standing),
+        for (host, node_state) in words {
+            match node_state {
+                Some(node_state) => bootstrap.record_state(host, *node_state),
                 None => bootstrap.silent(host, "no route to host"),
             }
         }
@@ -128,9 +128,9 @@ mod tests {
     #[tokio::test]
     async fn the_first_of_bare_hosts_founds() {
         let all = bootstrap(&[
-            ("cp1", Some(Standing::Absent)),
-            ("cp2", Some(Standing::Absent)),
-            ("cp3", Some(Standing::Absent)),
+            ("cp1", Some(NodeState::Absent)),
+            ("cp2", Some(NodeState::Absent)),
+            ("cp3", Some(NodeState::Absent)),
         ]);
         assert_eq!(
             (all.duty("cp1").await, all.duty("cp3").await),
@@ -141,9 +141,9 @@ mod tests {
     #[tokio::test]
     async fn a_first_host_that_was_replaced_joins() {
         let all = bootstrap(&[
-            ("cp1", Some(Standing::Absent)),
+            ("cp1", Some(NodeState::Absent)),
             ("cp2", None),
-            ("cp3", Some(Standing::Member)),
+            ("cp3", Some(NodeState::Member)),
         ]);
         assert_eq!(all.duty("cp1").await, Ok(BootstrapRole::Join));
     }
@@ -151,9 +151,9 @@ mod tests {
     #[tokio::test]
     async fn an_interrupted_founding_goes_on_where_it_began() {
         let all = bootstrap(&[
-            ("cp1", Some(Standing::Absent)),
-            ("cp2", Some(Standing::Half)),
-            ("cp3", Some(Standing::Absent)),
+            ("cp1", Some(NodeState::Absent)),
+            ("cp2", Some(NodeState::Half)),
+            ("cp3", Some(NodeState::Absent)),
         ]);
         assert_eq!(
             (all.duty("cp1").await, all.duty("cp2").await),
@@ -164,9 +164,9 @@ mod tests {
     #[tokio::test]
     async fn nobody_founds_while_one_can_not_be_asked() {
         let all = bootstrap(&[
-            ("cp1", Some(Standing::Absent)),
+            ("cp1", Some(NodeState::Absent)),
             ("cp2", None),
-            ("cp3", Some(Standing::Absent)),
+            ("cp3", Some(NodeState::Absent)),
         ]);
         assert!(
             all.duty("cp1")

@@ -224,8 +224,8 @@ impl HostTrackRun<'_> {
     /// Tells the others what this look has shown: facts that hold, and what the host is to the cluster.
     fn tell(&self, from: usize, found: &[StepState], seen: &Seen) {
         for (step, found) in self.steps[from..].iter().zip(found) {
-            if let Some(standing) = step.resource.standing(seen) {
-                self.run.bootstrap.record_state(self.name, standing);
+            if let Some(node_state) = step.resource.node_state(seen) {
+                self.run.bootstrap.record_state(self.name, node_state);
             }
             if *found == StepState::InSync {
                 self.run.provide(self.name, &step.head.provides);

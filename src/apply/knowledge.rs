@@ -3,7 +3,7 @@
 use crate::event::Failure;
 use crate::plan::Fact;
 use crate::recovery;
-use crate::resource::{JoinCredentials, Known, RESTORE_ARCHIVE, Seen, Standing, Wants};
+use crate::resource::{JoinCredentials, Known, NodeState, RESTORE_ARCHIVE, Seen, Wants};
 
 use super::bootstrap_decision::BootstrapRole;
 use super::host_track::{HostTrackRun, Stopped};
@@ -12,7 +12,7 @@ use super::{AccessError, ApiAccess, failure, stale};
 impl HostTrackRun<'_> {
     /// What the action of a step needs to know: which host runs `kubeadm init`, or the credentials to join it.
     pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
-        if self.steps[index].resource.standing(seen) == Some(Standing::Member) {
+        if self.steps[index].resource.node_state(seen) == Some(NodeState::Member) {
             // It is in already and only has to be fixed: no credentials, and nothing of it is stale.
             return Ok(Known::Nothing);
         }

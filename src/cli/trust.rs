@@ -42,7 +42,7 @@ struct ScannedHost<'a> {
 }
 
 /// What the record says about a host.
-enum Standing {
+enum HostKeyState {
     Known,
     New,
     Refused(String),
@@ -76,11 +76,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     write!(screen::stdout(), "{table}")?;
     let new: Vec<_> = shown
         .iter()
-        .filter(|shown| matches!(standing(shown), Standing::New))
+        .filter(|shown| matches!(host_key_state(shown), HostKeyState::New))
         .collect();
     let refused = shown
         .iter()
-        .filter(|shown| matches!(standing(shown), Standing::Refused(_)))
+        .filter(|shown| matches!(host_key_state(shown), HostKeyState::Refused(_)))
         .count();
     if !new.is_empty() && (args.yes || confirmed(new.len())?) {
         record(&new)?;
@@ -107,14 +107,14 @@ async fn scan(target: &ssh::SshTarget, timeouts: ssh::Timeouts) -> Result<HostSc
         })
 }
 
-fn standing(shown: &ScannedHost<'_>) -> Standing {
+fn host_key_state(shown: &ScannedHost<'_>) -> HostKeyState {
     let keys = match &shown.scan {
         Ok(scan) => &scan.keys,
-        Err(error) => return Standing::Refused(error.to_string()),
+        Err(error) => return HostKeyState::Refused(error.to_string()),
     };
     for key in keys {
         if let known_hosts::HostKeyMatch::Revoked(place) = &key.verdict {
-            return Standing::Refused(format!("its key was revoked at {place}"));
+            return HostKeyState::Refused(format!("its key was revoked at {place}"));
         }
     }
     // One trusted key vouches for the host; its other keys need no record.
@@ -122,14 +122,14 @@ fn standing(shown: &ScannedHost<'_>) -> Standing {
         .iter()
         .any(|key| key.verdict == known_hosts::HostKeyMatch::Trusted)
     {
-        return Standing::Known;
+        return HostKeyState::Known;
     }
     let changed = keys.iter().find_map(|key| match &key.verdict {
         known_hosts::HostKeyMatch::Changed(place) => Some((key, place)),
         _ => None,
     });
-    changed.map_or(Standing::New, |(key, place)| {
-        Standing::Refused(format!(
+    changed.map_or(HostKeyState::New, |(key, place)| {
+        HostKeyState::Refused(format!(
             "none of its keys is the one recorded at {place}: it was installed anew, or somebody is in between. \
              If you know why, remove the old key: ssh-keygen -R '{}' -f {}",
             key.recorded_as(),
@@ -141,10 +141,10 @@ fn standing(shown: &ScannedHost<'_>) -> Standing {
 /// The lines of the table for one host.
 fn describe(shown: &ScannedHost<'_>) -> Vec<String> {
     let (name, address) = (&shown.host.name, &shown.host.ssh.address);
-    let word = match standing(shown) {
-        Standing::Refused(why) => return vec![format!("{name} ({address}): {why}\n")],
-        Standing::Known => "known",
-        Standing::New => "new",
+    let word = match host_key_state(shown) {
+        HostKeyState::Refused(why) => return vec![format!("{name} ({address}): {why}\n")],
+        HostKeyState::Known => "known",
+        HostKeyState::New => "new",
     };
     let keys = shown.scan.iter().flat_map(|scan| &scan.keys);
     let line = |key: &HostKey| format!("  {:<20} {}\n", key.algorithm, key.fingerprint);

@@ -47,7 +47,7 @@ pub(super) struct ImageBuild {
 
 /// How far the build of an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum BuildState {
     /// It was never built here.
     Absent,
     /// It was built from something else.
@@ -81,13 +81,13 @@ impl ImageBuild {
         })
     }
 
-    async fn standing(&self, api: &Api) -> Result<Standing, ClusterStepError> {
+    async fn state(&self, api: &Api) -> Result<BuildState, ClusterStepError> {
         let live = api.read(&self.id).await?;
-        let standing = live.map_or(Standing::Absent, |live| standing(&live, &self.job));
-        if standing == Standing::Built && self.is_gone(api).await {
-            return Ok(Standing::Gone);
+        let state = live.map_or(BuildState::Absent, |live| build_state(&live, &self.job));
+        if state == BuildState::Built && self.is_gone(api).await {
+            return Ok(BuildState::Gone);
         }
-        Ok(standing)
+        Ok(state)
     }
 
     /// Whether its registry says that it has it no more. A registry that can't be asked from here (for a proxy, or a login by tokens only)
@@ -127,7 +127,7 @@ fn settings(job: &Object) -> [&Object; 2] {
     [&container["image"], &container["args"]]
 }
 
-fn standing(live: &Object, wanted: &Object) -> Standing {
+fn build_state(live: &Object, wanted: &Object) -> BuildState {
     let is = |kind: &str| {
         let conditions = live["status"]["conditions"].as_array();
         let found = conditions
@@ -137,29 +137,29 @@ fn standing(live: &Object, wanted: &Object) -> Standing {
         found.is_some_and(|found| found["status"] == "True")
     };
     if digest(live) != digest(wanted) {
-        Standing::Other
+        BuildState::Other
     } else if is("Complete") {
-        Standing::Built
+        BuildState::Built
     } else if is("Failed") {
-        Standing::Failed
+        BuildState::Failed
     } else if settings(live) != settings(wanted) {
-        Standing::Outdated
+        BuildState::Outdated
     } else {
-        Standing::Running
+        BuildState::Running
     }
 }
 
 impl ClusterResource for ImageBuild {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
         Box::pin(async move {
-            let why = match self.standing(api).await? {
-                Standing::Built => return Ok(Verdict::InSync),
-                Standing::Absent => "it has not been built in this cluster",
-                Standing::Other => "its folder has changed",
-                Standing::Running => "a build is under way",
-                Standing::Outdated => "a build with other settings is under way",
-                Standing::Failed => "the last build failed",
-                Standing::Gone => "its registry does not have it any more",
+            let why = match self.state(api).await? {
+                BuildState::Built => return Ok(Verdict::InSync),
+                BuildState::Absent => "it has not been built in this cluster",
+                BuildState::Other => "its folder has changed",
+                BuildState::Running => "a build is under way",
+                BuildState::Outdated => "a build with other settings is under way",
+                BuildState::Failed => "the last build failed",
+                BuildState::Gone => "its registry does not have it any more",
             };
             let change = Change::new(format!("build {}", self.image));
             Ok(Verdict::Differs(change.with_detail(vec![format!(" {why}")])))
@@ -168,15 +168,15 @@ impl ClusterResource for ImageBuild {
 
     fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>> {
         Box::pin(async move {
-            let standing = self.standing(api).await?;
+            let state = self.state(api).await?;
             if matches!(
-                standing,
-                Standing::Other | Standing::Failed | Standing::Outdated | Standing::Gone
+                state,
+                BuildState::Other | BuildState::Failed | BuildState::Outdated | BuildState::Gone
             ) {
                 // What a Job runs can't be changed.
                 api.delete(&self.id, GOING).await?;
             }
-            if standing != Standing::Running {
+            if state != BuildState::Running {
                 api.apply(&self.objects).await?;
             }
             let target = self.target();
@@ -210,24 +210,24 @@ mod tests {
         let with = |condition: &str, image: &str| {
             let mut live = job("a", image);
             live["status"] = json!({"conditions": [{"type": condition, "status": "True"}]});
-            standing(&live, &job("a", "kaniko:1"))
+            build_state(&live, &job("a", "kaniko:1"))
         };
-        assert_eq!(with("Complete", "kaniko:1"), Standing::Built);
-        assert_eq!(with("Failed", "kaniko:1"), Standing::Failed);
-        assert_eq!(with("Suspended", "kaniko:1"), Standing::Running);
+        assert_eq!(with("Complete", "kaniko:1"), BuildState::Built);
+        assert_eq!(with("Failed", "kaniko:1"), BuildState::Failed);
+        assert_eq!(with("Suspended", "kaniko:1"), BuildState::Running);
         assert_eq!(
-            standing(&job("a", "kaniko:1"), &job("b", "kaniko:1")),
-            Standing::Other
+            build_state(&job("a", "kaniko:1"), &job("b", "kaniko:1")),
+            BuildState::Other
         );
-        assert_eq!(standing(&json!({}), &job("b", "kaniko:1")), Standing::Other);
+        assert_eq!(build_state(&json!({}), &job("b", "kaniko:1")), BuildState::Other);
     }
 
     #[test]
     fn other_settings_matter_to_a_build_that_has_not_ended() {
         let wanted = job("a", "kaniko:2");
         let mut live = job("a", "kaniko:1");
-        assert_eq!(standing(&live, &wanted), Standing::Outdated);
+        assert_eq!(build_state(&live, &wanted), BuildState::Outdated);
         live["status"] = json!({"conditions": [{"type": "Complete", "status": "True"}]});
-        assert_eq!(standing(&live, &wanted), Standing::Built);
+        assert_eq!(build_state(&live, &wanted), BuildState::Built);
     }
 }

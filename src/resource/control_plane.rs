@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::node_state::{MissingPart, NodeState};
-use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
+use super::node_state::{MissingPart, NodeObservation};
+use super::{Action, Change, Known, NodeState, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that runs an API server of the cluster.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,9 +68,9 @@ impl ControlPlane {
     }
 
     /// `kubeadm init` on a bare host, or once more where it broke off.
-    fn init(&self, state: &NodeState) -> String {
+    fn init(&self, state: &NodeObservation) -> String {
         let mut ignored = self.ignore.clone();
-        if state.standing() == Standing::Half {
+        if state.node_state() == NodeState::Half {
             ignored.extend(TRACES_OF_AN_INTERRUPTED_RUN.split(',').map(str::to_owned));
         }
         format!(
@@ -129,12 +129,12 @@ impl ControlPlane {
     }
 
     /// What brings a host of this state into the cluster, by `kubeadm init` or by a join. Neither is ever done by default.
-    fn enter(&self, state: &NodeState, known: &Known) -> String {
+    fn enter(&self, state: &NodeObservation, known: &Known) -> String {
         match (state, known) {
             (_, Known::Init) => self.init(state),
-            (NodeState::InitUnfinished, Known::Join(_)) => self.refuse_to_join(),
+            (NodeObservation::InitUnfinished, Known::Join(_)) => self.refuse_to_join(),
             (_, Known::Join(credentials)) => {
-                let clear = if *state == NodeState::Half {
+                let clear = if *state == NodeObservation::Half {
                     Self::clear_half_join()
                 } else {
                     String::new()
@@ -155,53 +155,53 @@ impl Resource for ControlPlane {
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
         let node = &self.node;
         let differs = |summary: String| Ok(Verdict::Differs(Change::new(summary)));
-        match NodeState::read(seen, STATE)? {
-            NodeState::Member => Ok(Verdict::InSync),
-            NodeState::Absent => differs(format!("make {node} a control plane")),
-            NodeState::Half => Ok(Verdict::Differs(
+        match NodeObservation::read(seen, STATE)? {
+            NodeObservation::Member => Ok(Verdict::InSync),
+            NodeObservation::Absent => differs(format!("make {node} a control plane")),
+            NodeObservation::Half => Ok(Verdict::Differs(
                 Change::new(format!("finish making {node} a control plane")).with_detail(vec![
                     "-what kubeadm has left on it, by `kubeadm reset`, if another host carries the cluster"
                         .to_owned(),
                 ]),
             )),
-            NodeState::InitUnfinished => differs(format!("finish making {node} a control plane")),
-            NodeState::Incomplete(missing) => differs(self.completion(&missing)),
-            NodeState::Silent(_) => differs(format!("wait for the API server of {node}")),
-            NodeState::Rejected(said) => Ok(Verdict::Refused(format!(
+            NodeObservation::InitUnfinished => differs(format!("finish making {node} a control plane")),
+            NodeObservation::Incomplete(missing) => differs(self.completion(&missing)),
+            NodeObservation::Silent(_) => differs(format!("wait for the API server of {node}")),
+            NodeObservation::Rejected(said) => Ok(Verdict::Refused(format!(
                 "the API server of {node} does not accept /etc/kubernetes/admin.conf:\n{said}\nif certificates have expired, run \
                  `ci-bootstrap renew`"
             ))),
-            NodeState::Expired(said) => Ok(Verdict::Refused(format!(
+            NodeObservation::Expired(said) => Ok(Verdict::Refused(format!(
                 "certificates of {node} have expired, so its API server does not answer:\n{said}\nrun `ci-bootstrap renew`, or set the host's \
                  clock if it is wrong"
             ))),
-            NodeState::WithoutKubeletConfig => Ok(Verdict::Refused(format!(
+            NodeObservation::WithoutKubeletConfig => Ok(Verdict::Refused(format!(
                 "{node} runs a control plane, and /etc/kubernetes/kubelet.conf is missing; put it back (`kubeadm init phase kubeconfig \
                  kubelet` on the host makes one), or run `ci-bootstrap reset {node}` if nothing on it is needed"
             ))),
-            NodeState::Unregistered | NodeState::OtherEndpoint => {
+            NodeObservation::Unregistered | NodeObservation::OtherEndpoint => {
                 Err(super::node_state::unreadable(STATE, seen.section(STATE)))
             }
         }
     }
 
     fn action(&self, seen: &Seen, known: &Known) -> Action {
-        let script = match NodeState::read(seen, STATE) {
-            Ok(NodeState::Silent(_)) => {
+        let script = match NodeObservation::read(seen, STATE) {
+            Ok(NodeObservation::Silent(_)) => {
                 return Action::quick(self.wait()).within(Duration::from_secs(300));
             }
-            Ok(NodeState::Incomplete(missing)) => self.complete(&missing),
-            Ok(state @ (NodeState::Absent | NodeState::Half | NodeState::InitUnfinished)) => {
-                self.enter(&state, known)
-            }
+            Ok(NodeObservation::Incomplete(missing)) => self.complete(&missing),
+            Ok(
+                state @ (NodeObservation::Absent | NodeObservation::Half | NodeObservation::InitUnfinished),
+            ) => self.enter(&state, known),
             // The comparison asks for no change of these.
             Ok(
-                NodeState::Member
-                | NodeState::Rejected(_)
-                | NodeState::Expired(_)
-                | NodeState::WithoutKubeletConfig
-                | NodeState::Unregistered
-                | NodeState::OtherEndpoint,
+                NodeObservation::Member
+                | NodeObservation::Rejected(_)
+                | NodeObservation::Expired(_)
+                | NodeObservation::WithoutKubeletConfig
+                | NodeObservation::Unregistered
+                | NodeObservation::OtherEndpoint,
             )
             | Err(_) => kubeadm::UNDECIDED.to_owned(),
         };
@@ -221,8 +221,10 @@ impl Resource for ControlPlane {
         Wants::ControlPlane
     }
 
-    fn standing(&self, seen: &Seen) -> Option<Standing> {
-        NodeState::read(seen, STATE).ok().map(|state| state.standing())
+    fn node_state(&self, seen: &Seen) -> Option<NodeState> {
+        NodeObservation::read(seen, STATE)
+            .ok()
+            .map(|state| state.node_state())
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn word_and_rest(section: &str) -> (&str, &str) {
 
 /// What a host is to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum NodeState {
     /// Nothing of a cluster on it.
     Absent,
     /// An init or join broke off on it.

@@ -48,7 +48,7 @@ pub use control_plane::upload_certificates;
 pub use etcd_peer::etcd_peer;
 pub use etcd_tools::ETCD_TOOLS;
 pub use kind::{Kind, KindError};
-pub use kubeadm::Standing;
+pub use kubeadm::NodeState;
 pub use probe::Probe;
 pub use restore::RESTORE_ARCHIVE;
 pub use seen::{FileState, Os, Package, Seen, Unit};
@@ -257,7 +257,7 @@ pub trait Resource: fmt::Debug + Send + Sync {
     }
 
     /// What the host is to the cluster, where this resource knows: it decides who runs `kubeadm init`.
-    fn standing(&self, _seen: &Seen) -> Option<Standing> {
+    fn node_state(&self, _seen: &Seen) -> Option<NodeState> {
         None
     }
 }

@@ -1,10 +1,10 @@
 //! What a host is to the cluster, as the probes of control planes and workers tell it.
 
-use super::{Seen, Standing, Unreadable};
+use super::{NodeState, Seen, Unreadable};
 
 /// What a probe has found. Its first line is a word, the rest is what the API server or a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NodeState {
+pub(super) enum NodeObservation {
     /// Nothing of a cluster is on the host.
     Absent,
     /// An init or join broke off, and nothing of it runs.
@@ -60,7 +60,7 @@ const MISSING: [(&str, MissingPart); 6] = [
     ("nodes \"", MissingPart::Node),
 ];
 
-impl NodeState {
+impl NodeObservation {
     /// Reads the section `what` of a probe. A word that is none of these is an error: nobody may act on it.
     pub(super) fn read(seen: &Seen, what: &str) -> Result<Self, Unreadable> {
         let section = seen.section(what);
@@ -96,10 +96,10 @@ impl NodeState {
     }
 
     /// What the host is to those who decide on which one the cluster is initialised.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn node_state(&self) -> NodeState {
         match self {
-            Self::Absent => Standing::Absent,
-            Self::Half | Self::InitUnfinished => Standing::Half,
+            Self::Absent => NodeState::Absent,
+            Self::Half | Self::InitUnfinished => NodeState::Half,
             Self::Member
             | Self::Incomplete(_)
             | Self::Unregistered
@@ -107,7 +107,7 @@ impl NodeState {
             | Self::Expired(_)
             | Self::Silent(_)
             | Self::WithoutKubeletConfig
-            | Self::OtherEndpoint => Standing::Member,
+            | Self::OtherEndpoint => NodeState::Member,
         }
     }
 }
@@ -124,8 +124,8 @@ pub(super) fn unreadable(what: &str, answer: &str) -> Unreadable {
 mod tests {
     use super::*;
 
-    fn read(section: &str) -> Result<NodeState, Unreadable> {
-        NodeState::read(&Seen::example(&format!("\x1ex\n{section}\x1eend\n")), "x")
+    fn read(section: &str) -> Result<NodeObservation, Unreadable> {
+        NodeObservation::read(&Seen::example(&format!("\x1ex\n{section}\x1eend\n")), "x")
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert!(read(section).is_err(), "{section:?}");
         }
-        let none = NodeState::read(&Seen::default(), "x");
+        let none = NodeObservation::read(&Seen::default(), "x");
         assert!(none.is_err(), "a section that is not there says nothing");
     }
 
@@ -157,8 +157,11 @@ mod tests {
             MissingPart::Addons,
             MissingPart::Node,
         ];
-        assert_eq!(state, Ok(NodeState::Incomplete(missing)));
+        assert_eq!(state, Ok(NodeObservation::Incomplete(missing)));
         let state = read("incomplete\nadmin.conf is missing\n");
-        assert_eq!(state, Ok(NodeState::Incomplete(vec![MissingPart::AdminConfig])));
+        assert_eq!(
+            state,
+            Ok(NodeObservation::Incomplete(vec![MissingPart::AdminConfig]))
+        );
     }
 }

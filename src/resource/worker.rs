@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
-use super::node_state::{NodeState, unreadable};
-use super::{Action, Change, Known, Probe, Resource, Seen, Standing, Topic, Unreadable, Verdict, Wants, sh};
+use super::node_state::{NodeObservation, unreadable};
+use super::{Action, Change, Known, NodeState, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
 
 /// A host that the API server knows as a node.
 #[derive(Debug, Clone, Deserialize)]
@@ -58,40 +58,42 @@ impl Resource for Worker {
 
     fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
         let differs = |summary: &str| Ok(Verdict::Differs(Change::new(format!("{summary} {}", self.node))));
-        match NodeState::read(seen, STATE)? {
-            NodeState::Member => Ok(Verdict::InSync),
-            NodeState::Absent => differs("join worker"),
-            NodeState::Half => differs("clear away a join that did not finish, and join worker"),
-            NodeState::Unregistered => differs("register again with the API server, which does not know it:"),
-            NodeState::Rejected(said) => Ok(Verdict::Refused(format!(
+        match NodeObservation::read(seen, STATE)? {
+            NodeObservation::Member => Ok(Verdict::InSync),
+            NodeObservation::Absent => differs("join worker"),
+            NodeObservation::Half => differs("clear away a join that did not finish, and join worker"),
+            NodeObservation::Unregistered => {
+                differs("register again with the API server, which does not know it:")
+            }
+            NodeObservation::Rejected(said) => Ok(Verdict::Refused(format!(
                 "{} belongs to a cluster that does not accept it (another cluster, or its certificate has expired):\n{said}\n\
                  if nothing on it is needed any more, run `kubeadm reset` on it and apply again",
                 self.node
             ))),
-            NodeState::Silent(_) => differs("wait for the API server to answer"),
-            NodeState::OtherEndpoint => Ok(Verdict::Differs(Change::new(format!(
+            NodeObservation::Silent(_) => differs("wait for the API server to answer"),
+            NodeObservation::OtherEndpoint => Ok(Verdict::Differs(Change::new(format!(
                 "let kubelet reach the API server at {} instead of where none answers",
                 self.endpoint
             )))),
-            NodeState::InitUnfinished
-            | NodeState::Incomplete(_)
-            | NodeState::Expired(_)
-            | NodeState::WithoutKubeletConfig => Err(unreadable(STATE, seen.section(STATE))),
+            NodeObservation::InitUnfinished
+            | NodeObservation::Incomplete(_)
+            | NodeObservation::Expired(_)
+            | NodeObservation::WithoutKubeletConfig => Err(unreadable(STATE, seen.section(STATE))),
         }
     }
 
     fn action(&self, seen: &Seen, known: &Known) -> Action {
-        let script = match (NodeState::read(seen, STATE), known) {
-            (Ok(NodeState::Unregistered), _) => {
+        let script = match (NodeObservation::read(seen, STATE), known) {
+            (Ok(NodeObservation::Unregistered), _) => {
                 return Action::quick(register_again(&self.wait())).within(WAIT);
             }
-            (Ok(NodeState::Silent(_)), _) => return Action::quick(self.wait()).within(WAIT),
-            (Ok(NodeState::OtherEndpoint), _) => {
+            (Ok(NodeObservation::Silent(_)), _) => return Action::quick(self.wait()).within(WAIT),
+            (Ok(NodeObservation::OtherEndpoint), _) => {
                 let script = format!("{}{}", self.point_kubelet(), register_again(&self.wait()));
                 return Action::quick(script).within(WAIT);
             }
-            (Ok(state @ (NodeState::Absent | NodeState::Half)), Known::Join(credentials)) => {
-                let clear = if state == NodeState::Half {
+            (Ok(state @ (NodeObservation::Absent | NodeObservation::Half)), Known::Join(credentials)) => {
+                let clear = if state == NodeObservation::Half {
                     LEFT_BY_A_HALF_JOIN
                 } else {
                     ""
@@ -117,8 +119,10 @@ impl Resource for Worker {
         Wants::WorkerTicket
     }
 
-    fn standing(&self, seen: &Seen) -> Option<Standing> {
-        NodeState::read(seen, STATE).ok().map(|state| state.standing())
+    fn node_state(&self, seen: &Seen) -> Option<NodeState> {
+        NodeObservation::read(seen, STATE)
+            .ok()
+            .map(|state| state.node_state())
     }
 }
 

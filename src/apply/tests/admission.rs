@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::event::Failure;
-use crate::resource::Standing;
+use crate::resource::NodeState;
 
 /// Says what a host is to the cluster, and is otherwise as its step.
 #[derive(Debug)]
-struct Membership(Wanted, Standing);
+struct Membership(Wanted, NodeState);
 
 impl Resource for Membership {
     fn probe(&self, ask: &mut Probe) {
@@ -21,12 +21,12 @@ impl Resource for Membership {
         self.0.action(seen, known)
     }
 
-    fn standing(&self, _seen: &Seen) -> Option<Standing> {
+    fn node_state(&self, _seen: &Seen) -> Option<NodeState> {
         Some(self.1)
     }
 }
 
-fn membership(folder: &tempfile::TempDir, standing: Standing) -> HostStep {
+fn membership(folder: &tempfile::TempDir, node_state: NodeState) -> HostStep {
     let path = folder.path().join("member").display().to_string();
     let wanted = Wanted {
         script: format!(": > {path}"),
@@ -36,7 +36,7 @@ fn membership(folder: &tempfile::TempDir, standing: Standing) -> HostStep {
         panics: false,
     };
     HostStep {
-        resource: Box::new(Membership(wanted, standing)),
+        resource: Box::new(Membership(wanted, node_state)),
         ..step(folder, "membership")
     }
 }
@@ -59,14 +59,14 @@ impl Admission for Refusal {
     }
 }
 
-async fn run_with(mode: RunMode, standing: Standing, folder: &tempfile::TempDir) -> (Ran, Vec<String>) {
+async fn run_with(mode: RunMode, node_state: NodeState, folder: &tempfile::TempDir) -> (Ran, Vec<String>) {
     let refusal = Arc::new(Refusal::default());
     let bench = Bench {
         mode,
         admission: Some(refusal.clone()),
         ..Bench::default()
     };
-    let steps = vec![step(folder, "a"), membership(folder, standing)];
+    let steps = vec![step(folder, "a"), membership(folder, node_state)];
     let ran = bench.run(vec![("w1", steps)]).await;
     let asked = refusal.0.lock().unwrap().clone();
     (ran, asked)
@@ -74,9 +74,9 @@ async fn run_with(mode: RunMode, standing: Standing, folder: &tempfile::TempDir)
 
 #[tokio::test]
 async fn a_newcomer_that_is_not_admitted_is_not_changed() {
-    for standing in [Standing::Absent, Standing::Half] {
+    for node_state in [NodeState::Absent, NodeState::Half] {
         let folder = tempfile::tempdir().unwrap();
-        let (ran, asked) = run_with(RunMode::Apply, standing, &folder).await;
+        let (ran, asked) = run_with(RunMode::Apply, node_state, &folder).await;
         assert_eq!((ran.outcome.changes, asked), (0, vec!["w1".to_owned()]));
         assert_eq!(ran.failure("w1").message, "it is full");
         assert!(!folder.path().join("a").exists());
@@ -88,7 +88,7 @@ async fn a_newcomer_that_is_not_admitted_is_not_changed() {
 #[tokio::test]
 async fn a_plan_shows_the_changes_and_why_they_will_not_be_made() {
     let folder = tempfile::tempdir().unwrap();
-    let (ran, asked) = run_with(RunMode::Plan, Standing::Absent, &folder).await;
+    let (ran, asked) = run_with(RunMode::Plan, NodeState::Absent, &folder).await;
     assert_eq!(
         (ran.told("w1"), asked.len()),
         (vec!["begin a".to_owned(), "begin membership".to_owned()], 1)
@@ -99,6 +99,6 @@ async fn a_plan_shows_the_changes_and_why_they_will_not_be_made() {
 #[tokio::test]
 async fn nobody_is_asked_about_a_node() {
     let folder = tempfile::tempdir().unwrap();
-    let (ran, asked) = run_with(RunMode::Apply, Standing::Member, &folder).await;
+    let (ran, asked) = run_with(RunMode::Apply, NodeState::Member, &folder).await;
     assert_eq!((ran.outcome.changes, asked.len()), (2, 0));
 }

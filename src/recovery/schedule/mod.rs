@@ -6,14 +6,14 @@
 mod keeper;
 mod login;
 mod setting;
-mod standing;
+mod timer_status;
 
 pub(super) use keeper::remove_script;
 pub use keeper::{Keeper, Look, sum};
 pub(super) use login::expel_all_script;
 pub use login::{Admitted, admit, expel};
 pub use setting::ScheduleSettings;
-pub use standing::{Standing, standing};
+pub use timer_status::{TimerStatus, read_timer_status};
 
 /// The program, under a name of its own: the host may have one that somebody else keeps up to date.
 pub const PROGRAM: &str = "/usr/local/sbin/ci-bootstrap-backup";

@@ -254,7 +254,10 @@ fn what_is_missing_is_made_again_and_told() {
     let summary = "upload the ConfigMap kubeadm-config again, register cp1 again with the API server, which does not know it";
     assert_eq!(change.summary, summary);
     assert!(script(section, &Known::Nothing).contains("kubeadm init phase upload-config kubeadm --config"));
-    assert_eq!(control_plane().standing(&seen(section)), Some(Standing::Member));
+    assert_eq!(
+        control_plane().node_state(&seen(section)),
+        Some(NodeState::Member)
+    );
 }
 
 #[test]
@@ -262,7 +265,7 @@ fn a_word_that_is_not_known_is_an_error() {
     for section in ["", "nonsense\n", "unknown\n", "elsewhere\n"] {
         assert!(control_plane().compare(&seen(section)).is_err(), "{section}");
     }
-    assert_eq!(control_plane().standing(&seen("nonsense\n")), None);
+    assert_eq!(control_plane().node_state(&seen("nonsense\n")), None);
 }
 
 #[test]

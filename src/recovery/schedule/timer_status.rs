@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a timer for bundles has done and will do, in systemd's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct TimerStatus {
     /// When it made the last bundle, or tried to; empty before the first.
     pub last: String,
     /// What became of it: `success`, or why not.
@@ -26,7 +26,10 @@ pub struct Standing {
 ///
 /// # Errors
 /// When it can't be talked to.
-pub async fn standing(host: &dyn Transport, name: &str) -> Result<Option<Standing>, RecoveryError> {
+pub async fn read_timer_status(
+    host: &dyn Transport,
+    name: &str,
+) -> Result<Option<TimerStatus>, RecoveryError> {
     let (service, timer) = (unit(SERVICE), unit(TIMER));
     let script = format!(
         "systemctl -q is-enabled {timer} 2>/dev/null || exit 0
@@ -41,13 +44,13 @@ systemctl show -p Result {service}
     Ok(read(&String::from_utf8_lossy(&output.stdout)))
 }
 
-fn read(shown: &str) -> Option<Standing> {
+fn read(shown: &str) -> Option<TimerStatus> {
     let value = |key: &str| {
         let values = shown.lines().filter_map(|line| line.split_once('='));
         let found = values.into_iter().find(|(name, _)| *name == key);
         found.map(|(_, value)| value.to_owned())
     };
-    Some(Standing {
+    Some(TimerStatus {
         last: value("LastTriggerUSec")?,
         result: value("Result")?,
         next: value("NextElapseUSecRealtime")?,
@@ -61,7 +64,7 @@ mod tests {
     #[test]
     fn systemds_words_are_read() {
         let shown = "NextElapseUSecRealtime=Sun 2026-11-22 00:00:12 UTC\nLastTriggerUSec=\nResult=success\n";
-        let expected = Standing {
+        let expected = TimerStatus {
             last: String::new(),
             result: "success".into(),
             next: "Sun 2026-11-22 00:00:12 UTC".into(),
