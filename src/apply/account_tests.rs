@@ -15,7 +15,7 @@ use crate::cluster_resource::{ClusterStepError, Desired, ProgressSink, RegistryR
 use crate::event::{Class, Events};
 use crate::fleet::Fleet;
 use crate::harbor::HarborError;
-use crate::plan::{ClusterStep, Fact, HostStep, Limits, Place, Plan, StepHead, Track};
+use crate::plan::{ClusterStep, HostStep, Limits, Milestone, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Change, Kind, Verdict};
 use crate::transport::memory::{MemoryHost, run_here};
@@ -56,7 +56,7 @@ impl RegistryResource for Registry {
     }
 }
 
-fn head(name: &str, needs: &[Fact], provides: &[Fact]) -> StepHead {
+fn head(name: &str, needs: &[Milestone], provides: &[Milestone]) -> StepHead {
     StepHead {
         name: name.to_owned(),
         needs: needs.to_vec(),
@@ -79,12 +79,12 @@ fn plan(file: &Path, refuses: bool) -> Plan {
         json!({"path": file, "content": "new\n", "owner": owner()}),
     );
     let host = HostStep {
-        head: head("registry", &[Fact::Accounts], &[]),
+        head: head("registry", &[Milestone::Accounts], &[]),
         guard: Guard::default(),
         resource: login.unwrap(),
     };
     let account = ClusterStep {
-        head: head("account", &[], &[Fact::Accounts]),
+        head: head("account", &[], &[Milestone::Accounts]),
         resource: Desired::Registry(Box::new(registry)),
     };
     let track = |place, step| Track {

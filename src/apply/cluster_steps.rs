@@ -58,7 +58,7 @@ impl Run {
         }
     }
 
-    /// Looks at one step when its facts are known. A difference that may not be changed is told, and passed.
+    /// Looks at one step when its milestones are known. A difference that may not be changed is told, and passed.
     pub(super) async fn observe(&self, place: &str, step: &ClusterStep) -> Result<Observed, Failure> {
         let waited = match self.wait_for(place, &step.head.name, &step.head.needs).await {
             Ok(waited) => waited,
@@ -147,7 +147,7 @@ impl Run {
         step.head
             .provides
             .iter()
-            .for_each(|fact| self.give_up(place, fact, reason));
+            .for_each(|milestone| self.give_up(place, milestone, reason));
     }
 
     fn planned(&self, place: &str, step: &ClusterStep, change: &Change) -> bool {

@@ -7,8 +7,8 @@ use crate::resource::Unreadable;
 use crate::transport::TransportError;
 
 use super::access::AccessError;
-use super::board::Blocked;
 use super::lock::LockError;
+use super::milestones::Blocked;
 use super::turns::GroupStopped;
 
 /// Most lines of output that go with a failure.
@@ -38,11 +38,11 @@ pub(super) fn transport(error: &TransportError) -> Failure {
     plain(Class::Unreachable, error.to_string(), None)
 }
 
-/// A fact that will not come.
+/// A milestone that will not come.
 pub(super) fn blocked(blocked: &Blocked) -> Failure {
     plain(
         Class::Blocked,
-        format!("waits for {}, but {}", blocked.fact, blocked.reason),
+        format!("waits for {}, but {}", blocked.milestone, blocked.reason),
         None,
     )
 }

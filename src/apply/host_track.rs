@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::event::{Event, Failure};
 use crate::observe::{self, StepState};
-use crate::plan::{Fact, HostStep, Step};
+use crate::plan::{HostStep, Milestone, Step};
 use crate::resource::{Action, Seen, Separator};
 use crate::transport::{Script, ScriptOutput, Transport};
 
@@ -221,7 +221,7 @@ impl HostTrackRun<'_> {
         })
     }
 
-    /// Tells the others what this look has shown: facts that hold, and what the host is to the cluster.
+    /// Tells the others what this look has shown: milestones that hold, and what the host is to the cluster.
     fn tell(&self, from: usize, found: &[StepState], seen: &Seen) {
         for (step, found) in self.steps[from..].iter().zip(found) {
             if let Some(node_state) = step.resource.node_state(seen) {
@@ -288,7 +288,7 @@ impl HostTrackRun<'_> {
         held.map_err(|error| self.fail(index, failure::no_lock(&error)))
     }
 
-    pub(super) async fn wait(&self, index: usize, needs: &[Fact]) -> Result<bool, Stopped> {
+    pub(super) async fn wait(&self, index: usize, needs: &[Milestone]) -> Result<bool, Stopped> {
         let waited = self
             .run
             .wait_for(self.name, &self.steps[index].head.name, needs)
@@ -311,7 +311,7 @@ impl HostTrackRun<'_> {
             None
         };
         self.check_lock(first)?;
-        let batch = selection::batch(&self.steps, first, found, &self.run.board);
+        let batch = selection::batch(&self.steps, first, found, &self.run.milestones);
         let actions: Vec<_> = batch
             .iter()
             .map(|index| (*index, self.steps[*index].resource.action(seen, &known)))

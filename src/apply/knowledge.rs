@@ -1,7 +1,7 @@
 //! What an action needs to know before it can be written: which host runs `kubeadm init`, or the credentials to join it.
 
 use crate::event::Failure;
-use crate::plan::Fact;
+use crate::plan::Milestone;
 use crate::recovery;
 use crate::resource::{JoinCredentials, Known, NodeState, RESTORE_ARCHIVE, Seen, Wants};
 
@@ -36,10 +36,10 @@ impl HostTrackRun<'_> {
                 // One that joins waits for the others' API server; its own will only come after.
                 self.run.give_up(
                     self.name,
-                    &Fact::ApiServer,
+                    &Milestone::ApiServer,
                     "no control plane has an API server that answers",
                 );
-                self.wait(index, &[Fact::ApiServer]).await?;
+                self.wait(index, &[Milestone::ApiServer]).await?;
                 let access = self.run.access().await.map_err(access_failed)?;
                 self.check_lock(index)?;
                 let credentials = self

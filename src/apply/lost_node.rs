@@ -2,7 +2,7 @@
 
 use crate::cluster_api::Node;
 use crate::event::Event;
-use crate::plan::Fact;
+use crate::plan::Milestone;
 
 use super::Run;
 
@@ -13,7 +13,9 @@ impl Run {
     /// Tells how the pods of a lost node get to run elsewhere. Nothing is said while the cluster still hears of the node, or
     /// can't be asked: then the failure of the host has to do.
     pub(super) async fn tell_of_lost_node(&self, host: &str) {
-        if !self.is_owed(&Fact::ApiServer) || self.board.wait(&[Fact::ApiServer]).await.is_err() {
+        if !self.is_owed(&Milestone::ApiServer)
+            || self.milestones.wait(&[Milestone::ApiServer]).await.is_err()
+        {
             return;
         }
         let Ok(api) = self.api().await else { return };

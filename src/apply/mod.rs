@@ -1,6 +1,6 @@
 //! Making the hosts and the cluster what the plan says: the only writer, and the engine that plans use without writing.
 //!
-//! Every place has a task of its own; tasks meet only at facts. A run with nothing to do is one script per host.
+//! Every place has a task of its own; tasks meet only at milestones. A run with nothing to do is one script per host.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,14 +16,13 @@ use crate::bundle::RestoreArchive;
 use crate::cluster_api::Api;
 use crate::event::{Class, Event, Events, Failure, PlaceSize};
 use crate::fleet::Fleet;
-use crate::plan::{Fact, Place, Plan, Track};
+use crate::plan::{Milestone, Place, Plan, Track};
 
 mod access;
 #[cfg(test)]
 mod account_tests;
 mod admission;
 mod batch;
-mod board;
 mod bootstrap_decision;
 mod cluster_steps;
 mod failure;
@@ -34,6 +33,7 @@ mod knowledge;
 mod listener;
 mod lock;
 mod lost_node;
+mod milestones;
 mod selection;
 mod stale;
 #[cfg(test)]
@@ -41,9 +41,9 @@ mod tests;
 mod turns;
 mod unwritten;
 
-use board::{Blocked, Board};
 use bootstrap_decision::BootstrapDecision;
 use join_credentials::JoinCredentialCache;
+use milestones::{Blocked, Milestones};
 use turns::Groups;
 
 pub use lock::{Lock, LockError};
@@ -69,7 +69,7 @@ pub enum RunMode {
 pub struct RunOptions {
     /// Look or write.
     pub mode: RunMode,
-    /// Hosts whose tracks may change something; empty for all. Others are looked at, for the facts they provide.
+    /// Hosts whose tracks may change something; empty for all. Others are looked at, for the milestones they provide.
     pub limit: Vec<String>,
     /// Hosts with the role control-plane, in the inventory's order.
     pub control_planes: Vec<String>,
@@ -105,7 +105,7 @@ struct Run {
     options: RunOptions,
     /// Every host of the plan, control planes first.
     hosts: Vec<String>,
-    board: Board,
+    milestones: Milestones,
     bootstrap: BootstrapDecision,
     lock: Lock,
     join_credentials: JoinCredentialCache,
@@ -115,13 +115,13 @@ struct Run {
     /// A control plane through which the API server can be asked, once there is one.
     gateway: OnceCell<String>,
     access: OnceCell<Result<ApiAccess, AccessError>>,
-    /// The places that may still provide each fact.
-    providers: std::sync::Mutex<BTreeMap<Fact, BTreeSet<String>>>,
+    /// The places that may still provide each milestone.
+    providers: std::sync::Mutex<BTreeMap<Milestone, BTreeSet<String>>>,
     changes: AtomicUsize,
 }
 
 /// Runs a plan to its end. Every place comes to an end of its own; nothing one place does keeps another from its end,
-/// but a fact that it owed.
+/// but a milestone that it owed.
 pub async fn run(plan: Plan, fleet: Arc<Fleet>, events: Events, options: RunOptions) -> RunOutcome {
     let began = Instant::now();
     let places = plan.tracks.iter().map(size).collect();
@@ -174,11 +174,11 @@ fn size(track: &Track) -> PlaceSize {
 
 impl Run {
     fn new(plan: &Plan, fleet: Arc<Fleet>, events: Events, options: RunOptions) -> Self {
-        let mut providers: BTreeMap<Fact, BTreeSet<String>> = BTreeMap::new();
+        let mut providers: BTreeMap<Milestone, BTreeSet<String>> = BTreeMap::new();
         for track in &plan.tracks {
-            for fact in track.heads().flat_map(|head| &head.provides) {
+            for milestone in track.heads().flat_map(|head| &head.provides) {
                 providers
-                    .entry(fact.clone())
+                    .entry(milestone.clone())
                     .or_default()
                     .insert(track.place.to_string());
             }
@@ -196,7 +196,7 @@ impl Run {
             fleet,
             events,
             options,
-            board: Board::new(),
+            milestones: Milestones::new(),
             join_credentials: JoinCredentialCache::default(),
             groups: Groups::new(&plan.limits),
             api_in_use: tokio::sync::RwLock::default(),
@@ -214,12 +214,12 @@ impl Run {
         let ended = AssertUnwindSafe(self.steps_of(track)).catch_unwind().await;
         let ended = ended.unwrap_or_else(|panic| Err((None, failure::bug(&said(&*panic)))));
         let reason = match &ended {
-            // What is known stays known: this only reaches facts that a step of the track left out.
+            // What is known stays known: this only reaches milestones that a step of the track left out.
             Ok(()) => format!("{place} has nothing to do with it"),
             Err((_, failure)) => format!("{place} did not get there: {}", failure.message),
         };
-        for fact in &owed {
-            self.give_up(&place, fact, &reason);
+        for milestone in &owed {
+            self.give_up(&place, milestone, &reason);
         }
         if let Err((step, failure)) = &ended {
             self.bootstrap.silent(&place, &failure.message);
@@ -253,47 +253,47 @@ impl Run {
         Ok(())
     }
 
-    /// A place will not make a fact. When no other may, those who wait for it are told why.
-    fn give_up(&self, place: &str, fact: &Fact, reason: &str) {
+    /// A place will not make a milestone. When no other may, those who wait for it are told why.
+    fn give_up(&self, place: &str, milestone: &Milestone, reason: &str) {
         let last = {
             let mut providers = self
                 .providers
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let left = providers.entry(fact.clone()).or_default();
+            let left = providers.entry(milestone.clone()).or_default();
             left.remove(place);
             left.is_empty()
         };
-        self.board.give_up(fact, reason, last);
+        self.milestones.give_up(milestone, reason, last);
     }
 
-    /// Whether a track of the plan makes this fact. One that nobody makes must not be waited for.
-    fn is_owed(&self, fact: &Fact) -> bool {
+    /// Whether a track of the plan makes this milestone. One that nobody makes must not be waited for.
+    fn is_owed(&self, milestone: &Milestone) -> bool {
         let providers = self
             .providers
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        providers.contains_key(fact)
+        providers.contains_key(milestone)
     }
 
-    /// Makes facts known. The first control plane to provide the API server is the way to it.
-    fn provide(&self, place: &str, facts: &[Fact]) {
-        for fact in facts {
-            if *fact == Fact::ApiServer {
+    /// Makes milestones known. The first control plane to provide the API server is the way to it.
+    fn provide(&self, place: &str, milestones: &[Milestone]) {
+        for milestone in milestones {
+            if *milestone == Milestone::ApiServer {
                 // Somebody was first; both ways lead to the same cluster.
                 let _ = self.gateway.set(place.to_owned());
             }
-            self.board.provide(fact);
+            self.milestones.provide(milestone);
         }
     }
 
-    /// Waits for facts; says whether there was anything to wait for. A wait that a person could notice is told.
-    async fn wait_for(&self, place: &str, step: &str, needs: &[Fact]) -> Result<bool, Blocked> {
-        let missing = self.board.missing(needs);
+    /// Waits for milestones; says whether there was anything to wait for. A wait that a person could notice is told.
+    async fn wait_for(&self, place: &str, step: &str, needs: &[Milestone]) -> Result<bool, Blocked> {
+        let missing = self.milestones.missing(needs);
         if missing.is_empty() {
             return Ok(false);
         }
-        let mut waiting = std::pin::pin!(self.board.wait(&missing));
+        let mut waiting = std::pin::pin!(self.milestones.wait(&missing));
         if let Ok(waited) = tokio::time::timeout(NOTICEABLE, &mut waiting).await {
             return waited.map(|()| true);
         }

@@ -6,12 +6,17 @@ use crate::observe::StepState;
 use crate::plan::HostStep;
 use crate::resource::{Topic, Wants};
 
-use super::board::Board;
+use super::milestones::Milestones;
 
 /// From `first` on, the steps that differ, up to the first that has to wait, wants to know something, or whose observation
 /// is stale by then. `found` begins with `first`. Steps of a batch belong to one group, or to none: others must not have to wait
 /// for what comes with a turn, and no step may come along without its own.
-pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[StepState], board: &Board) -> Vec<usize> {
+pub(super) fn batch(
+    steps: &[&HostStep],
+    first: usize,
+    found: &[StepState],
+    milestones: &Milestones,
+) -> Vec<usize> {
     let mut batch = vec![first];
     let group = steps[first].head.group();
     let mut touched: HashSet<Topic> = steps[first].resource.touches().into_iter().collect();
@@ -22,7 +27,7 @@ pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[StepState], boar
             .iter()
             .any(|topic| touched.contains(topic));
         match found {
-            StepState::Differs(_) if !stale && is_free(step, board) && step.head.group() == group => {
+            StepState::Differs(_) if !stale && is_free(step, milestones) && step.head.group() == group => {
                 batch.push(index);
                 touched.extend(step.resource.touches());
             }
@@ -35,6 +40,6 @@ pub(super) fn batch(steps: &[&HostStep], first: usize, found: &[StepState], boar
 }
 
 /// Whether a step needs nothing but the host.
-fn is_free(step: &HostStep, board: &Board) -> bool {
-    step.resource.wants() == Wants::Nothing && board.missing(&step.head.needs).is_empty()
+fn is_free(step: &HostStep, milestones: &Milestones) -> bool {
+    step.resource.wants() == Wants::Nothing && milestones.missing(&step.head.needs).is_empty()
 }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{Admission, RunMode, RunOptions, RunOutcome, run};
 use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
-use crate::plan::{At, Fact, HostStep, Limit, Limits, Place, Plan, Step, StepHead, Track};
+use crate::plan::{At, HostStep, Limit, Limits, Milestone, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
@@ -99,13 +99,13 @@ fn with(name: &str, resource: Wanted) -> HostStep {
     }
 }
 
-fn needing(mut step: HostStep, fact: Fact) -> HostStep {
-    step.head.needs.push(fact);
+fn needing(mut step: HostStep, milestone: Milestone) -> HostStep {
+    step.head.needs.push(milestone);
     step
 }
 
-fn providing(mut step: HostStep, fact: Fact) -> HostStep {
-    step.head.provides.push(fact);
+fn providing(mut step: HostStep, milestone: Milestone) -> HostStep {
+    step.head.provides.push(milestone);
     step
 }
 
@@ -323,8 +323,8 @@ async fn a_host_outside_the_limit_is_looked_at_and_not_changed() {
     };
     let tracks = vec![
         ("w1", vec![step(&folder, "a")]),
-        ("w2", vec![providing(step(&folder, "b"), Fact::Export)]),
-        ("w3", vec![needing(step(&folder, "c"), Fact::Export)]),
+        ("w2", vec![providing(step(&folder, "b"), Milestone::Export)]),
+        ("w3", vec![needing(step(&folder, "c"), Milestone::Export)]),
     ];
     let ran = bench.run(tracks).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());
@@ -346,8 +346,8 @@ async fn a_step_waits_for_its_facts() {
     let used = folder.path().join("used").display().to_string();
     let step = stepping("use", &used, &format!("[ -e {path} ]\n: > {used}"));
     let tracks = vec![
-        ("nfs", vec![providing(export, Fact::Export)]),
-        ("w1", vec![needing(step, Fact::Export)]),
+        ("nfs", vec![providing(export, Milestone::Export)]),
+        ("w1", vec![needing(step, Milestone::Export)]),
     ];
     let ran = Bench::default().run(tracks).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());
@@ -437,13 +437,13 @@ async fn a_failed_track_blocks_only_those_who_need_its_facts() {
     let folder = tempfile::tempdir().unwrap();
     let broken = providing(
         stepping("broken", "/nowhere/x", "echo no luck\nfalse"),
-        Fact::Export,
+        Milestone::Export,
     );
     let tracks = vec![
         ("nfs", vec![broken]),
         (
             "w1",
-            vec![step(&folder, "a"), needing(step(&folder, "b"), Fact::Export)],
+            vec![step(&folder, "a"), needing(step(&folder, "b"), Milestone::Export)],
         ),
         ("w2", vec![step(&folder, "c")]),
     ];
@@ -467,8 +467,8 @@ async fn a_track_that_panics_gives_up_what_it_owes() {
         panics: true,
     };
     let tracks = vec![
-        ("nfs", vec![providing(with("panics", panics), Fact::Export)]),
-        ("w1", vec![needing(step(&folder, "b"), Fact::Export)]),
+        ("nfs", vec![providing(with("panics", panics), Milestone::Export)]),
+        ("w1", vec![needing(step(&folder, "b"), Milestone::Export)]),
     ];
     let ran = Bench::default().run(tracks).await;
     assert_eq!(ran.failure("nfs").class, Class::Bug);

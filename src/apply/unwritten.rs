@@ -8,7 +8,7 @@ use super::host_track::{HostTrackRun, StepCounts, Stopped};
 use super::{RunMode, failure};
 
 impl HostTrackRun<'_> {
-    /// The end of a track that may not write: its changes are told in the order of its steps, and the facts that they would make
+    /// The end of a track that may not write: its changes are told in the order of its steps, and the milestones that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
     pub(super) async fn end_without_writing(
         &mut self,
@@ -71,8 +71,8 @@ impl HostTrackRun<'_> {
         };
         let steps = self.steps.iter().zip(found);
         for (step, _) in steps.filter(|(_, found)| **found != StepState::InSync) {
-            for fact in &step.head.provides {
-                self.run.give_up(self.name, fact, &reason);
+            for milestone in &step.head.provides {
+                self.run.give_up(self.name, milestone, &reason);
             }
         }
     }

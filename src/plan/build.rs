@@ -13,7 +13,7 @@ use crate::template::{TemplateError, Templates, Values};
 use super::limit::{self, At, Limit, Limits};
 use super::order;
 use super::values::{fill, is_true, text};
-use super::{ClusterStep, Fact, HostStep, Place, Plan, Step, StepHead, Track};
+use super::{ClusterStep, HostStep, Milestone, Place, Plan, Step, StepHead, Track};
 
 /// Playbooks and templates: everything a plan is made of besides the cluster.
 #[derive(Debug)]
@@ -49,8 +49,8 @@ pub enum PlanError {
         /// What is wrong.
         reason: String,
     },
-    /// A word for a fact that is none.
-    #[error("{origin}: step `{step}`: there is no fact `{word}` for it")]
+    /// A word for a milestone that is none.
+    #[error("{origin}: step `{step}`: there is no milestone `{word}` for it")]
     NoSuchFact {
         /// Playbook and line.
         origin: String,
@@ -59,15 +59,15 @@ pub enum PlanError {
         /// The word.
         word: String,
     },
-    /// A fact that somebody waits for and nobody makes.
-    #[error("{place}: step `{step}` waits for {fact}, which no step provides")]
+    /// A milestone that somebody waits for and nobody makes.
+    #[error("{place}: step `{step}` waits for {milestone}, which no step provides")]
     NobodyProvides {
         /// Whose track.
         place: Place,
         /// The step.
         step: String,
-        /// The fact.
-        fact: Fact,
+        /// The milestone.
+        milestone: Milestone,
     },
     /// A limit that can't be kept.
     #[error("{origin}: step `{step}`: {reason}")]
@@ -87,7 +87,7 @@ pub enum PlanError {
 /// Makes the plan and checks that it can come to its end.
 ///
 /// # Errors
-/// When a playbook or template does not fit the cluster, or the facts don't add up.
+/// When a playbook or template does not fit the cluster, or the milestones don't add up.
 pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     let shared = Values::default()
         .with("cluster", cluster)
@@ -211,11 +211,13 @@ fn request_track(
     Ok(track)
 }
 
-/// A fact that several steps make together holds after the last of them.
+/// A milestone that several steps make together holds after the last of them.
 fn provide_last(steps: &mut [Step]) {
     let mut later = BTreeSet::new();
     for step in steps.iter_mut().rev() {
-        step.head_mut().provides.retain(|fact| later.insert(fact.clone()));
+        step.head_mut()
+            .provides
+            .retain(|milestone| later.insert(milestone.clone()));
     }
 }
 
@@ -253,12 +255,12 @@ fn expand(
     for values in items {
         let head = StepHead {
             name: text(templates.fill(&place, &step.name, &values).map_err(wrap)?),
-            needs: facts(
+            needs: milestones(
                 step,
                 &words(&step.needs, templates, &place, &values).map_err(wrap)?,
                 host,
             )?,
-            provides: facts(step, &step.provides, host)?,
+            provides: milestones(step, &step.provides, host)?,
             limit: limit(step, templates, &place, &values)?,
             origin: step.origin.clone(),
         };
@@ -306,9 +308,9 @@ fn limit(
     }))
 }
 
-fn facts(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Fact>, PlanError> {
+fn milestones(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Milestone>, PlanError> {
     let parse = |word: &String| {
-        Fact::parse(word, host).ok_or_else(|| PlanError::NoSuchFact {
+        Milestone::parse(word, host).ok_or_else(|| PlanError::NoSuchFact {
             origin: step.origin.to_string(),
             step: step.name.clone(),
             word: word.clone(),

@@ -3,7 +3,7 @@
 //! A host takes its turn in a group before the first step of the group that it changes, and keeps it until the last step of the
 //! group in its track is behind it: a node that is cordoned stays counted until it is uncordoned. So that hosts never wait for each
 //! other for ever, a host that has a turn waits for nothing that another might owe it: groups don't overlap in a track, so that
-//! nobody asks for a second turn, and a step of a group waits for the facts of all steps that follow while the turn is held.
+//! nobody asks for a second turn, and a step of a group waits for the milestones of all steps that follow while the turn is held.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,7 @@ pub(super) fn held(track: &Track) -> Vec<Option<String>> {
     (0..groups.len()).map(around).collect()
 }
 
-/// Lets each step that is done while a turn is held, or would begin one, wait for the facts of those that follow in it.
+/// Lets each step that is done while a turn is held, or would begin one, wait for the milestones of those that follow in it.
 pub(super) fn hold_through(track: &mut Track) -> Result<(), PlanError> {
     let turns = held(track);
     check(track, &turns)?;
@@ -115,9 +115,9 @@ pub(super) fn hold_through(track: &mut Track) -> Result<(), PlanError> {
         }
         let later = track.steps[index].head().needs.clone();
         let head = track.steps[index - 1].head_mut();
-        for fact in later {
-            if !head.provides.contains(&fact) && !head.needs.contains(&fact) {
-                head.needs.push(fact);
+        for milestone in later {
+            if !head.provides.contains(&milestone) && !head.needs.contains(&milestone) {
+                head.needs.push(milestone);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Whether a plan can come to its end: every fact has its maker, and nobody waits in a circle.
+//! Whether a plan can come to its end: every milestone has its maker, and nobody waits in a circle.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
         .collect();
     for track in &plan.tracks {
         for head in track.heads() {
-            if let Some(fact) = head.needs.iter().find(|fact| !provided.contains(fact)) {
+            if let Some(milestone) = head.needs.iter().find(|milestone| !provided.contains(milestone)) {
                 return Err(PlanError::NobodyProvides {
                     place: track.place.clone(),
                     step: head.name.clone(),
-                    fact: fact.clone(),
+                    milestone: milestone.clone(),
                 });
             }
         }
@@ -32,7 +32,9 @@ pub(super) fn check(plan: &Plan) -> Result<(), PlanError> {
     loop {
         let mut moved = false;
         for (_, heads) in &mut tracks {
-            while let Some(head) = heads.next_if(|head| head.needs.iter().all(|fact| known.contains(fact))) {
+            while let Some(head) =
+                heads.next_if(|head| head.needs.iter().all(|milestone| known.contains(milestone)))
+            {
                 known.extend(&head.provides);
                 moved = true;
             }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Catalog, Fact, Place, Plan, StepHead, Track, build};
+use super::{Catalog, Milestone, Place, Plan, StepHead, Track, build};
 use crate::diagnostic::Source;
 use crate::playbook;
 use crate::resource::{Known, Seen};
@@ -102,7 +102,7 @@ async fn without_a_login_files_are_for_everybody() {
 /// The places whose steps wait for accounts in registries, and the steps that make them.
 fn waiting(plan: &Plan) -> (Vec<String>, Vec<&str>) {
     let of = |track: &Track| {
-        let waits = |head: &StepHead| head.needs.contains(&Fact::Accounts);
+        let waits = |head: &StepHead| head.needs.contains(&Milestone::Accounts);
         let steps = track.heads().filter(|head| waits(head));
         let place = track.place.to_string();
         steps
@@ -116,7 +116,7 @@ fn waiting(plan: &Plan) -> (Vec<String>, Vec<&str>) {
         .filter(|track| track.place == Place::Registries);
     let makers = makers.flat_map(Track::heads).filter(|head| {
         assert_eq!(head.needs, [], "{} can't be first", head.name);
-        head.provides.contains(&Fact::Accounts)
+        head.provides.contains(&Milestone::Accounts)
     });
     (waiting, makers.map(|head| head.name.as_str()).collect())
 }
@@ -139,7 +139,7 @@ async fn logins_are_spread_after_their_accounts_are_made() {
             "cluster: logins of the registries"
         ]
     );
-    // The fact holds when the last of them is made.
+    // The milestone holds when the last of them is made.
     assert_eq!(makers, ["robot account in b.example"]);
     let without = plan(HARBOR).await;
     assert_eq!(waiting(&without), (Vec::new(), Vec::new()));

@@ -6,7 +6,7 @@ use crate::cluster_resource::Desired;
 use crate::playbook::{Guard, Origin};
 use crate::resource::Resource;
 
-use super::{Fact, Limit, Limits};
+use super::{Limit, Limits, Milestone};
 
 /// Where something is done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,10 +34,10 @@ impl fmt::Display for Place {
 pub struct StepHead {
     /// What a person reads.
     pub name: String,
-    /// Facts it waits for.
-    pub needs: Vec<Fact>,
-    /// Facts it makes.
-    pub provides: Vec<Fact>,
+    /// Milestones it waits for.
+    pub needs: Vec<Milestone>,
+    /// Milestones it makes.
+    pub provides: Vec<Milestone>,
     /// How many hosts at a time may be at steps of its group.
     pub limit: Option<Limit>,
     /// The playbook line it comes from.
@@ -54,7 +54,7 @@ impl StepHead {
 /// A step on a host.
 #[derive(Debug)]
 pub struct HostStep {
-    /// Name, facts, origin.
+    /// Name, milestones, origin.
     pub head: StepHead,
     /// Condition that the host answers.
     pub guard: Guard,
@@ -65,7 +65,7 @@ pub struct HostStep {
 /// A step done by requests: to the API server, or to a registry.
 #[derive(Debug)]
 pub struct ClusterStep {
-    /// Name, facts, origin.
+    /// Name, milestones, origin.
     pub head: StepHead,
     /// What is wanted.
     pub resource: Desired,
@@ -81,7 +81,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Name, facts, origin.
+    /// Name, milestones, origin.
     pub fn head(&self) -> &StepHead {
         match self {
             Self::Host(step) => &step.head,

@@ -116,9 +116,9 @@ pub struct StepText {
     pub each: Option<String>,
     /// Condition that only the host can answer.
     pub guard: Guard,
-    /// Facts it waits for, as words; a template that gives nothing is none.
+    /// Milestones it waits for, as words; a template that gives nothing is none.
     pub needs: Vec<String>,
-    /// Facts it makes, as words.
+    /// Milestones it makes, as words.
     pub provides: Vec<String>,
     /// How many hosts at a time may be at steps like this one.
     pub limit: Option<LimitText>,

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::apply::{RunMode, RunOutcome, run};
 use crate::event::{Class, Events};
-use crate::plan::{Fact, HostStep, Limits, Place, Plan, StepHead, Track};
+use crate::plan::{HostStep, Limits, Milestone, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
 use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
 use crate::transport::memory::run_here;
@@ -308,7 +308,7 @@ fn step(path: &Path) -> HostStep {
         head: StepHead {
             name: format!("touch {}", path.display()),
             needs: Vec::new(),
-            provides: vec![Fact::ApiServer],
+            provides: vec![Milestone::ApiServer],
             limit: None,
             origin: Origin {
                 file: "test.yaml".to_owned(),

@@ -136,10 +136,10 @@ async fn a_step_by_requests_that_fails_holds_back_what_stands_behind_it_alone() 
 #[tokio::test]
 async fn a_step_by_requests_whose_facts_do_not_come_blocks_what_stands_behind_it_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let broken = providing(stepping("broken", "/nowhere/x", "false"), Fact::Export);
+    let broken = providing(stepping("broken", "/nowhere/x", "false"), Milestone::Export);
     let mut steps = track(&folder, "a");
     let mut cordon = requested(&folder.path().join("cordon"), false);
-    cordon.head.needs.push(Fact::Export);
+    cordon.head.needs.push(Milestone::Export);
     steps.push(cordon.into());
     steps.extend(track(&folder, "b"));
     let ran = Bench::default()
@@ -154,10 +154,10 @@ async fn a_plan_tells_every_difference_in_order_also_behind_steps_by_requests() 
     let folder = tempfile::tempdir().unwrap();
     let mut steps = track(&folder, "a cordon* b");
     let mut later = requested(&folder.path().join("later"), false);
-    later.head.needs.push(Fact::Export);
+    later.head.needs.push(Milestone::Export);
     steps.push(later.into());
     steps.extend(track(&folder, "c"));
-    let owed = providing(step(&folder, "owed"), Fact::Export);
+    let owed = providing(step(&folder, "owed"), Milestone::Export);
     let bench = Bench {
         mode: RunMode::Plan,
         ..Bench::default()

@@ -120,7 +120,7 @@ fn a_node_that_exports_the_share_exports_it_before_the_cluster_needs_it() {
         // Nobody else waits for a step that needs the cluster before it can use the share.
         assert_eq!(
             heads[position("NFS share").unwrap()].needs,
-            [Fact::Export],
+            [Milestone::Export],
             "{server}"
         );
     }

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::plan::{Fact, HostStep, Place, Plan};
+use crate::plan::{HostStep, Milestone, Place, Plan};
 use crate::playbook::{Guard, Origin};
 use crate::resource::Kind;
 
-fn step(name: &str, group: Option<&str>, needs: &[Fact], provides: &[Fact]) -> Step {
+fn step(name: &str, group: Option<&str>, needs: &[Milestone], provides: &[Milestone]) -> Step {
     let at = At::Count(1);
     Step::Host(HostStep {
         head: StepHead {
@@ -133,20 +133,20 @@ fn facts_are_waited_for_before_the_turn_is_taken() {
         place: Place::Host("w1".to_owned()),
         steps: vec![
             step("before", None, &[], &[]),
-            step("first", Some("a"), &[Fact::ApiServer], &[Fact::Export]),
-            step("between", None, &[Fact::Network], &[]),
-            step("last", Some("a"), &[Fact::Share, Fact::Export], &[]),
-            step("after", None, &[Fact::Accounts], &[]),
+            step("first", Some("a"), &[Milestone::ApiServer], &[Milestone::Export]),
+            step("between", None, &[Milestone::Network], &[]),
+            step("last", Some("a"), &[Milestone::Share, Milestone::Export], &[]),
+            step("after", None, &[Milestone::Accounts], &[]),
         ],
     };
     hold_through(&mut track).unwrap();
     let needs: Vec<_> = track.heads().map(|head| head.needs.clone()).collect();
-    let expected: [&[Fact]; 5] = [
+    let expected: [&[Milestone]; 5] = [
         &[],
-        &[Fact::ApiServer, Fact::Network, Fact::Share],
-        &[Fact::Network, Fact::Share, Fact::Export],
-        &[Fact::Share, Fact::Export],
-        &[Fact::Accounts],
+        &[Milestone::ApiServer, Milestone::Network, Milestone::Share],
+        &[Milestone::Network, Milestone::Share, Milestone::Export],
+        &[Milestone::Share, Milestone::Export],
+        &[Milestone::Accounts],
     ];
     assert_eq!(needs, expected);
 }
@@ -166,7 +166,7 @@ fn a_step_that_waits_for_the_other_control_planes_begins_its_group() {
 
 #[test]
 fn hosts_that_would_wait_for_each_other_with_a_turn_in_hand_are_refused() {
-    let (export, share) = ([Fact::Export], [Fact::Share]);
+    let (export, share) = ([Milestone::Export], [Milestone::Share]);
     let mut tracks = [
         vec![
             step("a", Some("g"), &[], &export),

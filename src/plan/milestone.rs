@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// A fact. The list is closed: a playbook can't wait for what nobody could provide.
+/// A milestone. The list is closed: a playbook can't wait for what nobody could provide.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Fact {
+pub enum Milestone {
     /// The cluster's API server answers, and we may talk to it.
     ApiServer,
     /// kubeadm's configuration in the cluster says what the inventory says.
@@ -27,8 +27,8 @@ pub enum Fact {
     NodeRelease(String),
 }
 
-impl Fact {
-    /// Reads a playbook's word for it; `host` is the host whose track it stands in. `WORD NAME` is the fact of another host.
+impl Milestone {
+    /// Reads a playbook's word for it; `host` is the host whose track it stands in. `WORD NAME` is the milestone of another host.
     pub fn parse(word: &str, host: Option<&str>) -> Option<Self> {
         let (word, host) = match word.split_once(' ') {
             Some((word, other)) => (word, Some(other)),
@@ -50,7 +50,7 @@ impl Fact {
     }
 }
 
-impl fmt::Display for Fact {
+impl fmt::Display for Milestone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ApiServer => f.write_str("the API server"),
