@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::plan::HostStep;
 use crate::playbook::Guard;
-use crate::resource::{Change, Probe, Seen, Separator, Topic, Unreadable, Verdict};
+use crate::resource::{Change, Comparison, HostState, Probe, Separator, Topic, Unreadable};
 
 /// What a step's comparison came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub fn script<'a>(steps: impl IntoIterator<Item = &'a HostStep>, separator: &Sep
 ///
 /// # Errors
 /// When a part of the answer can't be read; the index is the step's.
-pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<StepState>, (usize, Unreadable)> {
+pub fn compare(steps: &[&HostStep], seen: &HostState) -> Result<Vec<StepState>, (usize, Unreadable)> {
     let compare = |(index, step): (usize, &&HostStep)| {
         if !applies(&step.guard, seen).map_err(|unreadable| (index, unreadable))? {
             return Ok(StepState::NotHere);
@@ -64,16 +64,16 @@ pub fn compare(steps: &[&HostStep], seen: &Seen) -> Result<Vec<StepState>, (usiz
                 .compare(seen)
                 .map_err(|unreadable| (index, unreadable))?
             {
-                Verdict::InSync => StepState::InSync,
-                Verdict::Differs(change) => StepState::Differs(change),
-                Verdict::Refused(why) => StepState::Refused(why),
+                Comparison::InSync => StepState::InSync,
+                Comparison::Differs(change) => StepState::Differs(change),
+                Comparison::Refused(why) => StepState::Refused(why),
             },
         )
     };
     steps.iter().enumerate().map(compare).collect()
 }
 
-fn applies(guard: &Guard, seen: &Seen) -> Result<bool, Unreadable> {
+fn applies(guard: &Guard, seen: &HostState) -> Result<bool, Unreadable> {
     let family = guard
         .family
         .as_ref()

@@ -11,13 +11,13 @@ use futures::future::BoxFuture;
 use serde_json::json;
 
 use super::{RunMode, RunOptions, RunOutcome, run};
-use crate::cluster_resource::{ClusterStepError, Desired, ProgressSink, RegistryResource};
+use crate::cluster_resource::{ClusterStepError, DesiredResource, ProgressSink, RegistryResource};
 use crate::event::{Class, Events};
 use crate::fleet::Fleet;
 use crate::harbor::HarborError;
 use crate::plan::{ClusterStep, HostStep, Limits, Milestone, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
-use crate::resource::{Change, Kind, Verdict};
+use crate::resource::{Change, Comparison, Kind};
 use crate::transport::memory::{MemoryHost, run_here};
 use crate::transport::{ScriptEnd, ScriptOutput, Transport};
 
@@ -29,12 +29,15 @@ struct Registry {
 }
 
 impl RegistryResource for Registry {
-    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(
+        &'a self,
+        _: &'a Arc<dyn Transport>,
+    ) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async {
             if self.done.load(Ordering::Relaxed) {
-                Ok(Verdict::InSync)
+                Ok(Comparison::InSync)
             } else {
-                Ok(Verdict::Differs(Change::new("give the account its password")))
+                Ok(Comparison::Differs(Change::new("give the account its password")))
             }
         })
     }
@@ -85,7 +88,7 @@ fn plan(file: &Path, refuses: bool) -> Plan {
     };
     let account = ClusterStep {
         head: head("account", &[], &[Milestone::Accounts]),
-        resource: Desired::Registry(Box::new(registry)),
+        resource: DesiredResource::Registry(Box::new(registry)),
     };
     let track = |place, step| Track {
         place,

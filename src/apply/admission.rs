@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::event::Failure;
 use crate::observe::StepState;
-use crate::resource::{NodeState, Seen};
+use crate::resource::{HostState, NodeState};
 
 use super::RunMode;
 use super::host_track::{HostTrackRun, StepCounts, Stopped};
@@ -20,7 +20,7 @@ const STEP: &str = "preflight";
 
 impl HostTrackRun<'_> {
     /// Whether the host is still to become a node.
-    pub(super) fn is_newcomer(&self, seen: &Seen) -> bool {
+    pub(super) fn is_newcomer(&self, seen: &HostState) -> bool {
         let standings = self
             .steps
             .iter()

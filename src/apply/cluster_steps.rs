@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cluster_api::Api;
-use crate::cluster_resource::Desired;
+use crate::cluster_resource::DesiredResource;
 use crate::event::{Event, Failure};
 use crate::plan::{ClusterStep, Track};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 use crate::transport::Transport;
 
 use super::host_track::{StepCounts, Stopped};
@@ -72,12 +72,12 @@ impl Run {
         };
         let _in_use = self.api_in_use.read().await;
         let change = match self.observed(step).await? {
-            Verdict::InSync => {
+            Comparison::InSync => {
                 self.provide(place, &step.head.provides);
                 return Ok(Observed::Passed(Passed::new(false, waited)));
             }
-            Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
-            Verdict::Differs(change) => change,
+            Comparison::Refused(why) => return Err(failure::refused(&step.head, &why)),
+            Comparison::Differs(change) => change,
         };
         if !self.may_change(place) {
             let reason = if self.options.mode == RunMode::Plan {
@@ -108,10 +108,10 @@ impl Run {
         Err(failed)
     }
 
-    async fn observed(&self, step: &ClusterStep) -> Result<Verdict, Failure> {
+    async fn observed(&self, step: &ClusterStep) -> Result<Comparison, Failure> {
         let verdict = match &step.resource {
-            Desired::Cluster(resource) => resource.observe(self.server().await?).await,
-            Desired::Registry(resource) => resource.observe(&self.any_host().await?).await,
+            DesiredResource::Cluster(resource) => resource.observe(self.server().await?).await,
+            DesiredResource::Registry(resource) => resource.observe(&self.any_host().await?).await,
         };
         verdict.map_err(|error| failure::cluster_step(&step.head, &error))
     }
@@ -130,13 +130,13 @@ impl Run {
             self.make(place, step, &change).await?;
             rounds -= 1;
             match self.observed(step).await? {
-                Verdict::InSync => {
+                Comparison::InSync => {
                     self.provide(place, &step.head.provides);
                     return Ok(Passed::new(!step.resource.only_waits(), true));
                 }
-                Verdict::Refused(why) => return Err(failure::refused(&step.head, &why)),
-                Verdict::Differs(again) if rounds > 0 => change = again,
-                Verdict::Differs(change) => {
+                Comparison::Refused(why) => return Err(failure::refused(&step.head, &why)),
+                Comparison::Differs(again) if rounds > 0 => change = again,
+                Comparison::Differs(change) => {
                     return Err(failure::did_not_converge(&step.head, &change.detail));
                 }
             }
@@ -198,8 +198,8 @@ impl Run {
             });
         };
         let made = match &step.resource {
-            Desired::Cluster(resource) => resource.act(self.server().await?, &say).await,
-            Desired::Registry(resource) => resource.act(&self.any_host().await?, &say).await,
+            DesiredResource::Cluster(resource) => resource.act(self.server().await?, &say).await,
+            DesiredResource::Registry(resource) => resource.act(&self.any_host().await?, &say).await,
         };
         made.map_err(|error| failure::cluster_step(&step.head, &error))?;
         if !step.resource.only_waits() {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::event::{Event, Failure};
 use crate::observe::{self, StepState};
 use crate::plan::{HostStep, Milestone, Step};
-use crate::resource::{Action, Seen, Separator};
+use crate::resource::{Action, HostState, Separator};
 use crate::transport::{Script, ScriptOutput, Transport};
 
 use super::batch::{self, OutputLine};
@@ -147,7 +147,7 @@ impl HostTrackRun<'_> {
     }
 
     /// Asks the host about all steps from `from` on. When work of an earlier run still goes on, it is awaited first.
-    async fn look(&mut self, from: usize) -> Result<Seen, Stopped> {
+    async fn look(&mut self, from: usize) -> Result<HostState, Stopped> {
         self.under_lock = self.run.lock.is_held();
         let separator = separator()?;
         let probe = observe::script(self.steps[from..].iter().copied(), &separator);
@@ -184,8 +184,8 @@ impl HostTrackRun<'_> {
         self.read(&output, &separator)
     }
 
-    fn read(&self, output: &ScriptOutput, separator: &Separator) -> Result<Seen, Stopped> {
-        Seen::parse(&String::from_utf8_lossy(&output.stdout), separator).ok_or_else(|| {
+    fn read(&self, output: &ScriptOutput, separator: &Separator) -> Result<HostState, Stopped> {
+        HostState::parse(&String::from_utf8_lossy(&output.stdout), separator).ok_or_else(|| {
             let mut failure = failure::bug(&format!(
                 "{}: the look at the host broke off ({})",
                 self.name, output.ended
@@ -212,7 +212,7 @@ impl HostTrackRun<'_> {
         });
     }
 
-    fn compare(&self, from: usize, seen: &Seen) -> Result<Vec<StepState>, Stopped> {
+    fn compare(&self, from: usize, seen: &HostState) -> Result<Vec<StepState>, Stopped> {
         observe::compare(&self.steps[from..], seen).map_err(|(offset, error)| {
             self.fail(
                 from + offset,
@@ -222,7 +222,7 @@ impl HostTrackRun<'_> {
     }
 
     /// Tells the others what this look has shown: milestones that hold, and what the host is to the cluster.
-    fn tell(&self, from: usize, found: &[StepState], seen: &Seen) {
+    fn tell(&self, from: usize, found: &[StepState], seen: &HostState) {
         for (step, found) in self.steps[from..].iter().zip(found) {
             if let Some(node_state) = step.resource.node_state(seen) {
                 self.run.bootstrap.record_state(self.name, node_state);
@@ -252,7 +252,7 @@ impl HostTrackRun<'_> {
         next: usize,
         found: &StepState,
         from: usize,
-    ) -> Result<Option<Seen>, Stopped> {
+    ) -> Result<Option<HostState>, Stopped> {
         let head = &self.steps[next].head;
         if let StepState::Refused(why) = found {
             return Err(self.fail(next, failure::refused(head, why)));
@@ -297,7 +297,12 @@ impl HostTrackRun<'_> {
     }
 
     /// Changes the step at `first` and those after it that one look can decide, then looks again.
-    async fn change(&mut self, first: usize, found: &[StepState], seen: &Seen) -> Result<Seen, Stopped> {
+    async fn change(
+        &mut self,
+        first: usize,
+        found: &[StepState],
+        seen: &HostState,
+    ) -> Result<HostState, Stopped> {
         let known = {
             let _in_use = self.run.api_in_use.read().await;
             self.known(first, seen).await?
@@ -335,7 +340,7 @@ impl HostTrackRun<'_> {
         first: usize,
         actions: &[(usize, Action)],
         found: &[StepState],
-    ) -> Result<Seen, Stopped> {
+    ) -> Result<HostState, Stopped> {
         for (_, action) in actions {
             self.tell_script(&action.script);
         }

@@ -21,6 +21,7 @@ use crate::plan::{Milestone, Place, Plan, Track};
 mod access;
 #[cfg(test)]
 mod account_tests;
+mod action_input;
 mod admission;
 mod batch;
 mod bootstrap_decision;
@@ -29,7 +30,6 @@ mod failure;
 mod gates;
 mod host_track;
 mod join_credentials;
-mod knowledge;
 mod listener;
 mod lock;
 mod lost_node;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::observe::StepState;
 use crate::plan::HostStep;
-use crate::resource::{Topic, Wants};
+use crate::resource::{ActionRequirement, Topic};
 
 use super::milestones::Milestones;
 
@@ -41,5 +41,5 @@ pub(super) fn batch(
 
 /// Whether a step needs nothing but the host.
 fn is_free(step: &HostStep, milestones: &Milestones) -> bool {
-    step.resource.wants() == Wants::Nothing && milestones.missing(&step.head.needs).is_empty()
+    step.resource.wants() == ActionRequirement::Nothing && milestones.missing(&step.head.needs).is_empty()
 }

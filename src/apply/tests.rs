@@ -17,7 +17,9 @@ use crate::event::{Class, Event, Events};
 use crate::fleet::Fleet;
 use crate::plan::{At, HostStep, Limit, Limits, Milestone, Place, Plan, Step, StepHead, Track};
 use crate::playbook::{Guard, Origin};
-use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use crate::resource::{
+    Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable,
+};
 use crate::transport::memory::run_here;
 use crate::transport::{HeldCommand, Script, ScriptEnd, ScriptOutput, Stream, Transport, TransportError};
 
@@ -41,15 +43,15 @@ impl Resource for Wanted {
         ask.path(&self.path, None);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         assert!(!self.panics, "made to panic");
         Ok(match seen.path(&self.path)? {
-            Some(_) => Verdict::InSync,
-            None => Verdict::Differs(Change::new(format!("make {}", self.path))),
+            Some(_) => Comparison::InSync,
+            None => Comparison::Differs(Change::new(format!("make {}", self.path))),
         })
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         Action::quick(self.script.clone())
     }
 

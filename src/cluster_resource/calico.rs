@@ -7,7 +7,7 @@ use super::manifest;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, Releases, customise};
 use crate::model::{self, Cluster};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The pod network as the inventory has it.
 #[derive(Debug)]
@@ -46,14 +46,14 @@ impl CalicoResource {
 }
 
 impl ClusterResource for CalicoResource {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let lines = self.differences(api).await?;
             if lines.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             let summary = format!("apply Calico {}", self.settings.version);
-            Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+            Ok(Comparison::Differs(Change::new(summary).with_detail(lines)))
         })
     }
 

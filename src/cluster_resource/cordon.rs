@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Cordon as State, Cordoning};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
@@ -19,20 +19,20 @@ pub(super) struct Cordon {
 
 impl Cordon {
     /// A cordon is there for what comes after it: where that is done, none is due. A host that is no node has nothing to cordon.
-    fn compare(&self, node: Option<&Cordoning>) -> Verdict {
+    fn compare(&self, node: Option<&Cordoning>) -> Comparison {
         match node {
             Some(node) if node.cordon == State::Absent && node.kubelet != self.kubelet => {
                 let change = Change::new(format!("cordon node {}", self.node));
                 let reason = format!("  kubelet {} becomes {}", node.kubelet, self.kubelet);
-                Verdict::Differs(change.with_detail(vec![reason]))
+                Comparison::Differs(change.with_detail(vec![reason]))
             }
-            _ => Verdict::InSync,
+            _ => Comparison::InSync,
         }
     }
 }
 
 impl ClusterResource for Cordon {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move { Ok(self.compare(api.cordoning(&self.node).await?.as_ref())) })
     }
 
@@ -55,18 +55,18 @@ pub(super) struct Uncordon {
 
 impl Uncordon {
     /// Only our own cordon is lifted, also one that a killed run has left.
-    fn compare(&self, node: Option<&Cordoning>) -> Verdict {
+    fn compare(&self, node: Option<&Cordoning>) -> Comparison {
         match node {
             Some(node) if node.cordon == State::Ours => {
-                Verdict::Differs(Change::new(format!("uncordon node {}", self.node)))
+                Comparison::Differs(Change::new(format!("uncordon node {}", self.node)))
             }
-            _ => Verdict::InSync,
+            _ => Comparison::InSync,
         }
     }
 }
 
 impl ClusterResource for Uncordon {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move { Ok(self.compare(api.cordoning(&self.node).await?.as_ref())) })
     }
 
@@ -94,7 +94,7 @@ mod tests {
             node: name(),
             kubelet: "1.36.5".to_owned(),
         };
-        let differs = |verdict| matches!(verdict, Verdict::Differs(_));
+        let differs = |verdict| matches!(verdict, Comparison::Differs(_));
         let uncordon = Uncordon { node: name() };
         (
             differs(cordon.compare(node.as_ref())),

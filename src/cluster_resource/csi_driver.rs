@@ -7,7 +7,7 @@ use super::manifest::shown;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, Releases};
 use crate::model::{Cluster, Manifest};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The objects of all manifests that the inventory lists.
 #[derive(Debug)]
@@ -42,14 +42,14 @@ impl CsiDriver {
 }
 
 impl ClusterResource for CsiDriver {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let differences = api.compare(self.objects().await?).await?;
             let detail = differences.iter().flat_map(shown).collect::<Vec<_>>();
             if detail.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
-            Ok(Verdict::Differs(
+            Ok(Comparison::Differs(
                 Change::new("apply csi-driver-nfs").with_detail(detail),
             ))
         })

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Node, Object, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Host;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// Time for new pods: their image is on the control planes only.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -83,11 +83,11 @@ fn takes_coredns(node: &Node) -> bool {
 }
 
 impl ClusterResource for DnsSpread {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             Ok(match self.crowd(api).await? {
-                None => Verdict::InSync,
-                Some(crowd) => Verdict::Differs(Change::new(format!(
+                None => Comparison::InSync,
+                Some(crowd) => Comparison::Differs(Change::new(format!(
                     "move CoreDNS: all its pods are on {}",
                     crowd.node
                 ))),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, ObjectId};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// What a playbook gives.
 #[derive(Debug, Deserialize)]
@@ -24,18 +24,18 @@ impl GeneratedSecret {
 }
 
 impl ClusterResource for GeneratedSecret {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let id = self.id();
             let Some(live) = api.read(&id).await? else {
-                return Ok(Verdict::Differs(Change::new(format!("generate {id}"))));
+                return Ok(Comparison::Differs(Change::new(format!("generate {id}"))));
             };
             if live["data"][&self.key].is_string() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             // It may hold something that somebody needs.
             let help = "delete it, and a new one is generated; or put a text of your own under that key";
-            Ok(Verdict::Refused(format!(
+            Ok(Comparison::Refused(format!(
                 "{id} has no key `{}`\n{help}",
                 self.key
             )))

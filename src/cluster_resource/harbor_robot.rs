@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{ClusterStepError, ProgressSink, RegistryResource};
 use crate::cluster_api::https;
 use crate::harbor::{HarborClient, RobotAccount};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 use crate::transport::Transport;
 
 /// What a playbook gives.
@@ -73,15 +73,15 @@ impl RegistryResource for HarborRobot {
     fn observe<'a>(
         &'a self,
         host: &'a Arc<dyn Transport>,
-    ) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    ) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let missing = self.account.missing(&self.harbor(host)?).await?;
             if missing.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             let change = Change::new(format!("set up {} in {}", self.account.username, self.registry));
             let detail = missing.into_iter().map(|missing| self.account.line(missing));
-            Ok(Verdict::Differs(change.with_detail(detail.collect())))
+            Ok(Comparison::Differs(change.with_detail(detail.collect())))
         })
     }
 

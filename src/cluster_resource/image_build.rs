@@ -12,7 +12,7 @@ use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, ObjectId, RolloutError, RolloutKind, RolloutTarget, http, https};
 use crate::harbor::TaggedImage;
 use crate::model::Registry;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The annotation of the Job that says what it builds from.
 const DIGEST: &str = "ci-bootstrap/digest";
@@ -150,10 +150,10 @@ fn build_state(live: &Object, wanted: &Object) -> BuildState {
 }
 
 impl ClusterResource for ImageBuild {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let why = match self.state(api).await? {
-                BuildState::Built => return Ok(Verdict::InSync),
+                BuildState::Built => return Ok(Comparison::InSync),
                 BuildState::Absent => "it has not been built in this cluster",
                 BuildState::Other => "its folder has changed",
                 BuildState::Running => "a build is under way",
@@ -162,7 +162,7 @@ impl ClusterResource for ImageBuild {
                 BuildState::Gone => "its registry does not have it any more",
             };
             let change = Change::new(format!("build {}", self.image));
-            Ok(Verdict::Differs(change.with_detail(vec![format!(" {why}")])))
+            Ok(Comparison::Differs(change.with_detail(vec![format!(" {why}")])))
         })
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::Api;
 use crate::model::Cluster;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The fields of `KubeProxyConfiguration` that the inventory decides.
 #[derive(Debug)]
@@ -20,18 +20,18 @@ impl KubeProxyResource {
 }
 
 impl ClusterResource for KubeProxyResource {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let found = api.compare_kube_proxy(&self.0).await?;
             if found.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             let lines = found
                 .iter()
                 .flat_map(|text| text.lines())
                 .map(str::to_owned)
                 .collect();
-            Ok(Verdict::Differs(
+            Ok(Comparison::Differs(
                 Change::new("configure kube-proxy and restart its pods").with_detail(lines),
             ))
         })

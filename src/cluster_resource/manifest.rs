@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Difference, DifferenceKind, Object};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 use crate::yaml;
 
 /// Most lines of one object's difference that a plan shows.
@@ -57,18 +57,18 @@ impl ManifestResource {
 }
 
 impl ClusterResource for ManifestResource {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let differences = api.compare(&self.objects).await?;
             let Some(first) = differences.first() else {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             };
             let summary = match differences.len() - 1 {
                 0 => format!("apply {}", first.id),
                 more => format!("apply {} and {more} more", first.id),
             };
             let detail = differences.iter().flat_map(shown).collect();
-            Ok(Verdict::Differs(Change::new(summary).with_detail(detail)))
+            Ok(Comparison::Differs(Change::new(summary).with_detail(detail)))
         })
     }
 

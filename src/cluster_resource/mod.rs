@@ -11,7 +11,7 @@ use crate::cluster_api::{Api, ApiError, CalicoError, Explanation, ReleaseError, 
 use crate::harbor::HarborError;
 use crate::jenkins::{DiffError, JenkinsError};
 use crate::model::{Cluster, Host};
-use crate::resource::Verdict;
+use crate::resource::Comparison;
 use crate::transport::Transport;
 
 mod calico;
@@ -94,7 +94,7 @@ pub enum ClusterStepError {
 /// One kind of thing in the cluster.
 pub trait ClusterResource: fmt::Debug + Send + Sync {
     /// What would have to change. Must not change anything.
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>>;
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>>;
 
     /// Makes the change.
     fn act<'a>(&'a self, api: &'a Api, say: ProgressSink<'a>) -> BoxFuture<'a, Result<(), ClusterStepError>>;
@@ -111,7 +111,7 @@ pub trait RegistryResource: fmt::Debug + Send + Sync {
     fn observe<'a>(
         &'a self,
         host: &'a Arc<dyn Transport>,
-    ) -> BoxFuture<'a, Result<Verdict, ClusterStepError>>;
+    ) -> BoxFuture<'a, Result<Comparison, ClusterStepError>>;
 
     /// Makes the change.
     fn act<'a>(
@@ -123,14 +123,14 @@ pub trait RegistryResource: fmt::Debug + Send + Sync {
 
 /// What a step that is done by requests wants.
 #[derive(Debug)]
-pub enum Desired {
+pub enum DesiredResource {
     /// Something in the cluster.
     Cluster(Box<dyn ClusterResource>),
     /// Something in a registry.
     Registry(Box<dyn RegistryResource>),
 }
 
-impl Desired {
+impl DesiredResource {
     /// Whether it changes nothing and only waits until something is so.
     pub fn only_waits(&self) -> bool {
         match self {

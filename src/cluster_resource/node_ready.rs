@@ -8,7 +8,7 @@ use super::rollout::observe;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, RolloutTarget};
 use crate::model::Host;
-use crate::resource::Verdict;
+use crate::resource::Comparison;
 
 /// The pod network's images have to be pulled.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -24,7 +24,7 @@ impl NodeReady {
 }
 
 impl ClusterResource for NodeReady {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(observe(api, self.0.clone()))
     }
 

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, RolloutKind, RolloutTarget};
 use crate::model::Host;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// Time for one pod: its images and its start.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -27,11 +27,11 @@ fn daemon() -> RolloutTarget {
 }
 
 impl ClusterResource for PodNetworkReady {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             Ok(match api.unready_on(&daemon(), &self.0).await? {
-                None => Verdict::InSync,
-                Some(state) => Verdict::Differs(Change::new(format!("{}: {state}", daemon()))),
+                None => Comparison::InSync,
+                Some(state) => Comparison::Differs(Change::new(format!("{}: {state}", daemon()))),
             })
         })
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Node, ObjectId, RolloutKind, RolloutTarget};
 use crate::model::Cluster;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The cluster calls a node that fell silent not ready after 40 seconds; until then the lost ones seem alive.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -88,12 +88,12 @@ async fn proxies_restarted(api: &Api, say: ProgressSink<'_>) {
 }
 
 impl ClusterResource for Restored {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             if api.is_restored(&self.bundle).await? {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
-            Ok(Verdict::Differs(Change::new(
+            Ok(Comparison::Differs(Change::new(
                 "restart kube-proxy, and forget nodes that are lost",
             )))
         })

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, RolloutKind, RolloutTarget};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// Images have to be pulled and probes to pass.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -40,7 +40,7 @@ impl Rollout {
 }
 
 impl ClusterResource for Rollout {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(observe(api, self.target()))
     }
 
@@ -58,9 +58,9 @@ impl ClusterResource for Rollout {
 }
 
 /// Whether the target is ready; if not, how far it is.
-pub(super) async fn observe(api: &Api, target: RolloutTarget) -> Result<Verdict, ClusterStepError> {
+pub(super) async fn observe(api: &Api, target: RolloutTarget) -> Result<Comparison, ClusterStepError> {
     Ok(match api.unready(&target).await? {
-        None => Verdict::InSync,
-        Some(state) => Verdict::Differs(Change::new(format!("{target}: {state}"))),
+        None => Comparison::InSync,
+        Some(state) => Comparison::Differs(Change::new(format!("{target}: {state}"))),
     })
 }

@@ -8,7 +8,7 @@ use super::hardening::Hardening;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, KubeadmConfiguration};
 use crate::model::Cluster;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// What helps where kubeadm's own configuration differs.
 const SETTLED_AT_INIT: &str = "these settings are fixed by kubeadm init: restore the values of the cluster in the inventory, or create another cluster";
@@ -145,7 +145,7 @@ fn told(settings: &[InitSetting], live: &Value, help: &str) -> Option<String> {
 }
 
 impl ClusterResource for InitSettings {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let (cluster, kubelet) = futures::try_join!(
                 api.configuration(KubeadmConfiguration::Cluster),
@@ -158,16 +158,16 @@ impl ClusterResource for InitSettings {
             ];
             let refused: Vec<_> = refused.into_iter().flatten().collect();
             if !refused.is_empty() {
-                return Ok(Verdict::Refused(refused.join("\n")));
+                return Ok(Comparison::Refused(refused.join("\n")));
             }
             let lines = self.changes(&[
                 (KubeadmConfiguration::Cluster, cluster),
                 (KubeadmConfiguration::Kubelet, kubelet),
             ]);
             Ok(if lines.is_empty() {
-                Verdict::InSync
+                Comparison::InSync
             } else {
-                Verdict::Differs(Change::new(self.hardening.summary()).with_detail(lines))
+                Comparison::Differs(Change::new(self.hardening.summary()).with_detail(lines))
             })
         })
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::manifest::shown;
 use super::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, Object, ObjectId};
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 use crate::yaml;
 
 /// Fields that the API server refuses to change. A class that differs in one is replaced; its volumes stay as they are.
@@ -67,14 +67,14 @@ fn replacement(wanted: &Object, live: &Object) -> Vec<String> {
 }
 
 impl ClusterResource for StorageClassResource {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let (id, object) = match self {
                 Self::Ours { id, object } => (id, object),
                 Self::Existing(id) => {
                     return Ok(match api.read(id).await? {
-                        Some(_) => Verdict::InSync,
-                        None => Verdict::Refused(format!(
+                        Some(_) => Comparison::InSync,
+                        None => Comparison::Refused(format!(
                             "there is no {id}, and `storage.class.provisioner: none` says that others make it\n\
                              make the class, name one that `kubectl get storageclass` shows, or let a provisioner be installed"
                         )),
@@ -83,14 +83,16 @@ impl ClusterResource for StorageClassResource {
             };
             if let Some(live) = api.read(id).await?.filter(|live| must_be_replaced(object, live)) {
                 let change = Change::new(format!("replace {id}; volumes that it gave stay as they are"));
-                return Ok(Verdict::Differs(change.with_detail(replacement(object, &live))));
+                return Ok(Comparison::Differs(
+                    change.with_detail(replacement(object, &live)),
+                ));
             }
             let differences = api.compare(std::slice::from_ref(object)).await?;
             if differences.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             let detail = differences.iter().flat_map(shown).collect();
-            Ok(Verdict::Differs(
+            Ok(Comparison::Differs(
                 Change::new(format!("apply {id}")).with_detail(detail),
             ))
         })

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::StepHead;
 use crate::playbook::Origin;
-use crate::resource::{Action, Known, Resource};
+use crate::resource::{Action, ActionInput, Resource};
 use crate::transport::memory::run_here;
 
 /// A resource that says what the test wants.
@@ -24,7 +24,7 @@ impl Resource for Answering {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         if self.unreadable {
             return Err(Unreadable {
                 what: "x".to_owned(),
@@ -32,15 +32,15 @@ impl Resource for Answering {
             });
         }
         if self.refuses {
-            return Ok(Verdict::Refused("not by a program".to_owned()));
+            return Ok(Comparison::Refused("not by a program".to_owned()));
         }
         Ok(match &self.path {
-            Some(path) if seen.path(path)?.is_none() => Verdict::Differs(Change::new("make it")),
-            _ => Verdict::InSync,
+            Some(path) if seen.path(path)?.is_none() => Comparison::Differs(Change::new("make it")),
+            _ => Comparison::InSync,
         })
     }
 
-    fn action(&self, _: &Seen, _: &Known) -> Action {
+    fn action(&self, _: &HostState, _: &ActionInput) -> Action {
         Action::quick("true")
     }
 
@@ -81,10 +81,10 @@ fn wanting(path: &str) -> Answering {
 }
 
 /// What this machine answers to the script of these steps.
-fn seen(steps: &[HostStep]) -> Seen {
+fn seen(steps: &[HostStep]) -> HostState {
     let separator = Separator::random().unwrap();
     let output = run_here(&script(steps, &separator));
-    Seen::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap()
+    HostState::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap()
 }
 
 fn found(steps: &[HostStep]) -> Vec<StepState> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::cluster_resource::{ClusterKindError, Desired};
+use crate::cluster_resource::{ClusterKindError, DesiredResource};
 use crate::model::{Cluster, Host};
 use crate::playbook::{Guard, Playbook, Scope, StepText};
 use crate::resource::Kind;
@@ -324,15 +324,15 @@ fn cluster_resource(
     fields: Value,
     cluster: &Cluster,
     host: Option<&Host>,
-) -> Result<Desired, PlanError> {
+) -> Result<DesiredResource, PlanError> {
     crate::cluster_resource::resource(&step.kind, fields, cluster, host)
-        .map(Desired::Cluster)
+        .map(DesiredResource::Cluster)
         .map_err(|reason: ClusterKindError| kind_error(step, &reason))
 }
 
-fn registry_resource(step: &StepText, fields: Value) -> Result<Desired, PlanError> {
+fn registry_resource(step: &StepText, fields: Value) -> Result<DesiredResource, PlanError> {
     crate::cluster_resource::registry_resource(&step.kind, fields)
-        .map(Desired::Registry)
+        .map(DesiredResource::Registry)
         .map_err(|reason: ClusterKindError| kind_error(step, &reason))
 }
 

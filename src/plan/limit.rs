@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::resource::Wants;
+use crate::resource::ActionRequirement;
 
 use super::{PlanError, Step, StepHead, Track};
 
@@ -143,7 +143,7 @@ fn check(track: &Track, turns: &[Option<String>]) -> Result<(), PlanError> {
         }
         // It waits for the cluster's other hosts, and they might wait for this turn.
         if let Step::Host(host) = step
-            && host.resource.wants() == Wants::ControlPlane
+            && host.resource.wants() == ActionRequirement::ControlPlane
             && group.is_some()
             && !began
         {

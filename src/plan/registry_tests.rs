@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Catalog, Milestone, Place, Plan, StepHead, Track, build};
 use crate::diagnostic::Source;
 use crate::playbook;
-use crate::resource::{Known, Seen};
+use crate::resource::{ActionInput, HostState};
 use crate::secret::Secrets;
 use crate::template::Templates;
 
@@ -39,7 +39,9 @@ async fn plan(registries: &str) -> Plan {
 fn script(plan: &Plan, name: &str) -> String {
     let step = plan.tracks[0].host_steps().find(|step| step.head.name == name);
     let resource = &step.unwrap().resource;
-    resource.action(&Seen::default(), &Known::default()).script
+    resource
+        .action(&HostState::default(), &ActionInput::default())
+        .script
 }
 
 const HARBOR: &str = "  - { name: harbor.example, credentials: { username: robot$ci, password: { command: [echo, hunter2] } } }\n\

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cluster_resource::Desired;
+use crate::cluster_resource::DesiredResource;
 use crate::playbook::{Guard, Origin};
 use crate::resource::Resource;
 
@@ -68,7 +68,7 @@ pub struct ClusterStep {
     /// Name, milestones, origin.
     pub head: StepHead,
     /// What is wanted.
-    pub resource: Desired,
+    pub resource: DesiredResource,
 }
 
 /// A step of either sort. In a host's track both may alternate.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::resource::{Seen, Unreadable};
+use crate::resource::{HostState, Unreadable};
 
 use super::question::Question;
 
@@ -123,7 +123,7 @@ impl Answer {
     ///
     /// # Errors
     /// When something is missing, or has another form than it should.
-    pub(super) fn read(seen: &Seen, question: &Question) -> Result<Self, Unreadable> {
+    pub(super) fn read(seen: &HostState, question: &Question) -> Result<Self, Unreadable> {
         let mut answer = Self {
             clock: (clock(seen, "began")?, clock(seen, "went")?),
             latency: latency(seen)?,
@@ -266,7 +266,7 @@ fn unreadable(what: &str, answer: &str) -> Unreadable {
     }
 }
 
-fn lines<'a>(seen: &'a Seen, section: &str) -> Result<impl Iterator<Item = &'a str>, Unreadable> {
+fn lines<'a>(seen: &'a HostState, section: &str) -> Result<impl Iterator<Item = &'a str>, Unreadable> {
     let text = seen.section(section);
     if text.len() > LONGEST {
         return Err(unreadable(section, "it is too long"));
@@ -274,13 +274,13 @@ fn lines<'a>(seen: &'a Seen, section: &str) -> Result<impl Iterator<Item = &'a s
     Ok(text.lines().filter(|line| !line.trim().is_empty()))
 }
 
-fn clock(seen: &Seen, section: &str) -> Result<f64, Unreadable> {
+fn clock(seen: &HostState, section: &str) -> Result<f64, Unreadable> {
     let text = seen.section(section).trim();
     let time = text.parse().ok().filter(|time: &f64| time.is_finite());
     time.ok_or_else(|| unreadable(section, text))
 }
 
-fn latency(seen: &Seen) -> Result<Option<u64>, Unreadable> {
+fn latency(seen: &HostState) -> Result<Option<u64>, Unreadable> {
     match seen.section("latency").trim() {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| unreadable("latency", text)),

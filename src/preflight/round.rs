@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::fleet::Fleet;
 use crate::inventory::Firewall;
 use crate::model::{Cluster, PreflightCheck};
-use crate::resource::{Seen, Separator};
+use crate::resource::{HostState, Separator};
 use crate::transport::{Script, Transport};
 
 use super::answer::{Answer, State};
@@ -111,7 +111,7 @@ async fn ask_host(host: &dyn Transport, question: Question) -> Result<Examined, 
     let received = now();
     let output = output.map_err(|error| Unanswered::Unreachable(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let seen = Seen::parse(&text, &separator)
+    let seen = HostState::parse(&text, &separator)
         .ok_or_else(|| Unanswered::Unreadable(format!("its answer breaks off ({})", output.ended)))?;
     let answer = Answer::read(&seen, &question).map_err(|error| unreadable(&error))?;
     if answer.user != "0" {

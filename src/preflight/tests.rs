@@ -13,7 +13,7 @@ use super::{Preflight, probe};
 use crate::diagnostic::Source;
 use crate::event::CheckResult;
 use crate::model::{Cluster, PreflightCheck};
-use crate::resource::{Seen, Separator};
+use crate::resource::{HostState, Separator};
 use crate::transport::memory::run_here;
 
 const INVENTORY: &str = "apiVersion: ci-bootstrap/v1
@@ -127,7 +127,7 @@ fn sections(all: &[(&str, &str)]) -> String {
 fn read(text: &str, question: &Question) -> Result<Answer, String> {
     let separator = Separator::random().unwrap();
     let text = text.replace("\x1eN ", &format!("\x1e{} ", separator.nonce()));
-    let seen = Seen::parse(&text, &separator).unwrap();
+    let seen = HostState::parse(&text, &separator).unwrap();
     Answer::read(&seen, question).map_err(|error| error.to_string())
 }
 
@@ -430,7 +430,7 @@ fn the_scripts_are_answered_by_a_host() {
         .replace("10.0.0.", "127.0.0.")
         .replace("https://", "http://127.0.0.1:9/");
     let output = run_here(&script);
-    let seen = Seen::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap();
+    let seen = HostState::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap();
     let answer = Answer::read(&seen, &question).unwrap();
     assert_eq!(answer.ways.len(), question.ways.len());
     assert_eq!(answer.sources.len(), question.peers.len());

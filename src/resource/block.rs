@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::text_diff::diff;
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh, site_file};
 
 const BEGIN: &str = "# BEGIN ci-bootstrap";
 /// Begins a block before which we have ended the file's last line, so that it can be taken back.
@@ -77,7 +77,7 @@ impl Block {
     }
 
     /// The lines between the marks on the host.
-    fn present<'a>(&self, seen: &'a Seen) -> &'a str {
+    fn present<'a>(&self, seen: &'a HostState) -> &'a str {
         let section = seen.section(&self.key());
         let (_, lines) = section.split_once('\n').unwrap_or_default();
         let end = lines.strip_suffix('\n').unwrap_or(lines);
@@ -98,14 +98,14 @@ impl Resource for Block {
         ask.script(&self.key(), &script);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        Ok(Verdict::from_lines(
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
+        Ok(Comparison::from_lines(
             format!("change our block in {}", self.path),
             diff(self.present(seen), &self.lines()),
         ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let place = marked(PLACE).replace("@CONTENT@", &sh::print(&self.lines()));
         Action::quick(format!("{}{}", marked(FIND), site_file::edit(&self.path, &place)))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
 /// Arguments of the components on one control plane. kubeadm makes the static pods anew from its configuration in the cluster, which has
 /// to say the same by then.
@@ -110,14 +110,14 @@ impl Resource for ComponentArguments {
         ask.script(SECTION, &PROBE.replace("@UNFINISHED@", UNFINISHED));
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let seen: Vec<_> = seen.section(SECTION).lines().map(str::trim_end).collect();
         if seen.iter().all(|line| line.is_empty()) {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         let mut lines = self.differences(&seen);
         if lines.is_empty() {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         lines.push(
             "-what was changed in the manifests by hand, and is neither in ConfigMap kubeadm-config nor in \
@@ -125,10 +125,10 @@ impl Resource for ComponentArguments {
                 .to_owned(),
         );
         let summary = format!("restart the control plane's components of {}", self.node);
-        Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+        Ok(Comparison::Differs(Change::new(summary).with_detail(lines)))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         Action::long(
             "ci-bootstrap-components",
             PATIENCE,
@@ -183,14 +183,14 @@ mod tests {
 
     /// The lines of detail but the last, which warns.
     fn details(hardened: bool, section: &str) -> Vec<String> {
-        let seen = Seen::example(&format!("\x1ecomponent arguments\n{section}\x1eend\n"));
+        let seen = HostState::example(&format!("\x1ecomponent arguments\n{section}\x1eend\n"));
         match arguments(hardened).compare(&seen) {
-            Ok(Verdict::Differs(mut change)) => {
+            Ok(Comparison::Differs(mut change)) => {
                 assert!(change.detail.pop().is_some_and(|line| line.contains("by hand")));
                 change.detail
             }
             other => {
-                assert_eq!(other, Ok(Verdict::InSync));
+                assert_eq!(other, Ok(Comparison::InSync));
                 Vec::new()
             }
         }
@@ -245,7 +245,9 @@ mod tests {
 
     #[test]
     fn the_scripts_are_valid_shell_and_touch_neither_certificates_nor_etcd() {
-        let script = arguments(true).action(&Seen::default(), &Known::Nothing).script;
+        let script = arguments(true)
+            .action(&HostState::default(), &ActionInput::Nothing)
+            .script;
         assert!(
             sh::is_valid(&script) && !script.contains("@UN") && !script.contains("@AD"),
             "{script}"

@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
 use super::node_state::{MissingPart, NodeObservation};
-use super::{Action, Change, Known, NodeState, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
+use super::{
+    Action, ActionInput, ActionRequirement, Change, Comparison, HostState, NodeState, Probe, Resource, Topic,
+    Unreadable, sh,
+};
 
 /// A host that runs an API server of the cluster.
 #[derive(Debug, Clone, Deserialize)]
@@ -129,11 +132,11 @@ impl ControlPlane {
     }
 
     /// What brings a host of this state into the cluster, by `kubeadm init` or by a join. Neither is ever done by default.
-    fn enter(&self, state: &NodeObservation, known: &Known) -> String {
+    fn enter(&self, state: &NodeObservation, known: &ActionInput) -> String {
         match (state, known) {
-            (_, Known::Init) => self.init(state),
-            (NodeObservation::InitUnfinished, Known::Join(_)) => self.refuse_to_join(),
-            (_, Known::Join(credentials)) => {
+            (_, ActionInput::Init) => self.init(state),
+            (NodeObservation::InitUnfinished, ActionInput::Join(_)) => self.refuse_to_join(),
+            (_, ActionInput::Join(credentials)) => {
                 let clear = if *state == NodeObservation::Half {
                     Self::clear_half_join()
                 } else {
@@ -142,7 +145,7 @@ impl ControlPlane {
                 let join = kubeadm::fill(&self.join, credentials);
                 format!("{clear}{}", kubeadm::run("join", &join, &self.ignore))
             }
-            (_, Known::Nothing) => kubeadm::UNDECIDED.to_owned(),
+            (_, ActionInput::Nothing) => kubeadm::UNDECIDED.to_owned(),
         }
     }
 }
@@ -152,13 +155,13 @@ impl Resource for ControlPlane {
         ask.script(STATE, &self.probe_script());
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let node = &self.node;
-        let differs = |summary: String| Ok(Verdict::Differs(Change::new(summary)));
+        let differs = |summary: String| Ok(Comparison::Differs(Change::new(summary)));
         match NodeObservation::read(seen, STATE)? {
-            NodeObservation::Member => Ok(Verdict::InSync),
+            NodeObservation::Member => Ok(Comparison::InSync),
             NodeObservation::Absent => differs(format!("make {node} a control plane")),
-            NodeObservation::Half => Ok(Verdict::Differs(
+            NodeObservation::Half => Ok(Comparison::Differs(
                 Change::new(format!("finish making {node} a control plane")).with_detail(vec![
                     "-what kubeadm has left on it, by `kubeadm reset`, if another host carries the cluster"
                         .to_owned(),
@@ -167,15 +170,15 @@ impl Resource for ControlPlane {
             NodeObservation::InitUnfinished => differs(format!("finish making {node} a control plane")),
             NodeObservation::Incomplete(missing) => differs(self.completion(&missing)),
             NodeObservation::Silent(_) => differs(format!("wait for the API server of {node}")),
-            NodeObservation::Rejected(said) => Ok(Verdict::Refused(format!(
+            NodeObservation::Rejected(said) => Ok(Comparison::Refused(format!(
                 "the API server of {node} does not accept /etc/kubernetes/admin.conf:\n{said}\nif certificates have expired, run \
                  `ci-bootstrap renew`"
             ))),
-            NodeObservation::Expired(said) => Ok(Verdict::Refused(format!(
+            NodeObservation::Expired(said) => Ok(Comparison::Refused(format!(
                 "certificates of {node} have expired, so its API server does not answer:\n{said}\nrun `ci-bootstrap renew`, or set the host's \
                  clock if it is wrong"
             ))),
-            NodeObservation::WithoutKubeletConfig => Ok(Verdict::Refused(format!(
+            NodeObservation::WithoutKubeletConfig => Ok(Comparison::Refused(format!(
                 "{node} runs a control plane, and /etc/kubernetes/kubelet.conf is missing; put it back (`kubeadm init phase kubeconfig \
                  kubelet` on the host makes one), or run `ci-bootstrap reset {node}` if nothing on it is needed"
             ))),
@@ -185,7 +188,7 @@ impl Resource for ControlPlane {
         }
     }
 
-    fn action(&self, seen: &Seen, known: &Known) -> Action {
+    fn action(&self, seen: &HostState, known: &ActionInput) -> Action {
         let script = match NodeObservation::read(seen, STATE) {
             Ok(NodeObservation::Silent(_)) => {
                 return Action::quick(self.wait()).within(Duration::from_secs(300));
@@ -217,11 +220,11 @@ impl Resource for ControlPlane {
         kubeadm::rests_on()
     }
 
-    fn wants(&self) -> Wants {
-        Wants::ControlPlane
+    fn wants(&self) -> ActionRequirement {
+        ActionRequirement::ControlPlane
     }
 
-    fn node_state(&self, seen: &Seen) -> Option<NodeState> {
+    fn node_state(&self, seen: &HostState) -> Option<NodeState> {
         NodeObservation::read(seen, STATE)
             .ok()
             .map(|state| state.node_state())

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::file::access_diff;
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// A directory.
 #[derive(Debug, Clone, Deserialize)]
@@ -47,15 +47,15 @@ impl Resource for Directory {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let Some(state) = seen.path(&self.path)? else {
-            return Ok(Verdict::from_lines(
+            return Ok(Comparison::from_lines(
                 format!("create directory {}", self.path),
                 vec![format!("+mode {}", self.mode)],
             ));
         };
         if state.kind != "directory" {
-            return Ok(Verdict::Refused(format!(
+            return Ok(Comparison::Refused(format!(
                 "{} is a {}, and a directory is needed there; move it away and run again",
                 self.path, state.kind
             )));
@@ -65,13 +65,13 @@ impl Resource for Directory {
         } else {
             &state.owner
         };
-        Ok(Verdict::from_lines(
+        Ok(Comparison::from_lines(
             format!("change directory {}", self.path),
             access_diff([&state.mode, owner], [&self.mode, &self.owner]),
         ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let path = sh::quote(&self.path);
         Action::quick(format!(
             "mkdir -p {path}\nchown {} {path}\nchmod {} {path}\n",
@@ -100,11 +100,11 @@ mod tests {
             mode: "0755".into(),
             owner: owner.into(),
         };
-        let seen = Seen::example(
+        let seen = HostState::example(
             "\x1epaths\ndirectory|755|UNKNOWN:root|1.0|/srv/d\n\x1eowner /srv/d\n1000:0\n\x1eend\n",
         );
-        assert_eq!(directory("1000:0").compare(&seen), Ok(Verdict::InSync));
-        let Ok(Verdict::Differs(change)) = directory("1000:1000").compare(&seen) else {
+        assert_eq!(directory("1000:0").compare(&seen), Ok(Comparison::InSync));
+        let Ok(Comparison::Differs(change)) = directory("1000:1000").compare(&seen) else {
             unreachable!()
         };
         assert_eq!(change.detail, ["-owner 1000:0", "+owner 1000:1000"]);

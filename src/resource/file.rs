@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::text_diff::diff;
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// A regular file with content, mode and owner.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,7 +54,7 @@ pub(super) fn access_diff([mode, owner]: [&str; 2], [wanted_mode, wanted_owner]:
 }
 
 impl File {
-    fn differences(&self, seen: &Seen) -> Result<(String, Vec<String>), Unreadable> {
+    fn differences(&self, seen: &HostState) -> Result<(String, Vec<String>), Unreadable> {
         let sum = sha256(&self.content);
         let Some(state) = seen.path(&self.path)? else {
             let detail = if self.secret {
@@ -85,16 +85,16 @@ impl Resource for File {
         ask.path(&self.path, Some(sha256(&self.content)));
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let (summary, lines) = self.differences(seen)?;
         Ok(if lines.is_empty() {
-            Verdict::InSync
+            Comparison::InSync
         } else {
-            Verdict::Differs(Change::new(summary).with_detail(lines))
+            Comparison::Differs(Change::new(summary).with_detail(lines))
         })
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let write = sh::write_file_and_directory(&self.path, &self.content, &self.mode, &self.owner);
         let then = self.then.as_deref().unwrap_or("");
         Action::quick(format!("{write}{then}\n"))
@@ -128,17 +128,17 @@ mod tests {
         }
     }
 
-    fn seen(content: &str, mode: &str) -> Seen {
+    fn seen(content: &str, mode: &str) -> HostState {
         let sum = sha256(content);
-        Seen::example(&format!(
+        HostState::example(&format!(
             "\x1epaths\nregular file|{mode}|root:root|1.5|/etc/x\n\x1esums\n{sum}  /etc/x\n\x1econtent /etc/x\n{content}\x1eend\n"
         ))
     }
 
     #[test]
     fn the_same_file_is_in_sync_and_another_mode_is_not() {
-        assert_eq!(file("a\n").compare(&seen("a\n", "644")), Ok(Verdict::InSync));
-        let Ok(Verdict::Differs(change)) = file("a\n").compare(&seen("a\n", "600")) else {
+        assert_eq!(file("a\n").compare(&seen("a\n", "644")), Ok(Comparison::InSync));
+        let Ok(Comparison::Differs(change)) = file("a\n").compare(&seen("a\n", "600")) else {
             unreachable!()
         };
         assert_eq!(change.detail, ["-mode 600", "+mode 0644"]);
@@ -150,9 +150,9 @@ mod tests {
             secret: true,
             ..file("hunter2\n")
         };
-        for seen in [seen("hunter1\n", "644"), Seen::default()] {
+        for seen in [seen("hunter1\n", "644"), HostState::default()] {
             let verdict = secret.compare(&seen);
-            assert!(matches!(verdict, Ok(Verdict::Differs(_))));
+            assert!(matches!(verdict, Ok(Comparison::Differs(_))));
             assert!(!format!("{verdict:?}").contains("hunter"));
         }
     }

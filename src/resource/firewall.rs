@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable, sh};
 
 /// The tuples by which ufw remembers its rules, those of IPv6 in a file of their own.
 const TUPLES: &str = "grep -ahs '^### tuple ### ' /etc/ufw/user.rules /etc/ufw/user6.rules";
@@ -51,7 +51,7 @@ impl Ufw {
         rules
     }
 
-    fn missing(&self, seen: &Seen) -> Vec<String> {
+    fn missing(&self, seen: &HostState) -> Vec<String> {
         let present: BTreeSet<_> = seen
             .section(RULES)
             .lines()
@@ -65,7 +65,7 @@ impl Ufw {
     }
 }
 
-fn is_on(seen: &Seen) -> bool {
+fn is_on(seen: &HostState) -> bool {
     seen.content(SETTINGS)
         .unwrap_or("")
         .lines()
@@ -80,7 +80,7 @@ impl Resource for Ufw {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = match (is_on(seen), self.off) {
             (false, _) => vec![],
             (true, true) => vec!["-ufw enabled".to_owned()],
@@ -95,10 +95,10 @@ impl Resource for Ufw {
         } else {
             "open ufw for the cluster"
         };
-        Ok(Verdict::from_lines(summary, lines))
+        Ok(Comparison::from_lines(summary, lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         if self.off {
             return Action::quick("ufw disable\n");
         }
@@ -125,17 +125,17 @@ mod tests {
                      ### tuple ### allow any any ::/0 any fd00::2 in comment=63692d626f6f747374726170\n\
                      ### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in\n";
         let seen = |on: &str| {
-            Seen::example(&format!(
+            HostState::example(&format!(
                 "\x1econtent {SETTINGS}\nENABLED={on}\n\x1e{RULES}\n{rules}\x1eend\n"
             ))
         };
-        let Ok(Verdict::Differs(change)) = ufw.compare(&seen("yes")) else {
+        let Ok(Comparison::Differs(change)) = ufw.compare(&seen("yes")) else {
             unreachable!()
         };
         assert_eq!(
             change.detail,
             ["+ufw route allow from 10.0.0.2", "+ufw route allow from fd00::2"]
         );
-        assert_eq!(ufw.compare(&seen("no")), Ok(Verdict::InSync));
+        assert_eq!(ufw.compare(&seen("no")), Ok(Comparison::InSync));
     }
 }

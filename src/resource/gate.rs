@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
-use super::seen::Os;
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict};
+use super::host_state::Os;
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable};
 
 /// Largest difference between a host's clock and this machine's, in seconds. Beyond it certificates seem not yet valid.
 const SKEW: f64 = 30.0;
@@ -140,7 +140,7 @@ struct GateAnswers {
 }
 
 impl GateAnswers {
-    fn read(seen: &Seen) -> Result<Self, Unreadable> {
+    fn read(seen: &HostState) -> Result<Self, Unreadable> {
         let section = seen.section("gate");
         let unreadable = || Unreadable {
             what: "gate".to_owned(),
@@ -180,17 +180,17 @@ impl Resource for Gate {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let mut problems = self.system_problems(&seen.os());
         problems.extend(self.machine_problems(&GateAnswers::read(seen)?));
         Ok(if problems.is_empty() {
-            Verdict::InSync
+            Comparison::InSync
         } else {
-            Verdict::Refused(problems.join("\n"))
+            Comparison::Refused(problems.join("\n"))
         })
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         // Never asked for: a gate is either open or refuses.
         Action::quick("exit 1\n")
     }
@@ -200,19 +200,19 @@ impl Resource for Gate {
 mod tests {
     use super::*;
 
-    fn seen(id: &str, version: &str, kernel: &str, memory: u64) -> Seen {
+    fn seen(id: &str, version: &str, kernel: &str, memory: u64) -> HostState {
         let text = format!(
             "\x1esystem\nid={id}\nversion={version}\nfamily={id}\nkernel={kernel}\ninit=systemd\n\x1egate\n{memory}\n2\nv1\n{}\n\x1eend\n",
             now()
         );
-        Seen::example(&text)
+        HostState::example(&text)
     }
 
     #[test]
     fn a_clock_that_is_no_number_is_not_right() {
         for now in ["NaN", "inf", "-inf", "soon"] {
             let text = format!("\x1esystem\nid=debian\n\x1egate\n4000000\n2\nv2\n{now}\n\x1eend\n");
-            assert!(GateAnswers::read(&Seen::example(&text)).is_err(), "{now}");
+            assert!(GateAnswers::read(&HostState::example(&text)).is_err(), "{now}");
         }
     }
 
@@ -231,14 +231,14 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once_and_can_be_turned_off() {
-        let Ok(Verdict::Refused(text)) = gate(&[]).compare(&seen("debian", "11", "5.10.0-1", 1_000_000))
+        let Ok(Comparison::Refused(text)) = gate(&[]).compare(&seen("debian", "11", "5.10.0-1", 1_000_000))
         else {
             unreachable!()
         };
         assert_eq!(text.lines().count(), 4, "{text}");
         assert_eq!(
             gate(&["SystemVerification"]).compare(&seen("debian", "12", "6.1.0", 4_000_000)),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
     }
 

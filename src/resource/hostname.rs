@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable, sh, site_file};
 
 /// Static and running hostname.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,7 +18,7 @@ impl Resource for Hostname {
         ask.content("/etc/hostname");
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let running = seen.sysctl("kernel.hostname").unwrap_or_default();
         let file = seen.content("/etc/hostname").unwrap_or("").trim();
         let mut lines = Vec::new();
@@ -31,10 +31,13 @@ impl Resource for Hostname {
                 format!("+/etc/hostname {}", self.name),
             ]);
         }
-        Ok(Verdict::from_lines(format!("name the host {}", self.name), lines))
+        Ok(Comparison::from_lines(
+            format!("name the host {}", self.name),
+            lines,
+        ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         // The file first: hostnamectl writes it too, and a write that is killed after that would leave its half behind for good.
         // hostnamectl needs D-Bus; a host without it still gets its name.
         let name = sh::quote(&self.name);

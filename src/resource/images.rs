@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// Images pulled ahead of joining. A node that has joined is left to its kubelet, which pulls and collects by itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,7 +15,7 @@ pub(crate) struct ImageSet {
 }
 
 impl ImageSet {
-    fn missing(&self, seen: &Seen) -> Vec<&String> {
+    fn missing(&self, seen: &HostState) -> Vec<&String> {
         let section = seen.section("images");
         let joined = section.lines().any(|line| line == "(joined)");
         self.pull
@@ -47,16 +47,16 @@ impl Resource for ImageSet {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = self
             .missing(seen)
             .iter()
             .map(|image| format!("+{image}"))
             .collect();
-        Ok(Verdict::from_lines("pull images ahead", lines))
+        Ok(Comparison::from_lines("pull images ahead", lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let script = pull_script(self.missing(seen));
         Action::long("ci-bootstrap-images", Duration::from_secs(1800), script)
     }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 
 use super::file::sha256;
 use super::text_diff::diff;
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
+use super::{
+    Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh, site_file,
+};
 
 /// Largest file that is read, in bytes.
 const LARGEST: usize = 1_048_576;
@@ -33,7 +35,7 @@ impl JsonFile {
     }
 
     /// The file's text, which is empty where there is no file. The error says why it can't be taken for the file.
-    fn text<'a>(&self, seen: &'a Seen) -> Result<&'a str, String> {
+    fn text<'a>(&self, seen: &'a HostState) -> Result<&'a str, String> {
         let (sum, text) = seen.section(&self.key()).split_once('\n').unwrap_or_default();
         if !sum.is_empty() && sha256(text) != sum {
             let largest = LARGEST / 1024;
@@ -46,7 +48,7 @@ impl JsonFile {
     }
 
     /// What the file is to be, where it differs. The error says why it can't be.
-    fn wanted(&self, seen: &Seen) -> Result<Option<String>, String> {
+    fn wanted(&self, seen: &HostState) -> Result<Option<String>, String> {
         self.merged(self.text(seen)?)
     }
 
@@ -98,20 +100,20 @@ impl Resource for JsonFile {
         ask.script(&self.key(), &script);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         Ok(match self.wanted(seen) {
-            Ok(None) => Verdict::InSync,
-            Ok(Some(new)) => Verdict::Differs(
+            Ok(None) => Comparison::InSync,
+            Ok(Some(new)) => Comparison::Differs(
                 Change::new(format!("merge into {}", self.path))
                     .with_detail(diff(self.text(seen).unwrap_or_default(), &new)),
             ),
-            Err(reason) => Verdict::Refused(format!(
+            Err(reason) => Comparison::Refused(format!(
                 "{reason}; fix it, or remove it if nothing in it is needed"
             )),
         })
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         // The comparison has refused what can't be merged, and found a difference.
         let (Ok(old), Ok(Some(new))) = (self.text(seen), self.wanted(seen)) else {
             return Action::quick(String::new());
@@ -185,7 +187,7 @@ mod tests {
 
         let latin = b"{\"data-root\": \"/donn\xe9es\"}";
         let (_site, ours) = merged(latin, false);
-        assert!(matches!(look(&ours).1, Verdict::Refused(why) if why.contains("UTF-8")));
+        assert!(matches!(look(&ours).1, Comparison::Refused(why) if why.contains("UTF-8")));
     }
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
         };
         let (seen, _) = look(&ours);
         assert!(fs_err::write(site.path(), "{\"data-root\": \"/d\"}").is_ok());
-        let (done, printed) = run(&ours.action(&seen, &Known::default()).script);
+        let (done, printed) = run(&ours.action(&seen, &ActionInput::default()).script);
         assert!(!done && printed.contains("has changed meanwhile"), "{printed}");
         assert_eq!(site.content(), b"{\"data-root\": \"/d\"}");
     }

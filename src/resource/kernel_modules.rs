@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// Modules that have to be loaded. Their being loaded at boot is a file in `/etc/modules-load.d`.
 #[derive(Debug, Clone, Deserialize)]
@@ -13,7 +13,7 @@ pub(crate) struct KernelModules {
 }
 
 impl KernelModules {
-    fn missing(&self, seen: &Seen) -> Vec<&String> {
+    fn missing(&self, seen: &HostState) -> Vec<&String> {
         self.names.iter().filter(|name| !seen.module(name)).collect()
     }
 }
@@ -25,12 +25,12 @@ impl Resource for KernelModules {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = self.missing(seen).iter().map(|name| format!("+{name}")).collect();
-        Ok(Verdict::from_lines("load kernel modules", lines))
+        Ok(Comparison::from_lines("load kernel modules", lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let missing = sh::words(self.missing(seen));
         Action::quick(format!(
             "for module in {missing}; do\n  modprobe \"$module\" || {{ echo \"this kernel ($(uname -r)) has no module $module; \

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::file::access_diff;
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
 /// kubelet's configuration and the drop-ins of its unit.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,10 +30,10 @@ impl Resource for KubeletFiles {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let differs = |lines| {
             let summary = "let root alone read kubelet's files";
-            Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+            Ok(Comparison::Differs(Change::new(summary).with_detail(lines)))
         };
         if seen.path(CONFIG)?.is_none() {
             return differs(vec![format!("+{CONFIG}: mode {MODE}, as soon as it is there")]);
@@ -46,12 +46,12 @@ impl Resource for KubeletFiles {
             }
         }
         if lines.is_empty() {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         differs(lines)
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let paths: Vec<_> = paths().collect();
         Action::quick(format!(
             "for path in {}; do [ ! -e $path ] || chmod {MODE} $path; done\n",
@@ -69,8 +69,8 @@ mod tests {
     use super::*;
     use crate::resource::sh;
 
-    fn verdict(paths: &str) -> Option<Verdict> {
-        let seen = Seen::example(&format!("\x1epaths\n{paths}\x1eend\n"));
+    fn verdict(paths: &str) -> Option<Comparison> {
+        let seen = HostState::example(&format!("\x1epaths\n{paths}\x1eend\n"));
         KubeletFiles {}.compare(&seen).ok()
     }
 
@@ -78,9 +78,9 @@ mod tests {
     fn a_file_that_others_can_read_is_closed() {
         let file = |mode: &str, path: &str| format!("regular file|{mode}|root:root|1.0|{path}\n");
         let closed = file("600", CONFIG);
-        assert_eq!(verdict(&closed), Some(Verdict::InSync), "a drop-in elsewhere");
+        assert_eq!(verdict(&closed), Some(Comparison::InSync), "a drop-in elsewhere");
         let open = closed + &file("644", DROP_INS[0]);
-        let Some(Verdict::Differs(change)) = verdict(&open) else {
+        let Some(Comparison::Differs(change)) = verdict(&open) else {
             unreachable!("{open}")
         };
         assert_eq!(
@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn a_host_that_will_join_is_planned_for() {
-        assert!(matches!(verdict(""), Some(Verdict::Differs(_))));
+        assert!(matches!(verdict(""), Some(Comparison::Differs(_))));
     }
 
     #[test]
     fn the_script_is_valid_shell() {
-        let action = KubeletFiles {}.action(&Seen::default(), &Known::Nothing);
+        let action = KubeletFiles {}.action(&HostState::default(), &ActionInput::Nothing);
         assert!(sh::is_valid(&action.script));
     }
 }

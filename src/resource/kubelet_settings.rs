@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
 /// Fields of kubelet's configuration. kubeadm writes the file anew from the cluster's `ConfigMap`, which has to say the same by then; a
 /// restart of kubelet is another step's.
@@ -58,21 +58,21 @@ impl Resource for KubeletSettings {
         ask.script(SECTION, &probe);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let seen: Vec<_> = seen.section(SECTION).lines().map(str::trim_end).collect();
         if !seen.contains(&"there") {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         let mut lines = self.differences(&seen);
         if lines.is_empty() {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         lines.push(format!("-what was changed in {CONFIG} by hand"));
         let summary = format!("write {CONFIG} as the cluster has it");
-        Ok(Verdict::Differs(Change::new(summary).with_detail(lines)))
+        Ok(Comparison::Differs(Change::new(summary).with_detail(lines)))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         Action::quick(ACTION).within(PATIENCE)
     }
 
@@ -97,14 +97,14 @@ mod tests {
             hardened,
             fields: fields.as_object().cloned().unwrap_or_default(),
         };
-        let seen = Seen::example(&format!("\x1ekubelet settings\n{section}\x1eend\n"));
+        let seen = HostState::example(&format!("\x1ekubelet settings\n{section}\x1eend\n"));
         match settings.compare(&seen) {
-            Ok(Verdict::Differs(mut change)) => {
+            Ok(Comparison::Differs(mut change)) => {
                 assert!(change.detail.pop().is_some_and(|line| line.contains("by hand")));
                 change.detail
             }
             other => {
-                assert_eq!(other, Ok(Verdict::InSync));
+                assert_eq!(other, Ok(Comparison::InSync));
                 Vec::new()
             }
         }

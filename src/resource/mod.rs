@@ -1,6 +1,6 @@
 //! Desired things on a host: one file per kind, each a pure description of how to look, compare and change.
 //!
-//! A kind never talks to a host. It adds to a [`Probe`], reads its part of what was [`Seen`], says what differs,
+//! A kind never talks to a host. It adds to a [`Probe`], reads its part of what was [`HostState`], says what differs,
 //! and writes the script that would fix it; `observe` and `apply` do the rest.
 
 use std::fmt;
@@ -15,6 +15,7 @@ mod etcd_tools;
 mod file;
 mod firewall;
 mod gate;
+mod host_state;
 mod hostname;
 mod images;
 mod json;
@@ -31,7 +32,6 @@ mod packages;
 mod probe;
 mod repository;
 mod restore;
-mod seen;
 mod selinux;
 mod separator;
 mod service;
@@ -47,16 +47,16 @@ mod worker;
 pub use control_plane::upload_certificates;
 pub use etcd_peer::etcd_peer;
 pub use etcd_tools::ETCD_TOOLS;
+pub use host_state::{FileState, HostState, Os, Package, Unit};
 pub use kind::{Kind, KindError};
 pub use kubeadm::NodeState;
 pub use probe::Probe;
 pub use restore::RESTORE_ARCHIVE;
-pub use seen::{FileState, Os, Package, Seen, Unit};
 pub use separator::Separator;
 
 /// What a comparison found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Comparison {
     /// Nothing to do.
     InSync,
     /// The host differs, and an action fixes it.
@@ -65,7 +65,7 @@ pub enum Verdict {
     Refused(String),
 }
 
-impl Verdict {
+impl Comparison {
     /// `InSync` when there are no differing lines, else a change with them as details.
     fn from_lines(summary: impl Into<String>, lines: Vec<String>) -> Self {
         if lines.is_empty() {
@@ -181,7 +181,7 @@ impl fmt::Debug for JoinCredentials {
 
 /// What has been decided while a run goes on; an action that needs it is not built before.
 #[derive(Debug, Clone, Default)]
-pub enum Known {
+pub enum ActionInput {
     /// Nothing, as for most actions.
     #[default]
     Nothing,
@@ -193,7 +193,7 @@ pub enum Known {
 
 /// What an action needs before it can be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wants {
+pub enum ActionRequirement {
     /// Nothing but the plan.
     Nothing,
     /// Join credentials for a worker.
@@ -220,10 +220,10 @@ pub trait Resource: fmt::Debug + Send + Sync {
     fn probe(&self, ask: &mut Probe);
 
     /// What would have to change.
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable>;
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable>;
 
     /// The script that makes the change which `compare` asked for.
-    fn action(&self, seen: &Seen, known: &Known) -> Action;
+    fn action(&self, seen: &HostState, known: &ActionInput) -> Action;
 
     /// A script that takes away what the action has put there, for a host that leaves. None where something was only switched or
     /// installed: it may serve others by now.
@@ -252,12 +252,12 @@ pub trait Resource: fmt::Debug + Send + Sync {
     }
 
     /// What the action needs to know.
-    fn wants(&self) -> Wants {
-        Wants::Nothing
+    fn wants(&self) -> ActionRequirement {
+        ActionRequirement::Nothing
     }
 
     /// What the host is to the cluster, where this resource knows: it decides who runs `kubeadm init`.
-    fn node_state(&self, _seen: &Seen) -> Option<NodeState> {
+    fn node_state(&self, _seen: &HostState) -> Option<NodeState> {
         None
     }
 }

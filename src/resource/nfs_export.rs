@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// The section of the probe that holds the table of exports, and where other files that name the path are listed.
 const TABLE: &str = "nfs exports";
@@ -26,7 +26,7 @@ pub(crate) struct NfsExport {
 
 impl NfsExport {
     /// Clients that have the directory now, with their options.
-    fn exported<'a>(&self, seen: &'a Seen) -> BTreeMap<&'a str, Vec<&'a str>> {
+    fn exported<'a>(&self, seen: &'a HostState) -> BTreeMap<&'a str, Vec<&'a str>> {
         let lines = seen.section(TABLE).lines();
         let ours = lines.filter_map(|line| line.strip_prefix(&self.path)?.strip_prefix([' ', '\t']));
         let client = |entry: &'a str| {
@@ -36,7 +36,7 @@ impl NfsExport {
         ours.filter_map(client).collect()
     }
 
-    fn differences(&self, seen: &Seen) -> Vec<String> {
+    fn differences(&self, seen: &HostState) -> Vec<String> {
         let exported = self.exported(seen);
         let mut lines = Vec::new();
         for client in &self.clients {
@@ -87,14 +87,14 @@ impl Resource for NfsExport {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        Ok(Verdict::from_lines(
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
+        Ok(Comparison::from_lines(
             format!("export {}", self.path),
             self.differences(seen),
         ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         Action::quick("exportfs -ra\n")
     }
 
@@ -121,8 +121,8 @@ mod tests {
             options: ["rw", "sync", "no_root_squash"].map(str::to_owned).to_vec(),
         };
         let text = format!("\x1e{TABLE}\n{table}\n\x1e{OTHERS}\n{others}\n\x1eend\n");
-        match export.compare(&Seen::example(&text)) {
-            Ok(Verdict::Differs(change)) => change.detail,
+        match export.compare(&HostState::example(&text)) {
+            Ok(Comparison::Differs(change)) => change.detail,
             _ => vec![],
         }
     }

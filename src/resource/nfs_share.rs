@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// Where a node notes which share it has used. A note that is lost or out of date costs one more try.
 const NOTE: &str = "/var/lib/ci-bootstrap/nfs-share";
@@ -52,18 +52,18 @@ impl Resource for NfsShare {
         ask.content(NOTE);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = match seen.content(NOTE) {
             Some(note) if note == self.note() => vec![],
             _ => vec![format!("+mount, write, read, unmount {}", self.source)],
         };
-        Ok(Verdict::from_lines(
+        Ok(Comparison::from_lines(
             format!("try the share {}", self.source),
             lines,
         ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let head = format!(
             "source={}\nserver={}\noptions={}\nnode={}\n",
             sh::quote(&self.source),
@@ -103,18 +103,18 @@ mod tests {
 
     #[test]
     fn a_node_tries_a_share_once() {
-        let seen = |note: &str| Seen::example(&format!("\x1econtent {NOTE}\n{note}\x1eend\n"));
+        let seen = |note: &str| HostState::example(&format!("\x1econtent {NOTE}\n{note}\x1eend\n"));
         assert_eq!(
             share().compare(&seen("nas:/srv/ci nfsvers=4.1,hard\n")),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
         assert!(matches!(
             share().compare(&seen("nas:/old nfsvers=4.1,hard\n")),
-            Ok(Verdict::Differs(_))
+            Ok(Comparison::Differs(_))
         ));
         assert!(matches!(
-            share().compare(&Seen::default()),
-            Ok(Verdict::Differs(_))
+            share().compare(&HostState::default()),
+            Ok(Comparison::Differs(_))
         ));
     }
 
@@ -130,7 +130,9 @@ mod tests {
 
     #[test]
     fn the_try_is_valid_shell() {
-        let script = share().action(&Seen::default(), &Known::default()).script;
+        let script = share()
+            .action(&HostState::default(), &ActionInput::default())
+            .script;
         assert!(sh::is_valid(&script), "{script}");
     }
 

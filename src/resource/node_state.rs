@@ -1,6 +1,6 @@
 //! What a host is to the cluster, as the probes of control planes and workers tell it.
 
-use super::{NodeState, Seen, Unreadable};
+use super::{HostState, NodeState, Unreadable};
 
 /// What a probe has found. Its first line is a word, the rest is what the API server or a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ const MISSING: [(&str, MissingPart); 6] = [
 
 impl NodeObservation {
     /// Reads the section `what` of a probe. A word that is none of these is an error: nobody may act on it.
-    pub(super) fn read(seen: &Seen, what: &str) -> Result<Self, Unreadable> {
+    pub(super) fn read(seen: &HostState, what: &str) -> Result<Self, Unreadable> {
         let section = seen.section(what);
         let (word, said) = section.split_once('\n').unwrap_or((section, ""));
         let said = || said.trim().to_owned();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     fn read(section: &str) -> Result<NodeObservation, Unreadable> {
-        NodeObservation::read(&Seen::example(&format!("\x1ex\n{section}\x1eend\n")), "x")
+        NodeObservation::read(&HostState::example(&format!("\x1ex\n{section}\x1eend\n")), "x")
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert!(read(section).is_err(), "{section:?}");
         }
-        let none = NodeObservation::read(&Seen::default(), "x");
+        let none = NodeObservation::read(&HostState::default(), "x");
         assert!(none.is_err(), "a section that is not there says nothing");
     }
 

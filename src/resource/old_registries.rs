@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// The folder in which containerd looks for registries.
 const FOLDER: &str = "/etc/containerd/certs.d";
@@ -37,7 +37,7 @@ fn removal(folder: &str, name: &str) -> String {
 }
 
 impl OldRegistries {
-    fn old<'a>(&'a self, seen: &'a Seen) -> impl Iterator<Item = &'a str> {
+    fn old<'a>(&'a self, seen: &'a HostState) -> impl Iterator<Item = &'a str> {
         let names = seen.section(KEY).lines();
         names.filter(|name| !self.keep.iter().any(|kept| kept == name) && is_name(name))
     }
@@ -54,17 +54,17 @@ impl Resource for OldRegistries {
         ask.script(KEY, &look(FOLDER));
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines: Vec<_> = self.old(seen).map(|name| format!("-{FOLDER}/{name}")).collect();
         Ok(if lines.is_empty() {
-            Verdict::InSync
+            Comparison::InSync
         } else {
             let summary = "forget registries that are no longer in the inventory";
-            Verdict::Differs(Change::new(summary).with_detail(lines))
+            Comparison::Differs(Change::new(summary).with_detail(lines))
         })
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         Action::quick(
             self.old(seen)
                 .map(|name| removal(FOLDER, name))
@@ -83,8 +83,8 @@ mod tests {
     use super::*;
     use crate::transport::memory::run_here;
 
-    fn seen(names: &str) -> Seen {
-        Seen::example(&format!("\x1e{KEY}\n{names}\x1eend\n"))
+    fn seen(names: &str) -> HostState {
+        HostState::example(&format!("\x1e{KEY}\n{names}\x1eend\n"))
     }
 
     fn wanted(keep: &[&str]) -> OldRegistries {
@@ -98,13 +98,15 @@ mod tests {
         let all = seen("a.example\nb.example:5000\n");
         assert_eq!(
             wanted(&["a.example", "b.example:5000"]).compare(&all),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
-        let Ok(Verdict::Differs(change)) = wanted(&["a.example"]).compare(&all) else {
+        let Ok(Comparison::Differs(change)) = wanted(&["a.example"]).compare(&all) else {
             unreachable!()
         };
         assert_eq!(change.detail, ["-/etc/containerd/certs.d/b.example:5000"]);
-        let script = wanted(&["a.example"]).action(&all, &Known::default()).script;
+        let script = wanted(&["a.example"])
+            .action(&all, &ActionInput::default())
+            .script;
         assert!(
             script.contains("b.example:5000") && !script.contains("a.example/"),
             "{script}"
@@ -116,7 +118,7 @@ mod tests {
         for name in ["..", ".hidden", "a b", "a;reboot", "$(reboot)"] {
             assert_eq!(
                 wanted(&[]).compare(&seen(&format!("{name}\n"))),
-                Ok(Verdict::InSync)
+                Ok(Comparison::InSync)
             );
         }
     }

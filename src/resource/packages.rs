@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::repository::PackageFormat;
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// Packages that are installed together, in one transaction.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,7 +43,7 @@ type Differing<'a> = (&'a str, Option<String>, &'a str);
 
 impl PackageSet {
     /// Packages that are missing or at another version.
-    fn differing<'a>(&'a self, seen: &Seen) -> Result<Vec<Differing<'a>>, Unreadable> {
+    fn differing<'a>(&'a self, seen: &HostState) -> Result<Vec<Differing<'a>>, Unreadable> {
         let settled = self.is_settled(seen)?;
         let differing = self.install.iter().filter_map(|(name, wanted)| {
             let installed = seen.package(name).map(|package| package.version);
@@ -57,19 +57,19 @@ impl PackageSet {
     }
 
     /// Whether the host belongs to a cluster that uses the packages.
-    fn is_settled(&self, seen: &Seen) -> Result<bool, Unreadable> {
+    fn is_settled(&self, seen: &HostState) -> Result<bool, Unreadable> {
         let path = self.settled_by.as_ref().map(|path| seen.path(path)).transpose()?;
         Ok(path.flatten().is_some())
     }
 
     /// Packages that could be upgraded behind our back.
-    fn unheld<'a>(&'a self, seen: &Seen) -> Vec<&'a String> {
+    fn unheld<'a>(&'a self, seen: &HostState) -> Vec<&'a String> {
         let apt = self.format == PackageFormat::Apt;
         let loose = |name: &&String| apt && !seen.package(name).is_some_and(|package| package.held);
         self.held.iter().filter(loose).collect()
     }
 
-    fn install_script(&self, seen: &Seen) -> String {
+    fn install_script(&self, seen: &HostState) -> String {
         let differing = self.differing(seen).unwrap_or_default();
         if differing.is_empty() {
             return String::new();
@@ -127,14 +127,14 @@ impl Resource for PackageSet {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let differing = self.differing(seen)?;
         let settled = self.is_settled(seen)?;
         if let Some((name, Some(installed), wanted)) = differing
             .iter()
             .find(|(_, installed, _)| settled && installed.is_some())
         {
-            return Ok(Verdict::Refused(format!(
+            return Ok(Comparison::Refused(format!(
                 "{name} {installed} is in use by a cluster and the inventory asks for {wanted}; apply does not change it under running pods: put \
                  the running version into the inventory, or install the other one on this host by hand first"
             )));
@@ -150,10 +150,10 @@ impl Resource for PackageSet {
         } else {
             "install packages"
         };
-        Ok(Verdict::from_lines(summary, lines))
+        Ok(Comparison::from_lines(summary, lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let mut script = self.install_script(seen);
         if self.format == PackageFormat::Apt && !self.held.is_empty() {
             let _ = writeln!(script, "apt-mark hold {} >/dev/null", sh::words(&self.held));
@@ -189,9 +189,9 @@ mod tests {
         }
     }
 
-    fn seen(apt: &str) -> Seen {
+    fn seen(apt: &str) -> HostState {
         let text = format!("\x1epaths\nregular file|600|root:root|1.0|/etc/k\n\x1eapt\n{apt}\x1eend\n");
-        Seen::example(&text)
+        HostState::example(&text)
     }
 
     #[test]
@@ -203,12 +203,12 @@ mod tests {
     #[test]
     fn installs_what_is_missing_and_holds_what_is_loose() {
         let verdict = packages(None).compare(&seen("kubelet|1.36.4-1.1|install|installed\n"));
-        let Ok(Verdict::Differs(change)) = verdict else {
+        let Ok(Comparison::Differs(change)) = verdict else {
             unreachable!()
         };
         assert_eq!(change.detail, ["+socat", "+hold kubelet"]);
         let both = seen("kubelet|1.36.4-1.1|hold|installed\nsocat|1.7|hold|installed\n");
-        assert_eq!(packages(None).compare(&both), Ok(Verdict::InSync));
+        assert_eq!(packages(None).compare(&both), Ok(Comparison::InSync));
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         let verdict = packages(None).compare(&seen(
             "kubelet|1.36.4-1.1|deinstall|config-files\nsocat|1|hold|installed\n",
         ));
-        assert!(matches!(verdict, Ok(Verdict::Differs(change)) if change.summary == "install packages"));
+        assert!(matches!(verdict, Ok(Comparison::Differs(change)) if change.summary == "install packages"));
     }
 
     #[test]
@@ -224,11 +224,11 @@ mod tests {
         let other = seen("kubelet|1.35.1-1.1|hold|installed\nsocat|1.7|hold|installed\n");
         assert!(matches!(
             packages(Some("/etc/k")).compare(&other),
-            Ok(Verdict::Refused(_))
+            Ok(Comparison::Refused(_))
         ));
         assert!(matches!(
             packages(Some("/etc/none")).compare(&other),
-            Ok(Verdict::Differs(_))
+            Ok(Comparison::Differs(_))
         ));
     }
 
@@ -237,10 +237,10 @@ mod tests {
         let mut packages = packages(Some("/etc/k"));
         packages.upgraded_elsewhere = vec!["kubelet".into()];
         let other = seen("kubelet|1.35.1-1.1|hold|installed\nsocat|1.7|hold|installed\n");
-        assert_eq!(packages.compare(&other), Ok(Verdict::InSync));
+        assert_eq!(packages.compare(&other), Ok(Comparison::InSync));
         let missing = seen("socat|1.7|hold|installed\n");
-        assert!(matches!(packages.compare(&missing), Ok(Verdict::Differs(_))));
+        assert!(matches!(packages.compare(&missing), Ok(Comparison::Differs(_))));
         packages.settled_by = Some("/etc/none".into());
-        assert!(matches!(packages.compare(&other), Ok(Verdict::Differs(_))));
+        assert!(matches!(packages.compare(&other), Ok(Comparison::Differs(_))));
     }
 }

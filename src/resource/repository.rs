@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::file::sha256;
 use super::text_diff::diff;
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// A repository for the package manager of the host's family.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,7 +70,7 @@ impl RepositoryKey {
 }
 
 impl Repository {
-    fn expand(&self, seen: &Seen, text: &str) -> String {
+    fn expand(&self, seen: &HostState, text: &str) -> String {
         let os = seen.os();
         // Kin of RHEL read RHEL's packages, where a vendor has no directory for each of them.
         let id = if self.format == PackageFormat::Rpm && os.family == "rhel" {
@@ -99,7 +99,7 @@ impl Repository {
         }
     }
 
-    fn list(&self, seen: &Seen) -> String {
+    fn list(&self, seen: &HostState) -> String {
         let url = self.expand(seen, &self.url);
         match self.format {
             PackageFormat::Apt => self.apt_list(&url, &self.expand(seen, &self.suite)),
@@ -141,7 +141,7 @@ impl Repository {
     }
 
     /// What is wrong with the key on the host.
-    fn key_differences(&self, seen: &Seen) -> Result<Vec<String>, Unreadable> {
+    fn key_differences(&self, seen: &HostState) -> Result<Vec<String>, Unreadable> {
         let Some(state) = seen.path(&self.key_path())? else {
             return Ok(vec![format!("+key {}", self.key_path())]);
         };
@@ -223,16 +223,16 @@ impl Resource for Repository {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let mut lines = diff(seen.content(&self.list_path()).unwrap_or(""), &self.list(seen));
         lines.extend(self.key_differences(seen)?);
-        Ok(Verdict::from_lines(
+        Ok(Comparison::from_lines(
             format!("add the package repository {}", self.name),
             lines,
         ))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let list = sh::write_file(&self.list_path(), &self.list(seen), "0644", "root:root");
         let directory = match self.format {
             PackageFormat::Apt => "/etc/apt/keyrings",

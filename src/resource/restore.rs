@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{
-    Action, Change, ETCD_TOOLS, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, etcd_peer,
-    kubeadm, sh,
+    Action, ActionInput, ActionRequirement, Change, Comparison, ETCD_TOOLS, HostState, Probe, Resource,
+    Topic, Unreadable, etcd_peer, kubeadm, sh,
 };
 
 /// The keys and the etcd state of a bundle, where kubeadm will find and keep them.
@@ -74,15 +74,15 @@ impl Resource for Restore {
         ask.script("restore", &PROBE.replace("@BUNDLE@", &sh::quote(&self.bundle)));
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let (word, _) = kubeadm::word_and_rest(seen.section("restore"));
         match word.split_once(' ').unwrap_or((word, "")) {
-            ("restored", _) => Ok(Verdict::InSync),
-            ("absent" | "", _) => Ok(Verdict::Differs(Change::new(format!(
+            ("restored", _) => Ok(Comparison::InSync),
+            ("absent" | "", _) => Ok(Comparison::Differs(Change::new(format!(
                 "put the keys and the etcd state of the bundle on {}",
                 self.node
             )))),
-            ("taken", file) => Ok(Verdict::Refused(format!(
+            ("taken", file) => Ok(Comparison::Refused(format!(
                 "{} carries a control plane already ({file} is there), and a restore never overwrites one; if it is lost for good, run \
                  `ci-bootstrap reset {}` and apply again",
                 self.node, self.node
@@ -94,7 +94,7 @@ impl Resource for Restore {
         }
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let script = ACTION
             .replace("@IMAGE@", &sh::quote(&self.image))
             .replace("@NODE@", &sh::quote(&self.node))
@@ -116,8 +116,8 @@ impl Resource for Restore {
         vec![Topic::Packages, Topic::Unit("containerd.service".to_owned())]
     }
 
-    fn wants(&self) -> Wants {
-        Wants::Bundle
+    fn wants(&self) -> ActionRequirement {
+        ActionRequirement::Bundle
     }
 }
 
@@ -134,17 +134,17 @@ mod tests {
         }
     }
 
-    fn verdict(section: &str) -> Result<Verdict, Unreadable> {
-        let seen = Seen::example(&format!("\x1erestore\n{section}\n\x1eend\n"));
+    fn verdict(section: &str) -> Result<Comparison, Unreadable> {
+        let seen = HostState::example(&format!("\x1erestore\n{section}\n\x1eend\n"));
         restore("10.0.0.1").compare(&seen)
     }
 
     #[test]
     fn a_host_that_carries_anything_is_never_overwritten() {
-        assert_eq!(verdict("restored"), Ok(Verdict::InSync));
-        assert!(matches!(verdict("absent"), Ok(Verdict::Differs(_))));
+        assert_eq!(verdict("restored"), Ok(Comparison::InSync));
+        assert!(matches!(verdict("absent"), Ok(Comparison::Differs(_))));
         let refused = verdict("taken /etc/kubernetes/pki/ca.key");
-        assert!(matches!(refused, Ok(Verdict::Refused(text)) if text.contains("ci-bootstrap reset cp1")));
+        assert!(matches!(refused, Ok(Comparison::Refused(text)) if text.contains("ci-bootstrap reset cp1")));
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
             ("10.0.0.1", "https://10.0.0.1:2380"),
             ("fd00::1", "https://[fd00::1]:2380"),
         ] {
-            let action = restore(address).action(&Seen::default(), &Known::default());
+            let action = restore(address).action(&HostState::default(), &ActionInput::default());
             assert!(
                 action.script.contains(url) && !action.script.contains('@'),
                 "{}",

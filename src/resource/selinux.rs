@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable, sh, site_file};
 
 const CONFIG: &str = "/etc/selinux/config";
 
@@ -53,13 +53,13 @@ impl Selinux {
     }
 
     /// Mode after a reboot, where it is none of ours.
-    fn other_at_boot<'a>(&self, seen: &'a Seen) -> Option<&'a str> {
+    fn other_at_boot<'a>(&self, seen: &'a HostState) -> Option<&'a str> {
         let lines = seen.section("selinux config").lines();
         let mut modes = lines.filter_map(|line| Some(line.strip_prefix("SELINUX=")?.trim()));
         modes.find(|mode| !mode.starts_with("disabled") && *mode != self.mode.name())
     }
 
-    fn running(seen: &Seen) -> Option<SelinuxMode> {
+    fn running(seen: &HostState) -> Option<SelinuxMode> {
         match seen.section("selinux").trim() {
             "1" => Some(SelinuxMode::Enforcing),
             "0" => Some(SelinuxMode::Permissive),
@@ -74,7 +74,7 @@ impl Resource for Selinux {
         ask.script("selinux", "[ ! -r /sys/fs/selinux/enforce ] || { read -r mode < /sys/fs/selinux/enforce || true; echo \"$mode\"; }");
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let mut lines = Vec::new();
         if let Some(running) = Self::running(seen).filter(|running| *running != self.mode) {
             lines.extend([
@@ -88,13 +88,13 @@ impl Resource for Selinux {
                 format!("+SELINUX={}", self.mode.name()),
             ]);
         }
-        Ok(Verdict::from_lines(
+        Ok(Comparison::from_lines(
             format!("make SELinux {}", self.mode.name()),
             lines,
         ))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let mut script = String::new();
         if Self::running(seen).is_some_and(|running| running != self.mode) {
             script.push_str(&format!(
@@ -131,7 +131,7 @@ mod tests {
             after,
             b"# SELINUX= says \xe9\r\nSELINUX=permissive\r\nSELINUXTYPE=targeted"
         );
-        let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
+        let seen = HostState::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
         let (permissive, enforcing) = (
             Selinux {
                 mode: SelinuxMode::Permissive,
@@ -140,9 +140,9 @@ mod tests {
                 mode: SelinuxMode::Enforcing,
             },
         );
-        assert_eq!(permissive.compare(&seen), Ok(Verdict::InSync));
+        assert_eq!(permissive.compare(&seen), Ok(Comparison::InSync));
         assert!(
-            matches!(enforcing.compare(&seen), Ok(Verdict::Differs(change)) if change.detail == ["-SELINUX=permissive", "+SELINUX=enforcing"])
+            matches!(enforcing.compare(&seen), Ok(Comparison::Differs(change)) if change.detail == ["-SELINUX=permissive", "+SELINUX=enforcing"])
         );
     }
 
@@ -150,13 +150,13 @@ mod tests {
     fn a_host_without_selinux_stays_without() {
         let (after, line) = configured_as(SelinuxMode::Enforcing, b"SELINUX=disabled\n");
         assert_eq!(after, b"SELINUX=disabled\n");
-        let seen = Seen::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
+        let seen = HostState::example(&format!("\x1eselinux config\n{line}\x1eend\n"));
         assert_eq!(
             Selinux {
                 mode: SelinuxMode::Enforcing
             }
             .compare(&seen),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
     }
 }

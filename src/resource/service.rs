@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unit, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unit, Unreadable, sh};
 
 /// A service. It is restarted because its start is older than a file it reads, so a run that was killed between
 /// the writing and the restart is finished by the next.
@@ -33,7 +33,7 @@ fn yes() -> Option<bool> {
 }
 
 impl Service {
-    fn differences(&self, seen: &Seen) -> Result<Vec<String>, Unreadable> {
+    fn differences(&self, seen: &HostState) -> Result<Vec<String>, Unreadable> {
         let unit = seen.unit(&self.name);
         let mut lines = self.boot_differences(&unit);
         let running = matches!(unit.active.as_str(), "active" | "reloading");
@@ -68,7 +68,7 @@ impl Service {
 
     /// When it last read its files. systemd does not remember reloads (a daemon-reload moves its own time of change), so
     /// the action leaves a stamp that is gone with the boot.
-    fn read_since(&self, unit: &Unit, seen: &Seen) -> Result<Option<f64>, Unreadable> {
+    fn read_since(&self, unit: &Unit, seen: &HostState) -> Result<Option<f64>, Unreadable> {
         let reloaded = if self.reload {
             seen.path(&self.stamp())?
         } else {
@@ -87,7 +87,7 @@ impl Service {
     }
 
     /// What the running process has not read yet.
-    fn stale(&self, unit: &Unit, seen: &Seen) -> Result<Vec<String>, Unreadable> {
+    fn stale(&self, unit: &Unit, seen: &HostState) -> Result<Vec<String>, Unreadable> {
         let verb = if self.reload { "reload" } else { "restart" };
         let since = self.read_since(unit, seen)?;
         let mut lines = Vec::new();
@@ -122,14 +122,14 @@ impl Resource for Service {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        Ok(Verdict::from_lines(
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
+        Ok(Comparison::from_lines(
             format!("bring {} up to date", self.name),
             self.differences(seen)?,
         ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let name = sh::quote(&self.name);
         let mut script = "systemctl daemon-reload\n".to_owned();
         match self.enabled {
@@ -197,12 +197,12 @@ mod tests {
     }
 
     /// A service whose process started at 1795258381.5. The unit's own time of change is later, as after a `daemon-reload`.
-    fn verdict(service: &Service, active: &str, files: &[(&str, &str)]) -> Option<Verdict> {
+    fn verdict(service: &Service, active: &str, files: &[(&str, &str)]) -> Option<Comparison> {
         let files: String = files
             .iter()
             .map(|(path, mtime)| format!("regular file|644|root:root|{mtime}|{path}\n"))
             .collect();
-        let seen = Seen::example(&format!(
+        let seen = HostState::example(&format!(
             "\x1eunits\nId=a.service\nLoadState=loaded\nActiveState={active}\nUnitFileState=enabled\n\
              ExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\
              StateChangeTimestamp=Sat 2026-11-21 10:59:59.000000 UTC\n\x1epaths\n{files}\x1eend\n"
@@ -210,14 +210,14 @@ mod tests {
         service.compare(&seen).ok()
     }
 
-    fn differs(verdict: Option<&Verdict>) -> bool {
-        matches!(verdict, Some(Verdict::Differs(_)))
+    fn differs(verdict: Option<&Comparison>) -> bool {
+        matches!(verdict, Some(Comparison::Differs(_)))
     }
 
     #[test]
     fn restarts_only_for_a_newer_file() {
         let after = |active, mtime| verdict(&service(false), active, &[("/etc/a", mtime)]);
-        assert_eq!(after("active", "1795258381.4"), Some(Verdict::InSync));
+        assert_eq!(after("active", "1795258381.4"), Some(Comparison::InSync));
         assert!(differs(after("active", "1795258381.6").as_ref()));
         assert!(differs(after("failed", "1.0").as_ref()));
     }
@@ -229,15 +229,19 @@ mod tests {
         let older = [("/etc/a", "1795258390.0"), (STAMP, "1795258389.0")];
         assert!(differs(after(&older).as_ref()));
         let read = [("/etc/a", "1795258390.0"), (STAMP, "1795258391.0")];
-        assert_eq!(after(&read), Some(Verdict::InSync));
+        assert_eq!(after(&read), Some(Comparison::InSync));
         // A stamp of before the last start says nothing.
         let old = [("/etc/a", "1795258380.0"), (STAMP, "1795258370.0")];
-        assert_eq!(after(&old), Some(Verdict::InSync));
+        assert_eq!(after(&old), Some(Comparison::InSync));
     }
 
     #[test]
     fn only_a_reload_leaves_a_stamp() {
-        let script = |service: &Service| service.action(&Seen::default(), &Known::default()).script;
+        let script = |service: &Service| {
+            service
+                .action(&HostState::default(), &ActionInput::default())
+                .script
+        };
         let reload = script(&service(true));
         let at = |text: &str| reload.find(text);
         assert!(at("systemctl reload-or-restart a.service").is_some(), "{reload}");

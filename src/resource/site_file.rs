@@ -52,7 +52,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::resource::{Known, Probe, Resource, Seen, Separator, Verdict};
+    use crate::resource::{ActionInput, Comparison, HostState, Probe, Resource, Separator};
 
     /// Files as no text tool likes them: other encodings, line ends of other systems, bytes that mark something elsewhere.
     pub(in crate::resource) fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -123,12 +123,12 @@ pub(super) mod tests {
     }
 
     /// What a resource makes of this machine.
-    pub(in crate::resource) fn look(resource: &dyn Resource) -> (Seen, Verdict) {
+    pub(in crate::resource) fn look(resource: &dyn Resource) -> (HostState, Comparison) {
         let (mut probe, separator) = (Probe::default(), Separator::random().unwrap());
         resource.probe(&mut probe);
         let script = probe.render(&separator);
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-        let seen = Seen::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap();
+        let seen = HostState::parse(&String::from_utf8_lossy(&output.stdout), &separator).unwrap();
         let verdict = resource.compare(&seen).unwrap();
         (seen, verdict)
     }
@@ -136,11 +136,11 @@ pub(super) mod tests {
     /// Looks, changes what differs, and holds that this was enough.
     pub(in crate::resource) fn converge(resource: &dyn Resource) {
         let (seen, verdict) = look(resource);
-        if verdict != Verdict::InSync {
-            let (done, printed) = run(&resource.action(&seen, &Known::default()).script);
+        if verdict != Comparison::InSync {
+            let (done, printed) = run(&resource.action(&seen, &ActionInput::default()).script);
             assert!(done, "{printed}");
         }
-        assert_eq!(look(resource).1, Verdict::InSync);
+        assert_eq!(look(resource).1, Comparison::InSync);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, sh, site_file};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable, sh, site_file};
 
 const FSTAB: &str = "/etc/fstab";
 const ZRAM: &str = "/etc/systemd/zram-generator.conf";
@@ -57,7 +57,7 @@ fn turn_on(path: &str) -> String {
 }
 
 /// Swap areas that are in use, by `/proc/swaps`.
-fn in_use(seen: &Seen) -> Vec<&str> {
+fn in_use(seen: &HostState) -> Vec<&str> {
     seen.section("swaps")
         .lines()
         .filter(|line| line.starts_with('/'))
@@ -66,12 +66,12 @@ fn in_use(seen: &Seen) -> Vec<&str> {
 }
 
 /// Whether a zram generator is installed and would make swap at the next boot.
-fn makes_zram(seen: &Seen) -> bool {
+fn makes_zram(seen: &HostState) -> bool {
     seen.section("swaps").lines().any(|line| line == "zram-generator")
 }
 
 /// Services that would make swap at the next boot.
-fn services(seen: &Seen) -> impl Iterator<Item = &'static str> {
+fn services(seen: &HostState) -> impl Iterator<Item = &'static str> {
     SERVICES.into_iter().filter(|name| {
         let unit = seen.unit(name);
         unit.exists && (unit.enabled == "enabled" || unit.active == "active")
@@ -111,7 +111,7 @@ impl Resource for Swap {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let mut lines: Vec<_> = in_use(seen)
             .iter()
             .map(|area| format!("-swap on {area}"))
@@ -126,10 +126,10 @@ impl Resource for Swap {
         for entry in seen.section("fstab").lines() {
             lines.extend([format!("-{entry}"), format!("+{OFF}{entry}")]);
         }
-        Ok(Verdict::from_lines("turn swap off", lines))
+        Ok(Comparison::from_lines("turn swap off", lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let mut script = String::new();
         if !seen.section("fstab").is_empty() {
             script.push_str(&site_file::keep_copy(FSTAB));
@@ -197,21 +197,24 @@ mod tests {
     #[test]
     fn a_service_that_makes_zram_is_masked_unless_it_is_off_already() {
         let seen = |enabled: &str, state: &str| {
-            Seen::example(&format!(
+            HostState::example(&format!(
                 "\x1eunits\nId=swap.target\nLoadState=masked\n\nId=zramswap.service\nLoadState={state}\nUnitFileState={enabled}\n\x1eend\n"
             ))
         };
-        let Ok(Verdict::Differs(change)) = (Swap {}).compare(&seen("enabled", "loaded")) else {
+        let Ok(Comparison::Differs(change)) = (Swap {}).compare(&seen("enabled", "loaded")) else {
             unreachable!()
         };
         assert_eq!(change.detail, ["+zramswap.service masked"]);
-        let action = (Swap {}).action(&seen("enabled", "loaded"), &Known::default());
+        let action = (Swap {}).action(&seen("enabled", "loaded"), &ActionInput::default());
         assert!(action.script.contains("mask --now zramswap.service"));
         assert_eq!(
             (Swap {}).compare(&seen("disabled", "loaded")),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
-        assert_eq!((Swap {}).compare(&seen("masked", "masked")), Ok(Verdict::InSync));
+        assert_eq!(
+            (Swap {}).compare(&seen("masked", "masked")),
+            Ok(Comparison::InSync)
+        );
     }
 
     #[test]
@@ -220,10 +223,10 @@ mod tests {
         let folder = format!("{}.lib", site.path());
         let here = |script: &str| script.replace("/var/lib/ci-bootstrap", &folder);
         // The site has masked swap.target itself.
-        let seen = Seen::example(
+        let seen = HostState::example(
             "\x1eunits\nId=swap.target\nLoadState=masked\n\nId=zramswap.service\nLoadState=loaded\nUnitFileState=enabled\n\x1eend\n",
         );
-        let action = (Swap {}).action(&seen, &Known::default()).script;
+        let action = (Swap {}).action(&seen, &ActionInput::default()).script;
         let shell = "systemctl() { echo \"$*\"; }\n";
         let (done, said) = run(&here(&format!(
             "set -eu\n{shell}{action}{action}{UNMASK}{UNMASK}"
@@ -236,8 +239,8 @@ mod tests {
 
     #[test]
     fn the_scripts_are_valid_shell() {
-        let seen = Seen::example("\x1eswaps\nzram-generator\n\x1efstab\n/s none swap\n\x1eend\n");
-        let action = (Swap {}).action(&seen, &Known::default());
+        let seen = HostState::example("\x1eswaps\nzram-generator\n\x1efstab\n/s none swap\n\x1eend\n");
+        let action = (Swap {}).action(&seen, &ActionInput::default());
         for script in [action.script, (Swap {}).undo().unwrap_or_default()] {
             assert!(sh::is_valid(&script), "{script}");
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// Running values of sysctl keys. The file that sets them at boot is a `file` step of its own.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct Sysctl {
 
 impl Sysctl {
     /// Keys whose running value is not as wanted, with both. Keys that this kernel lacks are the modules' matter.
-    fn differing<'a>(&'a self, seen: &Seen) -> Vec<(&'a str, String, &'a str)> {
+    fn differing<'a>(&'a self, seen: &HostState) -> Vec<(&'a str, String, &'a str)> {
         let mut differing = Vec::new();
         for (key, wanted) in &self.values {
             // The kernel parts numbers by tabs.
@@ -49,13 +49,13 @@ impl Resource for Sysctl {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = self.differing(seen).into_iter();
         let lines = lines.flat_map(|(key, old, new)| [format!("-{key} = {old}"), format!("+{key} = {new}")]);
-        Ok(Verdict::from_lines("set kernel parameters", lines.collect()))
+        Ok(Comparison::from_lines("set kernel parameters", lines.collect()))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let set = self
             .differing(seen)
             .into_iter()
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn numbers_are_parted_by_any_blank() {
         let values = [("a.b".to_owned(), "1 2 3".to_owned())].into();
-        let seen = Seen::example("\x1esysctls\n/proc/sys/a/b:1\t2\t3\n\x1eend\n");
-        assert_eq!(Sysctl { values }.compare(&seen), Ok(Verdict::InSync));
+        let seen = HostState::example("\x1esysctls\n/proc/sys/a/b:1\t2\t3\n\x1eend\n");
+        assert_eq!(Sysctl { values }.compare(&seen), Ok(Comparison::InSync));
     }
 
     #[test]
@@ -85,12 +85,12 @@ mod tests {
         let sysctl = Sysctl {
             values: values.into(),
         };
-        let seen = |text: &str| Seen::example(&format!("\x1esysctls\n{text}\x1eend\n"));
+        let seen = |text: &str| HostState::example(&format!("\x1esysctls\n{text}\x1eend\n"));
         assert_eq!(
             sysctl.compare(&seen("/proc/sys/a/b:9000\n/proc/sys/c/d:1\n")),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
-        let Ok(Verdict::Differs(change)) = sysctl.compare(&seen("/proc/sys/a/b:128\n/proc/sys/c/d:0\n"))
+        let Ok(Comparison::Differs(change)) = sysctl.compare(&seen("/proc/sys/a/b:128\n/proc/sys/c/d:0\n"))
         else {
             unreachable!()
         };

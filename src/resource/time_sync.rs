@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh, site_file};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh, site_file};
 use std::time::Duration;
 
 /// Services that keep the clock, by any of which a host may live.
@@ -24,7 +24,7 @@ pub(crate) struct TimeSync {
 }
 
 /// Where chrony reads its configuration, and the name of its service.
-fn chrony(seen: &Seen) -> (&'static str, &'static str) {
+fn chrony(seen: &HostState) -> (&'static str, &'static str) {
     if seen.os().family == "rhel" {
         ("/etc/chrony.conf", "chronyd.service")
     } else {
@@ -58,12 +58,12 @@ impl Resource for TimeSync {
         }
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let (path, service) = chrony(seen);
         if self.servers.is_empty() {
             let kept = DAEMONS.iter().any(|daemon| seen.unit(daemon).active == "active");
             let lines = if kept { vec![] } else { vec![format!("+{service}")] };
-            return Ok(Verdict::from_lines("keep the clock with chrony", lines));
+            return Ok(Comparison::from_lines("keep the clock with chrony", lines));
         }
         let mut lines = super::text_diff::diff(seen.content(path).unwrap_or(""), &self.wanted());
         let unit = seen.unit(service);
@@ -76,10 +76,10 @@ impl Resource for TimeSync {
         {
             lines.push(format!("+restart {service}"));
         }
-        Ok(Verdict::from_lines("keep the clock with chrony", lines))
+        Ok(Comparison::from_lines("keep the clock with chrony", lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let (path, service) = chrony(seen);
         let install = if seen.os().family == "rhel" {
             "rpm -q chrony >/dev/null || dnf -q -y install chrony\n"

@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use super::kubeadm::{self, PATIENCE};
 use super::node_state::{NodeObservation, unreadable};
-use super::{Action, Change, Known, NodeState, Probe, Resource, Seen, Topic, Unreadable, Verdict, Wants, sh};
+use super::{
+    Action, ActionInput, ActionRequirement, Change, Comparison, HostState, NodeState, Probe, Resource, Topic,
+    Unreadable, sh,
+};
 
 /// A host that the API server knows as a node.
 #[derive(Debug, Clone, Deserialize)]
@@ -56,22 +59,27 @@ impl Resource for Worker {
         ask.script(STATE, &kubeadm::membership(&self.node, &self.endpoint));
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
-        let differs = |summary: &str| Ok(Verdict::Differs(Change::new(format!("{summary} {}", self.node))));
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
+        let differs = |summary: &str| {
+            Ok(Comparison::Differs(Change::new(format!(
+                "{summary} {}",
+                self.node
+            ))))
+        };
         match NodeObservation::read(seen, STATE)? {
-            NodeObservation::Member => Ok(Verdict::InSync),
+            NodeObservation::Member => Ok(Comparison::InSync),
             NodeObservation::Absent => differs("join worker"),
             NodeObservation::Half => differs("clear away a join that did not finish, and join worker"),
             NodeObservation::Unregistered => {
                 differs("register again with the API server, which does not know it:")
             }
-            NodeObservation::Rejected(said) => Ok(Verdict::Refused(format!(
+            NodeObservation::Rejected(said) => Ok(Comparison::Refused(format!(
                 "{} belongs to a cluster that does not accept it (another cluster, or its certificate has expired):\n{said}\n\
                  if nothing on it is needed any more, run `kubeadm reset` on it and apply again",
                 self.node
             ))),
             NodeObservation::Silent(_) => differs("wait for the API server to answer"),
-            NodeObservation::OtherEndpoint => Ok(Verdict::Differs(Change::new(format!(
+            NodeObservation::OtherEndpoint => Ok(Comparison::Differs(Change::new(format!(
                 "let kubelet reach the API server at {} instead of where none answers",
                 self.endpoint
             )))),
@@ -82,7 +90,7 @@ impl Resource for Worker {
         }
     }
 
-    fn action(&self, seen: &Seen, known: &Known) -> Action {
+    fn action(&self, seen: &HostState, known: &ActionInput) -> Action {
         let script = match (NodeObservation::read(seen, STATE), known) {
             (Ok(NodeObservation::Unregistered), _) => {
                 return Action::quick(register_again(&self.wait())).within(WAIT);
@@ -92,7 +100,10 @@ impl Resource for Worker {
                 let script = format!("{}{}", self.point_kubelet(), register_again(&self.wait()));
                 return Action::quick(script).within(WAIT);
             }
-            (Ok(state @ (NodeObservation::Absent | NodeObservation::Half)), Known::Join(credentials)) => {
+            (
+                Ok(state @ (NodeObservation::Absent | NodeObservation::Half)),
+                ActionInput::Join(credentials),
+            ) => {
                 let clear = if state == NodeObservation::Half {
                     LEFT_BY_A_HALF_JOIN
                 } else {
@@ -115,11 +126,11 @@ impl Resource for Worker {
         kubeadm::rests_on()
     }
 
-    fn wants(&self) -> Wants {
-        Wants::WorkerTicket
+    fn wants(&self) -> ActionRequirement {
+        ActionRequirement::WorkerTicket
     }
 
-    fn node_state(&self, seen: &Seen) -> Option<NodeState> {
+    fn node_state(&self, seen: &HostState) -> Option<NodeState> {
         NodeObservation::read(seen, STATE)
             .ok()
             .map(|state| state.node_state())
@@ -136,29 +147,31 @@ mod tests {
     use super::*;
     use crate::resource::JoinCredentials;
 
-    fn verdict(section: &str) -> Result<Verdict, Unreadable> {
+    fn verdict(section: &str) -> Result<Comparison, Unreadable> {
         let worker = Worker {
             node: "w1".into(),
             endpoint: "e:6443".into(),
             join: "token: @TOKEN@\n".into(),
             ignore: vec![],
         };
-        worker.compare(&Seen::example(&format!("\x1emembership\n{section}\x1eend\n")))
+        worker.compare(&HostState::example(&format!(
+            "\x1emembership\n{section}\x1eend\n"
+        )))
     }
 
     #[test]
     fn only_the_api_servers_word_makes_a_member() {
-        assert_eq!(verdict("member\n"), Ok(Verdict::InSync));
+        assert_eq!(verdict("member\n"), Ok(Comparison::InSync));
         for word in [
             "absent\n",
             "half\n",
             "unknown\nError: NotFound\n",
             "silent\nconnection refused\n",
         ] {
-            assert!(matches!(verdict(word), Ok(Verdict::Differs(_))), "{word}");
+            assert!(matches!(verdict(word), Ok(Comparison::Differs(_))), "{word}");
         }
         assert!(
-            matches!(verdict("stranger\nUnauthorized\n"), Ok(Verdict::Refused(text)) if text.contains("Unauthorized"))
+            matches!(verdict("stranger\nUnauthorized\n"), Ok(Comparison::Refused(text)) if text.contains("Unauthorized"))
         );
         for section in ["nonsense\n", "begun\n", ""] {
             assert!(verdict(section).is_err(), "{section}");
@@ -179,10 +192,10 @@ mod tests {
             ca_hash: "sha256:00".into(),
             certificate_key: None,
         };
-        let seen = |word: &str| Seen::example(&format!("\x1emembership\n{word}\n\x1eend\n"));
-        let known = Known::Join(credentials);
+        let seen = |word: &str| HostState::example(&format!("\x1emembership\n{word}\n\x1eend\n"));
+        let known = ActionInput::Join(credentials);
         for (word, known) in [
-            ("absent", &Known::Nothing),
+            ("absent", &ActionInput::Nothing),
             ("member", &known),
             ("nonsense", &known),
         ] {

@@ -16,7 +16,9 @@ use crate::apply::{RunMode, RunOutcome, run};
 use crate::event::{Class, Events};
 use crate::plan::{HostStep, Limits, Milestone, Place, Plan, StepHead, Track};
 use crate::playbook::{Guard, Origin};
-use crate::resource::{Action, Change, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use crate::resource::{
+    Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable,
+};
 use crate::transport::memory::run_here;
 use crate::transport::{Script, ScriptOutput, Stream};
 
@@ -283,14 +285,14 @@ impl Resource for Touched {
         ask.path(&self.0, None);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         Ok(match seen.path(&self.0)? {
-            Some(_) => Verdict::InSync,
-            None => Verdict::Differs(Change::new("touch it")),
+            Some(_) => Comparison::InSync,
+            None => Comparison::Differs(Change::new("touch it")),
         })
     }
 
-    fn action(&self, _: &Seen, _: &Known) -> Action {
+    fn action(&self, _: &HostState, _: &ActionInput) -> Action {
         Action::quick(format!("touch {}\n", self.0))
     }
 

@@ -13,15 +13,15 @@ impl Resource for Membership {
         self.0.probe(ask);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         self.0.compare(seen)
     }
 
-    fn action(&self, seen: &Seen, known: &Known) -> Action {
+    fn action(&self, seen: &HostState, known: &ActionInput) -> Action {
         self.0.action(seen, known)
     }
 
-    fn node_state(&self, _seen: &Seen) -> Option<NodeState> {
+    fn node_state(&self, _seen: &HostState) -> Option<NodeState> {
         Some(self.1)
     }
 }

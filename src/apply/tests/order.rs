@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::cluster_resource::{ClusterStepError, Desired, ProgressSink, RegistryResource};
+use crate::cluster_resource::{ClusterStepError, DesiredResource, ProgressSink, RegistryResource};
 use crate::harbor::HarborError;
 use crate::plan::ClusterStep;
 
@@ -17,12 +17,15 @@ struct Request {
 }
 
 impl RegistryResource for Request {
-    fn observe<'a>(&'a self, _: &'a Arc<dyn Transport>) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(
+        &'a self,
+        _: &'a Arc<dyn Transport>,
+    ) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async {
             Ok(if self.path.exists() {
-                Verdict::InSync
+                Comparison::InSync
             } else {
-                Verdict::Differs(Change::new(format!("request {}", self.path.display())))
+                Comparison::Differs(Change::new(format!("request {}", self.path.display())))
             })
         })
     }
@@ -55,7 +58,7 @@ pub(super) fn requested_after(path: &Path, before: Vec<PathBuf>, refused: bool) 
     let path = path.to_owned();
     ClusterStep {
         head: step(&tempfile::tempdir().unwrap(), &name).head,
-        resource: Desired::Registry(Box::new(Request {
+        resource: DesiredResource::Registry(Box::new(Request {
             path,
             before,
             refused,

@@ -9,19 +9,19 @@ use super::event::warnings;
 use super::explanation::Cause;
 use super::node_causes::of_nodes;
 use super::pod_causes::of_pod;
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::RolloutKind;
 use crate::cluster_api::node::Condition;
 
 /// What keeps the target from being ready: its own conditions, its pods, their nodes. Same problems are told once.
-pub(super) fn causes(scene: &RelatedObjects) -> Vec<Cause> {
+pub(super) fn causes(related: &RelatedObjects) -> Vec<Cause> {
     let mut found = Vec::new();
-    if scene.nodes.is_empty() {
+    if related.nodes.is_empty() {
         found.push(Cause::new("cluster", "it has no nodes"));
     }
-    found.extend(of_target(scene));
-    found.extend(current_pods(scene).flat_map(|pod| of_pod(scene, pod)));
-    found.extend(of_nodes(scene));
+    found.extend(of_target(related));
+    found.extend(current_pods(related).flat_map(|pod| of_pod(related, pod)));
+    found.extend(of_nodes(related));
     let mut causes = told_once(found);
     // What ends the wait comes first.
     causes.sort_by_key(|cause| cause.patience.is_none());
@@ -29,9 +29,9 @@ pub(super) fn causes(scene: &RelatedObjects) -> Vec<Cause> {
 }
 
 /// Conditions and events of the workload or node itself.
-fn of_target(scene: &RelatedObjects) -> Vec<Cause> {
-    let target = &scene.target;
-    let Some(live) = &scene.live else {
+fn of_target(related: &RelatedObjects) -> Vec<Cause> {
+    let target = &related.target;
+    let Some(live) = &related.live else {
         return vec![Cause::new(target.to_string(), "does not exist")];
     };
     if target.kind == RolloutKind::Node {
@@ -55,12 +55,12 @@ fn of_target(scene: &RelatedObjects) -> Vec<Cause> {
         .collect();
     // Pods that could not even be created have no other witness than these events.
     let events = warnings(
-        &scene.events,
+        &related.events,
         &format!("{:?}", target.kind),
         &target.name,
-        scene.now,
+        related.now,
     );
-    if scene.pods.is_empty() && found.is_empty() {
+    if related.pods.is_empty() && found.is_empty() {
         found.push(Cause::new(target.to_string(), "no pods were created"));
     }
     if let Some(first) = found.first_mut() {
@@ -74,7 +74,7 @@ fn of_target(scene: &RelatedObjects) -> Vec<Cause> {
 
 /// The pods that matter: not those of the version before, which may well be broken, and on a node only those that come
 /// up before its network does.
-fn current_pods(scene: &RelatedObjects) -> impl Iterator<Item = &Value> {
+fn current_pods(related: &RelatedObjects) -> impl Iterator<Item = &Value> {
     let version = |pod: &Value| {
         let labels = &pod["metadata"]["labels"];
         let hash = labels["pod-template-hash"].as_str();
@@ -82,8 +82,8 @@ fn current_pods(scene: &RelatedObjects) -> impl Iterator<Item = &Value> {
             .map(str::to_owned)
     };
     let created = |pod: &&Value| pod["metadata"]["creationTimestamp"].as_str().map(str::to_owned);
-    let newest = scene.pods.iter().max_by_key(created).and_then(version);
-    scene.pods.iter().filter(move |pod| match scene.target.kind {
+    let newest = related.pods.iter().max_by_key(created).and_then(version);
+    related.pods.iter().filter(move |pod| match related.target.kind {
         RolloutKind::Node => pod["spec"]["hostNetwork"] == true,
         // A stateful set replaces its pods in order, so an old one can hold up all others.
         RolloutKind::StatefulSet | RolloutKind::Job => true,
@@ -92,15 +92,15 @@ fn current_pods(scene: &RelatedObjects) -> impl Iterator<Item = &Value> {
 }
 
 /// Name of a broken pod of the version before, which a stateful set never replaces by itself: it waits for it to become ready.
-pub(super) fn stuck_pod(scene: &RelatedObjects) -> Option<&str> {
-    let wanted = scene.live.as_ref()?["status"]["updateRevision"].as_str()?;
+pub(super) fn stuck_pod(related: &RelatedObjects) -> Option<&str> {
+    let wanted = related.live.as_ref()?["status"]["updateRevision"].as_str()?;
     let old = |pod: &&Value| {
         let label = pod["metadata"]["labels"]["controller-revision-hash"].as_str();
         label.is_some_and(|label| label != wanted) && pod["metadata"]["deletionTimestamp"].is_null()
     };
     let broken = |pod: &&Value| troubles(pod).iter().any(|trouble| trouble.stopped);
-    let kind = scene.target.kind == RolloutKind::StatefulSet;
-    let pod = scene.pods.iter().filter(old).find(broken).filter(|_| kind)?;
+    let kind = related.target.kind == RolloutKind::StatefulSet;
+    let pod = related.pods.iter().filter(old).find(broken).filter(|_| kind)?;
     pod["metadata"]["name"].as_str()
 }
 

@@ -10,7 +10,7 @@ mod node_causes;
 mod on_node;
 mod pod_causes;
 mod pods;
-mod scene;
+mod related_objects;
 mod state;
 #[cfg(test)]
 mod tests;

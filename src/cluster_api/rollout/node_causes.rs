@@ -2,15 +2,15 @@
 
 use super::event::warnings;
 use super::explanation::Cause;
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::RolloutKind;
 use crate::cluster_api::node::Node;
 
 /// What is wrong with the nodes that matter: the target itself, those of its pods, and all of them while a pod has none.
-pub(super) fn of_nodes(scene: &RelatedObjects) -> Vec<Cause> {
-    let needed = |node: &Node| match scene.target.kind {
-        RolloutKind::Node => node.name == scene.target.name,
-        _ => scene
+pub(super) fn of_nodes(related: &RelatedObjects) -> Vec<Cause> {
+    let needed = |node: &Node| match related.target.kind {
+        RolloutKind::Node => node.name == related.target.name,
+        _ => related
             .pods
             .iter()
             .any(|pod| match pod["spec"]["nodeName"].as_str() {
@@ -18,16 +18,16 @@ pub(super) fn of_nodes(scene: &RelatedObjects) -> Vec<Cause> {
                 None => true,
             }),
     };
-    scene
+    related
         .nodes
         .iter()
         .map(Node::of)
         .filter(needed)
-        .flat_map(|node| of_node(scene, &node))
+        .flat_map(|node| of_node(related, &node))
         .collect()
 }
 
-fn of_node(scene: &RelatedObjects, node: &Node) -> Vec<Cause> {
+fn of_node(related: &RelatedObjects, node: &Node) -> Vec<Cause> {
     let place = format!("node {}", node.name);
     let wrong = node.conditions.iter().filter(|c| match c.kind.as_str() {
         "Ready" => c.status != "True",
@@ -45,7 +45,7 @@ fn of_node(scene: &RelatedObjects, node: &Node) -> Vec<Cause> {
         })
         .collect();
     if let Some(first) = found.first_mut() {
-        first.events = warnings(&scene.events, "Node", &node.name, scene.now);
+        first.events = warnings(&related.events, "Node", &node.name, related.now);
     }
     found
 }

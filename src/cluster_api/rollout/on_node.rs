@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::{RolloutTarget, State, number};
 use super::wait::{AWAY, LOOK, RolloutError, UnhealthySince};
 use crate::cluster_api::call::ApiCall;
@@ -96,7 +96,7 @@ impl Api {
     }
 
     async fn daemon_pods(&self, daemon: &RolloutTarget, live: &Object) -> Result<Vec<Value>, ApiError> {
-        let Some(path) = super::scene::pods_path(daemon, Some(live)) else {
+        let Some(path) = super::related_objects::pods_path(daemon, Some(live)) else {
             return Ok(Vec::new());
         };
         let list = self.json(ApiCall::get(path)).await;
@@ -113,13 +113,13 @@ impl Api {
         bad: &mut UnhealthySince,
         passed: Option<Duration>,
     ) -> Result<(), RolloutError> {
-        let mut scene = match self.scene(daemon, live).await {
-            Ok(scene) => scene,
+        let mut related = match self.related(daemon, live).await {
+            Ok(related) => related,
             Err(e) if passed.is_none() && e.may_heal() => return Ok(()),
             Err(e) => return Err(e.into()),
         };
-        on_node(&mut scene, node);
-        let mut explanation = scene.explanation();
+        on_node(&mut related, node);
+        let mut explanation = related.explanation();
         explanation.target = format!("{daemon} on {node}");
         let hopeless = bad.hopeless(&explanation.causes);
         if hopeless || passed.is_some() {
@@ -168,9 +168,9 @@ fn updated(daemon: &Object) -> i64 {
 }
 
 /// Leaves of a scene what is on one node.
-fn on_node(scene: &mut RelatedObjects, node: &str) {
-    scene.pods.retain(|pod| pod["spec"]["nodeName"] == node);
-    scene.nodes.retain(|other| other["metadata"]["name"] == node);
+fn on_node(related: &mut RelatedObjects, node: &str) {
+    related.pods.retain(|pod| pod["spec"]["nodeName"] == node);
+    related.nodes.retain(|other| other["metadata"]["name"] == node);
 }
 
 fn waiting(text: &str) -> State {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::container::{ContainerProblem, ContainerRun, troubles};
 use super::event::warnings;
 use super::explanation::{Cause, LogSource};
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::RolloutKind;
 use super::volume_causes::{UNBOUND, of_claims, of_mounts};
 use crate::cluster_api::node::{Condition, Node};
@@ -16,7 +16,7 @@ use crate::cluster_api::node::{Condition, Node};
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Nothing for a pod that is ready or has done its work.
-pub(super) fn of_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Cause> {
+pub(super) fn of_pod(related: &RelatedObjects, pod: &Value) -> Vec<Cause> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (namespace, name) = (
         text(&pod["metadata"]["namespace"]),
@@ -33,10 +33,10 @@ pub(super) fn of_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Cause> {
         None => String::new(),
     };
     let place = format!("pod {namespace}/{name}{node}");
-    let events = warnings(&of_this_pod(scene, pod), "Pod", &name, scene.now);
-    let mut found = of_claims(scene, pod, &conditions);
+    let events = warnings(&of_this_pod(related, pod), "Pod", &name, related.now);
+    let mut found = of_claims(related, pod, &conditions);
     found.extend(of_phase(&place, pod, &conditions));
-    found.extend(of_end(scene, &place, pod));
+    found.extend(of_end(related, &place, pod));
     found.extend(
         troubles(pod)
             .into_iter()
@@ -58,13 +58,13 @@ pub(super) fn of_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Cause> {
 }
 
 /// The events without those of earlier pods of the same name, as those of a stateful set have.
-fn of_this_pod(scene: &RelatedObjects, pod: &Value) -> Vec<Value> {
+fn of_this_pod(related: &RelatedObjects, pod: &Value) -> Vec<Value> {
     let uid = pod["metadata"]["uid"].as_str();
     let is_of_another = |event: &Value| {
         let of = event["involvedObject"]["uid"].as_str();
         matches!((uid, of), (Some(uid), Some(of)) if uid != of)
     };
-    let events = scene.events.iter().filter(|event| !is_of_another(event));
+    let events = related.events.iter().filter(|event| !is_of_another(event));
     events.cloned().collect()
 }
 
@@ -108,11 +108,11 @@ fn of_phase(place: &str, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
 
 /// A pod that shall go. A stateful set makes no second one while the first may still run, and whether it does on a node
 /// that is silent, only a person can find out.
-fn of_end(scene: &RelatedObjects, place: &str, pod: &Value) -> Option<Cause> {
+fn of_end(related: &RelatedObjects, place: &str, pod: &Value) -> Option<Cause> {
     let by = pod["metadata"]["deletionTimestamp"].as_str()?;
     let mut cause = Cause::new(place, format!("is being deleted, and shall be gone by {by}"));
     let is_silent = |node: Node| pod["spec"]["nodeName"] == *node.name && node.is_silent();
-    if scene.target.kind == RolloutKind::StatefulSet && scene.nodes.iter().map(Node::of).any(is_silent) {
+    if related.target.kind == RolloutKind::StatefulSet && related.nodes.iter().map(Node::of).any(is_silent) {
         cause
             .problem
             .push_str(", and its node is silent: it may still run there");
@@ -172,7 +172,7 @@ mod tests {
             json!({"involvedObject": {"kind": "Pod", "name": "jenkins-0", "uid": uid}, "type": "Warning",
                 "reason": "Failed", "message": message})
         };
-        let scene = RelatedObjects {
+        let related = RelatedObjects {
             target: RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins"),
             live: None,
             pods: Vec::new(),
@@ -181,7 +181,7 @@ mod tests {
             now: jiff::Timestamp::UNIX_EPOCH,
         };
         let pod = json!({"metadata": {"namespace": "ci", "name": "jenkins-0", "uid": "new"}, "status": {"phase": "Pending"}});
-        let causes = of_pod(&scene, &pod);
+        let causes = of_pod(&related, &pod);
         let told = causes.iter().flat_map(|cause| &cause.events);
         let told: Vec<_> = told.cloned().collect();
         assert!(told.len() == 1 && told[0].ends_with("of today"), "{told:?}");

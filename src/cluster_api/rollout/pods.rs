@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::explanation::Explanation;
 use super::pod_causes::of_pod;
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::{RolloutKind, RolloutTarget};
 use crate::cluster_api::call::ApiCall;
 use crate::cluster_api::client::Api;
@@ -33,7 +33,7 @@ impl Api {
                 "/api/v1/namespaces/{namespace}/events?limit=500"
             )))
             .await?;
-        let scene = RelatedObjects {
+        let related = RelatedObjects {
             target: RolloutTarget::new(RolloutKind::StatefulSet, &namespace, &name),
             live: None,
             pods: Vec::new(),
@@ -44,7 +44,7 @@ impl Api {
         let mut explanation = Explanation {
             target: format!("pod {namespace}/{name}"),
             state: text(&pod["status"]["phase"]),
-            causes: of_pod(&scene, pod),
+            causes: of_pod(&related, pod),
         };
         self.add_logs(&mut explanation).await;
         Ok(explanation)

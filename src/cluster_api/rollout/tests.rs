@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::causes::{causes, hopeless, stuck_pod};
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use super::state::{RolloutKind, RolloutTarget};
 
-fn scene(target: RolloutTarget, pods: Vec<Value>, nodes: Vec<Value>, events: Vec<Value>) -> RelatedObjects {
+fn related(target: RolloutTarget, pods: Vec<Value>, nodes: Vec<Value>, events: Vec<Value>) -> RelatedObjects {
     RelatedObjects {
         target,
         live: Some(json!({})),
@@ -49,13 +49,13 @@ fn the_same_refusal_on_two_nodes_is_told_once() {
             "Failed to pull image: registry.example/calico/cni:v9: not found",
         ),
     ];
-    let scene = scene(
+    let related = related(
         daemonset(),
         vec![pulling("p1", "w1"), pulling("p2", "w2")],
         vec![ready_node("w1")],
         events,
     );
-    let found = causes(&scene);
+    let found = causes(&related);
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         found[0].to_string(),
@@ -73,7 +73,7 @@ fn a_pod_that_fits_nowhere_tells_the_schedulers_words() {
     let pod = json!({"metadata": {"namespace": "ci", "name": "a"}, "status": {"phase": "Pending", "conditions": [
         {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]}});
     let target = RolloutTarget::new(RolloutKind::Deployment, "ci", "a");
-    let found = causes(&scene(target, vec![pod], vec![ready_node("w1")], vec![]));
+    let found = causes(&related(target, vec![pod], vec![ready_node("w1")], vec![]));
     assert_eq!(
         found[0].problem,
         "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
@@ -86,7 +86,7 @@ fn a_node_without_network_is_a_cause() {
     let node = json!({"metadata": {"name": "w1"}, "status": {"conditions": [
         {"type": "MemoryPressure", "status": "False"},
         {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "cni plugin not initialized"}]}});
-    let found = causes(&scene(
+    let found = causes(&related(
         RolloutTarget::node("w1"),
         vec![],
         vec![node, ready_node("w2")],
@@ -106,14 +106,14 @@ fn pods_that_could_not_be_created_show_the_controllers_event() {
         json!({"involvedObject": {"kind": "DaemonSet", "name": "calico-node"}, "type": "Warning",
         "reason": "FailedCreate", "message": "serviceaccount \"x\" not found", "lastTimestamp": "2026-11-21T09:59:00Z"}),
     ];
-    let found = causes(&scene(daemonset(), vec![], vec![ready_node("w1")], events));
+    let found = causes(&related(daemonset(), vec![], vec![ready_node("w1")], events));
     assert_eq!(found[0].problem, "no pods were created");
     assert!(found[0].events[0].contains("serviceaccount"), "{found:?}");
 }
 
 #[test]
 fn a_cluster_without_nodes_is_told_so() {
-    let found = causes(&scene(daemonset(), vec![], vec![], vec![]));
+    let found = causes(&related(daemonset(), vec![], vec![], vec![]));
     assert_eq!(found[0].problem, "it has no nodes");
 }
 
@@ -131,7 +131,7 @@ fn a_broken_version_before_does_not_condemn_the_new_one() {
         {"name": "main", "state": {"waiting": {"reason": "ContainerCreating"}}}]});
     let old = crashing("old", "2026-11-21T09:00:00Z", "v1");
     let target = RolloutTarget::new(RolloutKind::Deployment, "ci", "web");
-    let found = causes(&scene(
+    let found = causes(&related(
         target,
         vec![old.clone(), new],
         vec![ready_node("w1")],
@@ -143,7 +143,7 @@ fn a_broken_version_before_does_not_condemn_the_new_one() {
     );
 
     let target = RolloutTarget::new(RolloutKind::Deployment, "ci", "web");
-    let found = causes(&scene(target, vec![old], vec![ready_node("w1")], vec![]));
+    let found = causes(&related(target, vec![old], vec![ready_node("w1")], vec![]));
     assert!(
         hopeless(&found, |_| Duration::from_secs(600)).is_some(),
         "{found:?}"
@@ -153,16 +153,16 @@ fn a_broken_version_before_does_not_condemn_the_new_one() {
 #[test]
 fn a_stateful_set_is_stuck_on_its_broken_old_pod() {
     let target = RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins");
-    let mut scene = scene(
+    let mut related = related(
         target,
         vec![crashing("jenkins-0", "2026-11-21T09:00:00Z", "v1")],
         vec![],
         vec![],
     );
-    scene.live = Some(json!({"status": {"updateRevision": "v2"}}));
-    assert_eq!(stuck_pod(&scene), Some("jenkins-0"));
-    scene.live = Some(json!({"status": {"updateRevision": "v1"}}));
-    assert_eq!(stuck_pod(&scene), None);
+    related.live = Some(json!({"status": {"updateRevision": "v2"}}));
+    assert_eq!(stuck_pod(&related), Some("jenkins-0"));
+    related.live = Some(json!({"status": {"updateRevision": "v1"}}));
+    assert_eq!(stuck_pod(&related), None);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_pod_on_a_silent_node_holds_up_a_stateful_set_until_a_person_knows_more() {
         {"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}]}});
     let of = |kind, node| {
         let target = RolloutTarget::new(kind, "ci", "jenkins");
-        let found = causes(&scene(target, vec![pod.clone()], vec![node], vec![]));
+        let found = causes(&related(target, vec![pod.clone()], vec![node], vec![]));
         hopeless(&found, |_| Duration::from_secs(60)).map(ToString::to_string)
     };
     let told = of(RolloutKind::StatefulSet, silent.clone());
@@ -187,7 +187,7 @@ fn a_pod_on_a_silent_node_holds_up_a_stateful_set_until_a_person_knows_more() {
 fn a_users_broken_pod_says_nothing_about_its_node() {
     let mut pod = crashing("agent", "2026-11-21T09:00:00Z", "v1");
     let with = |pod: Value| {
-        causes(&scene(
+        causes(&related(
             RolloutTarget::node("w1"),
             vec![pod],
             vec![ready_node("w1")],
@@ -206,7 +206,7 @@ fn a_pod_without_a_node_shows_what_is_wrong_with_the_nodes() {
     let full = json!({"metadata": {"name": "w2"}, "status": {"conditions": [{"type": "Ready", "status": "True"},
         {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure", "message": "kubelet has disk pressure"}]}});
     let target = RolloutTarget::new(RolloutKind::Deployment, "ci", "a");
-    let found = causes(&scene(target, vec![pod], vec![ready_node("w1"), full], vec![]));
+    let found = causes(&related(target, vec![pod], vec![ready_node("w1"), full], vec![]));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(
         found[1]
@@ -227,7 +227,7 @@ fn a_claim_that_nobody_binds_is_the_cause_and_ends_the_wait() {
     let event = json!({"involvedObject": {"kind": "PersistentVolumeClaim", "name": "home"}, "type": "Warning",
         "reason": "ProvisioningFailed", "message": "storageclass \"fast\" not found", "lastTimestamp": "2026-11-21T09:59:50Z"});
     let target = RolloutTarget::new(RolloutKind::StatefulSet, "ci", "jenkins");
-    let found = causes(&scene(target, vec![pod], vec![ready_node("w1")], vec![event]));
+    let found = causes(&related(target, vec![pod], vec![ready_node("w1")], vec![event]));
     assert_eq!(found[0].place, "PersistentVolumeClaim ci/home");
     assert!(
         found[0].problem.ends_with("storageclass \"fast\" not found"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::event::told;
 use super::explanation::Cause;
-use super::scene::RelatedObjects;
+use super::related_objects::RelatedObjects;
 use crate::cluster_api::node::{Condition, items};
 
 /// What the scheduler says of a pod whose claims are not bound yet.
@@ -19,7 +19,7 @@ const CLASS: Duration = Duration::from_secs(15);
 const MOUNTING: Duration = Duration::from_secs(60);
 
 /// Claims that keep the pod from being scheduled, with what the cluster says of each.
-pub(super) fn of_claims(scene: &RelatedObjects, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
+pub(super) fn of_claims(related: &RelatedObjects, pod: &Value, conditions: &[Condition]) -> Vec<Cause> {
     let waits =
         |condition: &Condition| condition.kind == "PodScheduled" && condition.message.contains(UNBOUND);
     if !conditions.iter().any(waits) {
@@ -30,7 +30,13 @@ pub(super) fn of_claims(scene: &RelatedObjects, pod: &Value, conditions: &[Condi
     let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
     let cause = |name: &str| {
         // That no class is set, and that a provisioner is waited for, are no warnings to Kubernetes.
-        let mut events = told(&scene.events, "PersistentVolumeClaim", name, scene.now, |_| true);
+        let mut events = told(
+            &related.events,
+            "PersistentVolumeClaim",
+            name,
+            related.now,
+            |_| true,
+        );
         let problem = (!events.is_empty()).then(|| events.remove(0))?;
         let mut cause = Cause::new(format!("PersistentVolumeClaim {namespace}/{name}"), problem);
         cause.events = events;

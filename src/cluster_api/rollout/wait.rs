@@ -132,13 +132,13 @@ impl RolloutWait<'_> {
         progress: &mut (impl FnMut(&str) + Send),
     ) -> Result<(), RolloutError> {
         let late = self.late();
-        let scene = match self.api.scene(self.target, live).await {
-            Ok(scene) => scene,
+        let related = match self.api.related(self.target, live).await {
+            Ok(related) => related,
             // The next round asks again; only the end needs an answer.
             Err(e) if !late && e.may_heal() => return Ok(()),
             Err(e) => return Err(e.into()),
         };
-        if let Some(pod) = stuck_pod(&scene).filter(|_| !late) {
+        if let Some(pod) = stuck_pod(&related).filter(|_| !late) {
             progress(&format!(
                 "pod {pod} of the version before is broken: deleting it, so that it is replaced"
             ));
@@ -146,7 +146,7 @@ impl RolloutWait<'_> {
             self.api.json_opt(ApiCall::delete(path)).await?;
             return Ok(());
         }
-        let mut explanation = scene.explanation();
+        let mut explanation = related.explanation();
         let hopeless = self.bad_since.hopeless(&explanation.causes);
         if late || hopeless {
             self.api.add_logs(&mut explanation).await;

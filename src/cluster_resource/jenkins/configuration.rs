@@ -13,7 +13,7 @@ use crate::cluster_api::{Api, Object, ObjectId};
 use crate::cluster_resource::manifest::{ManifestTexts, shown};
 use crate::cluster_resource::{ClusterKindError, ClusterResource, ClusterStepError, ProgressSink};
 use crate::jenkins::JenkinsError;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// A node brings a change into a pod within a minute or so, even when nothing reminds it.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -174,23 +174,23 @@ impl Configuration {
 }
 
 impl ClusterResource for Configuration {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let differences = async { Ok(api.compare(&self.objects).await?) };
             let (differences, found) = futures::try_join!(differences, self.look(api))?;
             if differences.is_empty() {
                 if found.is_stale() && !self.is_replaced(api).await? {
-                    return Ok(Verdict::Differs(Change::new(
+                    return Ok(Comparison::Differs(Change::new(
                         "let Jenkins load its configuration",
                     )));
                 }
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             if found.ready_pod().is_some()
                 && !self.is_replaced(api).await?
                 && let Some(refusal) = self.refusal(api).await?
             {
-                return Ok(Verdict::Refused(format!(
+                return Ok(Comparison::Refused(format!(
                     "Jenkins would not load this configuration, so it keeps the one it has\n{refusal}"
                 )));
             }
@@ -200,7 +200,7 @@ impl ClusterResource for Configuration {
             } else {
                 "configure Jenkins"
             };
-            Ok(Verdict::Differs(Change::new(summary).with_detail(detail)))
+            Ok(Comparison::Differs(Change::new(summary).with_detail(detail)))
         })
     }
 

@@ -7,7 +7,7 @@ use crate::cluster_api::Api;
 use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::jenkins::{GitPipeline, JenkinsClient, MARK, differences};
 use crate::model;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// The jobs of the inventory. Others are left alone.
 #[derive(Debug)]
@@ -87,24 +87,24 @@ fn foreign(deeds: &[JobChange]) -> Option<String> {
 }
 
 impl ClusterResource for Jobs {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             if self.jobs.is_empty() {
-                return Ok(Verdict::InSync);
+                return Ok(Comparison::InSync);
             }
             let Some(deeds) = if_up(self.look(api).await)? else {
-                return Ok(Verdict::Differs(Change::new(
+                return Ok(Comparison::Differs(Change::new(
                     "make sure of the jobs, when Jenkins answers",
                 )));
             };
             if let Some(foreign) = foreign(&deeds) {
-                return Ok(Verdict::Refused(foreign));
+                return Ok(Comparison::Refused(foreign));
             }
             Ok(match deeds.len() {
-                0 => Verdict::InSync,
-                1 => Verdict::Differs(Change::new("set up a job").with_detail(lines(&deeds))),
+                0 => Comparison::InSync,
+                1 => Comparison::Differs(Change::new("set up a job").with_detail(lines(&deeds))),
                 many => {
-                    Verdict::Differs(Change::new(format!("set up {many} jobs")).with_detail(lines(&deeds)))
+                    Comparison::Differs(Change::new(format!("set up {many} jobs")).with_detail(lines(&deeds)))
                 }
             })
         })

@@ -10,7 +10,7 @@ use crate::cluster_api::Api;
 use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::jenkins::broken_plugins;
 use crate::model;
-use crate::resource::{Change, Verdict};
+use crate::resource::{Change, Comparison};
 
 /// How long a controller whose pod is ready may not be reached, and how often is tried.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -73,12 +73,12 @@ impl Plugins {
 }
 
 impl ClusterResource for Plugins {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             Ok(match if_up(self.problems(api).await)? {
-                None => Verdict::Differs(Change::new("Jenkins does not answer yet")),
-                Some(problems) if problems.is_empty() => Verdict::InSync,
-                Some(problems) => Verdict::Differs(Change::new(problems.join(", "))),
+                None => Comparison::Differs(Change::new("Jenkins does not answer yet")),
+                Some(problems) if problems.is_empty() => Comparison::InSync,
+                Some(problems) => Comparison::Differs(Change::new(problems.join(", "))),
             })
         })
     }

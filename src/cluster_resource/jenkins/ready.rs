@@ -8,7 +8,7 @@ use super::JenkinsWorkload;
 use crate::cluster_api::{Api, Object};
 use crate::cluster_resource::{ClusterResource, ClusterStepError, ProgressSink, rollout};
 use crate::jenkins::{JenkinsError, boot_failure};
-use crate::resource::Verdict;
+use crate::resource::Comparison;
 
 /// Images and plugins have to be fetched, and a first start takes minutes on a slow volume.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -66,7 +66,7 @@ fn has_failed(pod: &Object) -> bool {
 }
 
 impl ClusterResource for Ready {
-    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Verdict, ClusterStepError>> {
+    fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(rollout::observe(api, self.0.target()))
     }
 

@@ -4,7 +4,7 @@
 use super::*;
 use crate::diagnostic::Source;
 use crate::playbook::{self, Origin};
-use crate::resource::{Known, Seen};
+use crate::resource::{ActionInput, HostState};
 
 /// One control plane, two workers, a prepared host.
 const INVENTORY: &str = "apiVersion: ci-bootstrap/v1
@@ -200,7 +200,11 @@ fn hosts_of_an_ipv6_cluster_forward_ipv6() {
         let scripts = plan.tracks[0]
             .host_steps()
             .filter(|step| step.head.name.starts_with("kernel parameters"))
-            .map(|step| step.resource.action(&Seen::default(), &Known::default()).script);
+            .map(|step| {
+                step.resource
+                    .action(&HostState::default(), &ActionInput::default())
+                    .script
+            });
         scripts
             .filter(|script| script.contains("net.ipv6.conf.all.forwarding"))
             .count()

@@ -20,12 +20,12 @@ fn control_plane() -> ControlPlane {
     }
 }
 
-fn seen(section: &str) -> Seen {
-    Seen::example(&format!("\x1econtrol-plane\n{section}\x1eend\n"))
+fn seen(section: &str) -> HostState {
+    HostState::example(&format!("\x1econtrol-plane\n{section}\x1eend\n"))
 }
 
-fn credentials() -> Known {
-    Known::Join(JoinCredentials {
+fn credentials() -> ActionInput {
+    ActionInput::Join(JoinCredentials {
         endpoint: "e:6443".into(),
         token: "abcdef.0123456789abcdef".to_owned().into(),
         ca_hash: "sha256:00".into(),
@@ -33,7 +33,7 @@ fn credentials() -> Known {
     })
 }
 
-fn script(section: &str, known: &Known) -> String {
+fn script(section: &str, known: &ActionInput) -> String {
     let script = control_plane().action(&seen(section), known).script;
     assert!(sh::is_valid(&script), "{script}");
     script
@@ -193,7 +193,7 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
         "",
     ];
     for state in states {
-        let undecided = script(state, &Known::Nothing);
+        let undecided = script(state, &ActionInput::Nothing);
         for acts in ["kubeadm init", "kubeadm join", "kubeadm reset"] {
             assert!(!undecided.contains(acts), "{state}: {undecided}");
         }
@@ -206,7 +206,7 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
         "",
         "stranger\nx\n",
     ] {
-        for known in [Known::Init, credentials()] {
+        for known in [ActionInput::Init, credentials()] {
             let script = script(state, &known);
             assert!(
                 !script.contains("kubeadm init --") && !script.contains("kubeadm reset"),
@@ -214,7 +214,7 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
             );
         }
     }
-    assert!(script("absent\n", &Known::Init).contains("kubeadm init --skip-token-print"));
+    assert!(script("absent\n", &ActionInput::Init).contains("kubeadm init --skip-token-print"));
     assert!(script("half\n", &credentials()).contains("kubeadm reset"));
     let begun = script("begun\n", &credentials());
     assert!(
@@ -226,14 +226,14 @@ fn kubeadm_initialises_and_resets_only_where_that_was_decided() {
 
 #[test]
 fn a_plan_says_where_a_reset_may_come() {
-    let Ok(Verdict::Differs(change)) = control_plane().compare(&seen("half\n")) else {
+    let Ok(Comparison::Differs(change)) = control_plane().compare(&seen("half\n")) else {
         unreachable!()
     };
     assert!(
         change.detail.iter().any(|line| line.contains("kubeadm reset")),
         "{change:?}"
     );
-    let Ok(Verdict::Differs(change)) = control_plane().compare(&seen("begun\n")) else {
+    let Ok(Comparison::Differs(change)) = control_plane().compare(&seen("begun\n")) else {
         unreachable!()
     };
     assert!(!format!("{change:?}").contains("reset"));
@@ -242,18 +242,20 @@ fn a_plan_says_where_a_reset_may_come() {
 #[test]
 fn what_is_missing_is_made_again_and_told() {
     let section = "incomplete\nadmin.conf is missing\n";
-    let Ok(Verdict::Differs(change)) = control_plane().compare(&seen(section)) else {
+    let Ok(Comparison::Differs(change)) = control_plane().compare(&seen(section)) else {
         unreachable!()
     };
     assert_eq!(change.summary, "make /etc/kubernetes/admin.conf again");
-    assert!(script(section, &Known::Nothing).contains("kubeadm init phase kubeconfig admin --config"));
+    assert!(script(section, &ActionInput::Nothing).contains("kubeadm init phase kubeconfig admin --config"));
     let section = "incomplete\nconfigmaps \"kubeadm-config\" not found\nnodes \"cp1\" not found\n";
-    let Ok(Verdict::Differs(change)) = control_plane().compare(&seen(section)) else {
+    let Ok(Comparison::Differs(change)) = control_plane().compare(&seen(section)) else {
         unreachable!()
     };
     let summary = "upload the ConfigMap kubeadm-config again, register cp1 again with the API server, which does not know it";
     assert_eq!(change.summary, summary);
-    assert!(script(section, &Known::Nothing).contains("kubeadm init phase upload-config kubeadm --config"));
+    assert!(
+        script(section, &ActionInput::Nothing).contains("kubeadm init phase upload-config kubeadm --config")
+    );
     assert_eq!(
         control_plane().node_state(&seen(section)),
         Some(NodeState::Member)
@@ -270,7 +272,7 @@ fn a_word_that_is_not_known_is_an_error() {
 
 #[test]
 fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
-    let script = script("silent\nconnection refused\n", &Known::Init);
+    let script = script("silent\nconnection refused\n", &ActionInput::Init);
     assert!(!script.contains("kubeadm init"), "{script}");
 }
 
@@ -278,7 +280,7 @@ fn a_silent_api_server_is_waited_for_and_never_initialised_again() {
 fn an_api_server_whose_certificates_have_ended_is_not_waited_for() {
     let ended = seen("expired\n/etc/kubernetes/pki/apiserver.crt notAfter=Jan  2 00:00:00 2020 GMT\n");
     assert!(
-        matches!(control_plane().compare(&ended), Ok(Verdict::Refused(text)) if text.contains("apiserver.crt notAfter=Jan  2") && text.contains("renew"))
+        matches!(control_plane().compare(&ended), Ok(Comparison::Refused(text)) if text.contains("apiserver.crt notAfter=Jan  2") && text.contains("renew"))
     );
     assert!(sh::is_valid(&control_plane().probe_script()));
 }
@@ -291,7 +293,7 @@ fn a_join_ends_when_the_api_server_answers() {
 #[test]
 fn an_interrupted_init_goes_on_over_its_own_traces() {
     for state in ["half\n", "begun\n"] {
-        let script = script(state, &Known::Init);
+        let script = script(state, &ActionInput::Init);
         assert!(script.contains("FileAvailable--etc-kubernetes-manifests-etcd.yaml"));
         assert!(!script.contains("reset"));
     }

@@ -98,22 +98,22 @@ fn what_lies_on_the_host_is_looked_at_again() {
     }))
     .unwrap();
     let verdict = |keys: &str| {
-        let list = repository.list(&Seen::default());
-        let seen = Seen::example(&format!(
+        let list = repository.list(&HostState::default());
+        let seen = HostState::example(&format!(
             "\x1econtent {}\n{list}\x1epaths\nregular file|644|root:root|1.0|{}\n\x1esigning key x\n{keys}\x1eend\n",
             repository.list_path(),
             repository.key_path()
         ));
         repository.compare(&seen).unwrap()
     };
-    assert_eq!(verdict(&format!("{ONES_FINGERPRINT}\n")), Verdict::InSync);
+    assert_eq!(verdict(&format!("{ONES_FINGERPRINT}\n")), Comparison::InSync);
     for keys in [
         "",
         "08980CBFB1BF63B6B49B37AF4B1EC2CFD01B4863\n",
         &format!("{ONES_FINGERPRINT}\n08980CBFB1BF63B6B49B37AF4B1EC2CFD01B4863\n"),
     ] {
-        assert!(matches!(verdict(keys), Verdict::Differs(_)), "{keys}");
+        assert!(matches!(verdict(keys), Comparison::Differs(_)), "{keys}");
     }
-    let action = repository.action(&Seen::default(), &Known::default());
+    let action = repository.action(&HostState::default(), &ActionInput::default());
     assert!(sh::is_valid(&action.script));
 }

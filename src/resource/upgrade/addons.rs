@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 use super::node_release::{self, NodeRelease, Release};
 
 /// The add-ons of the wanted release. kubeadm leaves them out, without an error, while the API server of any control plane is older.
@@ -49,12 +49,15 @@ impl Resource for AddonsUpgrade {
         node_release::ask_control_plane(ask, &self.node, &self.address);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let summary = format!("upgrade the add-ons to those of Kubernetes {}", self.version);
-        Ok(Verdict::from_lines(summary, self.due(&NodeRelease::read(seen))))
+        Ok(Comparison::from_lines(
+            summary,
+            self.due(&NodeRelease::read(seen)),
+        ))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let script = format!(
             "{functions}kubeadm upgrade node phase addon all\n\
              old=$(api get -n kube-system pods -l component=kube-apiserver -o 'jsonpath={{range .items[*]}}{{.spec.nodeName}} {{.spec.containers[0].image}}{{\"\\n\"}}{{end}}' \
@@ -86,8 +89,8 @@ mod tests {
         }
     }
 
-    fn seen(cluster: &str, kube_proxy: &str, coredns: &str) -> Seen {
-        Seen::example(&format!(
+    fn seen(cluster: &str, kube_proxy: &str, coredns: &str) -> HostState {
+        HostState::example(&format!(
             "\x1ekubernetes-release\nmember\n\x1ekubernetes-release-in-the-cluster\nkubernetesVersion: {cluster}\n\
              DaemonSet r/kube-proxy:{kube_proxy}\nDeployment r/coredns:{coredns}\n\x1eend\n"
         ))
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_kubeadm_left_out_in_silence_is_seen() {
-        let due = |seen: &Seen| addons().compare(seen) != Ok(Verdict::InSync);
+        let due = |seen: &HostState| addons().compare(seen) != Ok(Comparison::InSync);
         assert!(due(&seen("v1.36.5", "v1.35.8", "v1.14.2")));
         assert!(due(&seen("v1.36.5", "v1.36.5", "v1.13.1")));
         assert!(!due(&seen("v1.36.5", "v1.36.5", "v1.14.6")));
@@ -103,9 +106,11 @@ mod tests {
             !due(&seen("v1.35.8", "v1.35.8", "v1.13.1")),
             "the control planes come first"
         );
-        assert!(!due(&Seen::default()));
+        assert!(!due(&HostState::default()));
         assert!(sh::is_valid(
-            &addons().action(&Seen::default(), &Known::Nothing).script
+            &addons()
+                .action(&HostState::default(), &ActionInput::Nothing)
+                .script
         ));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 use super::node_release::{self, COMPONENTS, NodeRelease, Release};
 use super::script::{SNAPSHOTS, explain_failure, packages};
 
@@ -120,16 +120,16 @@ impl Resource for ControlPlaneUpgrade {
         node_release::ask_control_plane(ask, &self.node, &self.address);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let due = self.due(&NodeRelease::read(seen));
         let summary = format!(
             "upgrade the control plane {} to Kubernetes {}",
             self.node, self.version
         );
-        Ok(Verdict::from_lines(summary, due.lines))
+        Ok(Comparison::from_lines(summary, due.lines))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let due = self.due(&NodeRelease::read(seen));
         let mut script = explain_failure(&self.failure());
         if due.kubeadm {
@@ -166,8 +166,8 @@ mod tests {
     }
 
     /// A control plane with kubeadm, static pods, etcd and configuration at these.
-    fn seen(kubeadm: &str, [api, manager, scheduler]: [&str; 3], etcd: &str, cluster: &str) -> Seen {
-        Seen::example(&format!(
+    fn seen(kubeadm: &str, [api, manager, scheduler]: [&str; 3], etcd: &str, cluster: &str) -> HostState {
+        HostState::example(&format!(
             "\x1ekubernetes-release\nmember\npackage kubeadm {kubeadm}\nimage etcd {etcd}\nimage kube-apiserver {api}\n\
              image kube-controller-manager {manager}\nimage kube-scheduler {scheduler}\n\
              \x1ekubernetes-release-in-the-cluster\nkubernetesVersion: {cluster}\n\x1eend\n"
@@ -203,27 +203,30 @@ mod tests {
             ),
         ] {
             let verdict = upgrade().compare(&seen);
-            assert!(matches!(verdict, Ok(Verdict::Differs(_))), "{what}: {verdict:?}");
-            let script = upgrade().action(&seen, &Known::Nothing).script;
+            assert!(
+                matches!(verdict, Ok(Comparison::Differs(_))),
+                "{what}: {verdict:?}"
+            );
+            let script = upgrade().action(&seen, &ActionInput::Nothing).script;
             assert!(
                 sh::is_valid(&script) && script.contains("kubeadm upgrade apply v1.36.5 --yes"),
                 "{what}: {script}"
             );
         }
         let done = seen("1.36.5-1.1", NEW, "3.6.8-0", "v1.36.5");
-        assert_eq!(upgrade().compare(&done), Ok(Verdict::InSync));
+        assert_eq!(upgrade().compare(&done), Ok(Comparison::InSync));
         assert_eq!(
             upgrade().compare(&seen("1.36.5-1.1", NEW, "3.6.11-0", "v1.36.5")),
-            Ok(Verdict::InSync)
+            Ok(Comparison::InSync)
         );
-        assert_eq!(upgrade().compare(&Seen::default()), Ok(Verdict::InSync));
+        assert_eq!(upgrade().compare(&HostState::default()), Ok(Comparison::InSync));
     }
 
     #[test]
     fn etcd_is_left_alone_where_it_stays() {
         let script = |etcd| {
             let seen = seen("1.36.4-1.1", ["v1.36.4"; 3], etcd, "v1.36.4");
-            upgrade().action(&seen, &Known::Nothing).script
+            upgrade().action(&seen, &ActionInput::Nothing).script
         };
         assert!(
             script("3.6.8-0").contains("--etcd-upgrade=false")
@@ -235,7 +238,10 @@ mod tests {
     #[test]
     fn a_package_alone_runs_no_upgrade() {
         let script = upgrade()
-            .action(&seen("1.36.4-1.1", NEW, "3.6.8-0", "v1.36.5"), &Known::Nothing)
+            .action(
+                &seen("1.36.4-1.1", NEW, "3.6.8-0", "v1.36.5"),
+                &ActionInput::Nothing,
+            )
             .script;
         assert!(
             script.contains("kubeadm=1.36.5-*") && !script.contains("kubeadm upgrade"),

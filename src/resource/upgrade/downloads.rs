@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::images;
-use super::super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 use super::node_release::{self, NodeRelease, PACKAGES, Release};
 use super::script::{ARCHIVES, REFRESH_LISTS, packages};
 
@@ -33,7 +33,7 @@ impl UpgradeDownloads {
     }
 
     /// What is not there yet.
-    fn missing(&self, seen: &Seen) -> Vec<String> {
+    fn missing(&self, seen: &HostState) -> Vec<String> {
         let present: Vec<_> = seen.section(PRESENT).lines().collect();
         let found = NodeRelease::read(seen);
         let wanted = Release::parse(&self.version);
@@ -67,15 +67,15 @@ impl Resource for UpgradeDownloads {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         if !self.is_due(&NodeRelease::read(seen)) {
-            return Ok(Verdict::InSync);
+            return Ok(Comparison::InSync);
         }
         let summary = format!("download Kubernetes {}", self.version);
-        Ok(Verdict::from_lines(summary, self.missing(seen)))
+        Ok(Comparison::from_lines(summary, self.missing(seen)))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let found = NodeRelease::read(seen);
         let wanted = Release::parse(&self.version);
         let names: Vec<_> = PACKAGES
@@ -110,8 +110,8 @@ mod tests {
         }
     }
 
-    fn seen(host: &str, present: &str) -> Seen {
-        Seen::example(&format!(
+    fn seen(host: &str, present: &str) -> HostState {
+        HostState::example(&format!(
             "\x1ekubernetes-release\n{host}\n\x1eupgrade-downloads\n{present}\n\x1eend\n"
         ))
     }
@@ -121,13 +121,13 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_downloaded() {
-        let Ok(Verdict::Differs(change)) = downloads().compare(&seen(OLD, "package kubelet")) else {
+        let Ok(Comparison::Differs(change)) = downloads().compare(&seen(OLD, "package kubelet")) else {
             unreachable!()
         };
         assert_eq!(change.detail, ["+kubectl 1.36.5", "+r/kube-proxy:v1.36.5"]);
         let all = "package kubectl\npackage kubelet\nimage r/kube-proxy:v1.36.5";
-        assert_eq!(downloads().compare(&seen(OLD, all)), Ok(Verdict::InSync));
-        let script = downloads().action(&seen(OLD, ""), &Known::Nothing).script;
+        assert_eq!(downloads().compare(&seen(OLD, all)), Ok(Comparison::InSync));
+        let script = downloads().action(&seen(OLD, ""), &ActionInput::Nothing).script;
         assert!(
             sh::is_valid(&script)
                 && script.contains("kubelet=1.36.5-*")
@@ -143,7 +143,7 @@ mod tests {
         for host in [done, "package kubelet 1.36.4-1.1", ""] {
             assert_eq!(
                 downloads().compare(&seen(host, "")),
-                Ok(Verdict::InSync),
+                Ok(Comparison::InSync),
                 "{host}"
             );
         }

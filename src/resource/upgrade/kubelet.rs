@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 use super::node_release::{self, NodeRelease, PACKAGES, Release};
 use super::script::{ARCHIVES, explain_failure, packages};
 
@@ -65,12 +65,15 @@ impl Resource for KubeletUpgrade {
         node_release::ask_node(ask, &self.node, self.address.as_deref());
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let summary = format!("upgrade kubelet of {} to Kubernetes {}", self.node, self.version);
-        Ok(Verdict::from_lines(summary, self.due(&NodeRelease::read(seen))))
+        Ok(Comparison::from_lines(
+            summary,
+            self.due(&NodeRelease::read(seen)),
+        ))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let found = NodeRelease::read(seen);
         let wanted = Release::parse(&self.version);
         let other = |name: &&str| found.packages.get(*name).copied() != wanted;
@@ -120,9 +123,9 @@ mod tests {
         }
     }
 
-    fn seen(packages: [&str; 3], running: &str) -> Seen {
+    fn seen(packages: [&str; 3], running: &str) -> HostState {
         let [kubeadm, kubectl, kubelet] = packages;
-        Seen::example(&format!(
+        HostState::example(&format!(
             "\x1ekubernetes-release\nmember\npackage kubeadm {kubeadm}\npackage kubectl {kubectl}\npackage kubelet {kubelet}\n\
              \x1ekubernetes-release-in-the-cluster\nNode {running}\n\x1eend\n"
         ))
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_due_follows_from_packages_and_from_the_process() {
         let (old, new) = ("1.35.8-1.1", "1.36.5-1.1");
-        let due = |packages, running| kubelet().compare(&seen(packages, running)) != Ok(Verdict::InSync);
+        let due = |packages, running| kubelet().compare(&seen(packages, running)) != Ok(Comparison::InSync);
         assert!(due([old; 3], "v1.35.8"));
         assert!(due([new, old, old], "v1.35.8"), "kubeadm alone");
         assert!(due([new; 3], "v1.35.8"), "killed before the restart");
@@ -140,20 +143,20 @@ mod tests {
             !due([new; 3], ""),
             "an API server that says nothing is another step's business"
         );
-        assert_eq!(kubelet().compare(&Seen::default()), Ok(Verdict::InSync));
+        assert_eq!(kubelet().compare(&HostState::default()), Ok(Comparison::InSync));
     }
 
     #[test]
     fn the_configuration_is_written_before_the_package_comes() {
         let script = kubelet()
-            .action(&seen(["1.35.8-1.1"; 3], "v1.35.8"), &Known::Nothing)
+            .action(&seen(["1.35.8-1.1"; 3], "v1.35.8"), &ActionInput::Nothing)
             .script;
         let at = |text: &str| script.find(text);
         assert!(sh::is_valid(&script), "{script}");
         assert!(at("kubeadm=1.36.5-*") < at("phase kubelet-config"), "{script}");
         assert!(at("phase kubelet-config") < at("kubelet=1.36.5-*"), "{script}");
         let restart = kubelet()
-            .action(&seen(["1.36.5-1.1"; 3], "v1.35.8"), &Known::Nothing)
+            .action(&seen(["1.36.5-1.1"; 3], "v1.35.8"), &ActionInput::Nothing)
             .script;
         assert!(
             !restart.contains("apt-get") && restart.contains("systemctl restart kubelet"),

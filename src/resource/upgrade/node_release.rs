@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::super::{Probe, Seen, sh};
+use super::super::{HostState, Probe, sh};
 
 /// Packages that carry the release.
 pub(super) const PACKAGES: [&str; 3] = ["kubeadm", "kubectl", "kubelet"];
@@ -122,7 +122,7 @@ fn tag(reference: &str) -> Option<String> {
 
 impl NodeRelease {
     /// Reads what the host has answered.
-    pub(super) fn read(seen: &Seen) -> Self {
+    pub(super) fn read(seen: &HostState) -> Self {
         let mut found = Self::default();
         for line in seen.section(HOST).lines() {
             match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn reads_host_and_cluster() {
-        let seen = Seen::example(
+        let seen = HostState::example(
             "\x1ekubernetes-release\nmember\npackage kubelet 1.35.8-1.1\nimage etcd 3.6.6-0\nimage kube-apiserver v1.35.8\n\
              \x1ekubernetes-release-in-the-cluster\nConfigMap \napiServer: {}\nkubernetesVersion: v1.35.8\nnetworking:\n\n\
              DaemonSet r:5000/kube-proxy:v1.35.8\n\nDeployment r:5000/coredns:v1.13.1\n\nNode v1.35.8\n\n\x1eend\n",
@@ -226,6 +226,6 @@ mod tests {
             (found.kube_proxy.as_deref(), found.coredns.as_deref()),
             (Some("v1.35.8"), Some("v1.13.1"))
         );
-        assert_eq!(NodeRelease::read(&Seen::default()), NodeRelease::default());
+        assert_eq!(NodeRelease::read(&HostState::default()), NodeRelease::default());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::{Action, Known, Probe, Resource, Seen, Unreadable, Verdict, kubeadm};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Unreadable, kubeadm};
 use super::node_release::{self, COMPONENTS, NodeRelease, Release};
 
 /// Refuses what no upgrade does: a skipped minor release, and any way back. It stands before everything that would change a host.
@@ -85,16 +85,16 @@ impl Resource for UpgradePath {
         node_release::ask_host(ask);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let found = NodeRelease::read(seen);
         let wanted = Release::parse(&self.version);
         let refusal = wanted
             .filter(|_| found.is_member)
             .and_then(|wanted| self.refusal(&found, wanted).or_else(|| self.etcd_refusal(&found)));
-        Ok(refusal.map_or(Verdict::InSync, Verdict::Refused))
+        Ok(refusal.map_or(Comparison::InSync, Comparison::Refused))
     }
 
-    fn action(&self, _seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         Action::quick(kubeadm::UNDECIDED)
     }
 }
@@ -103,7 +103,7 @@ impl Resource for UpgradePath {
 mod tests {
     use super::*;
 
-    fn verdict(wanted: &str, host: &str) -> Verdict {
+    fn verdict(wanted: &str, host: &str) -> Comparison {
         let path = UpgradePath {
             version: wanted.to_owned(),
             newest: ["1.34.11", "1.35.9", "1.36.5", "1.37.2"]
@@ -117,13 +117,13 @@ mod tests {
             .into(),
             control_planes: 3,
         };
-        let seen = Seen::example(&format!("\x1ekubernetes-release\n{host}\n\x1eend\n"));
-        path.compare(&seen).unwrap_or(Verdict::InSync)
+        let seen = HostState::example(&format!("\x1ekubernetes-release\n{host}\n\x1eend\n"));
+        path.compare(&seen).unwrap_or(Comparison::InSync)
     }
 
     fn told(wanted: &str, host: &str) -> String {
         match verdict(wanted, host) {
-            Verdict::Refused(why) => why,
+            Comparison::Refused(why) => why,
             other => format!("{other:?}"),
         }
     }
@@ -141,7 +141,7 @@ mod tests {
             ("1.36.5", "package kubelet 1.30.0-1.1"),
             ("1.36.5", ""),
         ] {
-            assert_eq!(verdict(wanted, host), Verdict::InSync, "{wanted} from {host}");
+            assert_eq!(verdict(wanted, host), Comparison::InSync, "{wanted} from {host}");
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn several_members_of_etcd_go_to_3_7_from_3_6_11_alone() {
         let host = |etcd| format!("member\npackage kubelet 1.36.5-1.1\nimage etcd {etcd}");
         assert!(told("1.37.2", &host("3.6.8-0")).contains("each must be at 3.6.11"));
-        assert_eq!(verdict("1.37.2", &host("3.6.11-0")), Verdict::InSync);
-        assert_eq!(verdict("1.36.6", &host("3.6.8-0")), Verdict::InSync);
+        assert_eq!(verdict("1.37.2", &host("3.6.11-0")), Comparison::InSync);
+        assert_eq!(verdict("1.36.6", &host("3.6.8-0")), Comparison::InSync);
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{Action, Change, ETCD_TOOLS, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict};
+use super::super::{
+    Action, ActionInput, Change, Comparison, ETCD_TOOLS, HostState, Probe, Resource, Topic, Unreadable,
+};
 use super::node_release::{self, COMPONENTS, NodeRelease, Release};
 use super::script::SNAPSHOTS;
 
@@ -41,7 +43,7 @@ fn has_begun(found: &NodeRelease, wanted: Release) -> bool {
 }
 
 /// Age in seconds of the snapshot of a release.
-fn age(seen: &Seen, from: Release) -> Option<u64> {
+fn age(seen: &HostState, from: Release) -> Option<u64> {
     let kept = seen
         .section(KEPT)
         .lines()
@@ -49,7 +51,7 @@ fn age(seen: &Seen, from: Release) -> Option<u64> {
     kept?.trim().parse().ok()
 }
 
-fn is_due(seen: &Seen, wanted: Release) -> Option<Release> {
+fn is_due(seen: &HostState, wanted: Release) -> Option<Release> {
     let found = NodeRelease::read(seen);
     let from = leaving(&found, wanted)?;
     let kept = age(seen, from).is_some_and(|age| age < FRESH || has_begun(&found, wanted));
@@ -68,17 +70,17 @@ impl Resource for UpgradeSnapshot {
         );
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let due = Release::parse(&self.version).and_then(|wanted| is_due(seen, wanted));
-        Ok(due.map_or(Verdict::InSync, |from| {
-            Verdict::Differs(
+        Ok(due.map_or(Comparison::InSync, |from| {
+            Comparison::Differs(
                 Change::new("keep a snapshot of etcd")
                     .with_detail(vec![format!("+{SNAPSHOTS}/etcd-v{from}.db")]),
             )
         }))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let due = Release::parse(&self.version).and_then(|wanted| is_due(seen, wanted));
         let file = due.map_or_else(String::new, |from| format!("{SNAPSHOTS}/etcd-v{from}.db"));
         let script = format!(
@@ -101,8 +103,8 @@ mod tests {
     use super::super::super::sh;
     use super::*;
 
-    fn seen(cluster: &str, tag: &str, kept: &str) -> Seen {
-        Seen::example(&format!(
+    fn seen(cluster: &str, tag: &str, kept: &str) -> HostState {
+        HostState::example(&format!(
             "\x1ekubernetes-release\nmember\nimage etcd 3.6.6-0\nimage kube-apiserver {tag}\n\
              \x1ekubernetes-release-in-the-cluster\nkubernetesVersion: {cluster}\n\x1eupgrade-snapshots\n{kept}\n\x1eend\n"
         ))
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_made_once_and_never_over_the_state_of_before() {
-        let due = |seen: &Seen| snapshot().compare(seen) != Ok(Verdict::InSync);
+        let due = |seen: &HostState| snapshot().compare(seen) != Ok(Comparison::InSync);
         assert!(due(&seen("v1.35.8", "v1.35.8", "")));
         assert!(
             due(&seen("v1.35.8", "v1.35.8", "etcd-v1.34.1.db 5")),
@@ -134,13 +136,13 @@ mod tests {
             "the upgrade has begun"
         );
         assert!(!due(&seen("v1.36.5", "v1.36.5", "")));
-        assert!(!due(&Seen::default()));
+        assert!(!due(&HostState::default()));
     }
 
     #[test]
     fn the_file_is_named_by_the_release_that_is_left() {
         let script = snapshot()
-            .action(&seen("v1.35.8", "v1.35.8", ""), &Known::Nothing)
+            .action(&seen("v1.35.8", "v1.35.8", ""), &ActionInput::Nothing)
             .script;
         assert!(
             script.contains("/etcd-v1.35.8.db") && sh::is_valid(&script),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::{Action, Known, Probe, Resource, Seen, Topic, Unreadable, Verdict, sh};
+use super::super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// The static pods of a control plane. `kubeadm upgrade` moves the old manifest to a folder of backups and then the new one in: a host that is
 /// switched off between the two has none, and kubeadm refuses to go on for ever.
@@ -24,7 +24,7 @@ for c in etcd kube-apiserver kube-controller-manager kube-scheduler; do
 done";
 
 /// Component and backup of each that is missing. What is no such path is left alone.
-fn missing(seen: &Seen) -> Vec<(&str, &str)> {
+fn missing(seen: &HostState) -> Vec<(&str, &str)> {
     let lines = seen
         .section(MISSING)
         .lines()
@@ -43,18 +43,18 @@ impl Resource for StaticPods {
         ask.script(MISSING, PROBE);
     }
 
-    fn compare(&self, seen: &Seen) -> Result<Verdict, Unreadable> {
+    fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let lines = missing(seen)
             .into_iter()
             .map(|(component, backup)| format!("+{component}, from {backup}"))
             .collect();
-        Ok(Verdict::from_lines(
+        Ok(Comparison::from_lines(
             "put back manifests that an interrupted upgrade has moved away",
             lines,
         ))
     }
 
-    fn action(&self, seen: &Seen, _known: &Known) -> Action {
+    fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
         let mut script = String::from("umask 077\ncd /etc/kubernetes\n");
         for (component, backup) in missing(seen) {
             // kubelet reads every file of the folder, so the copy is made beside it.
@@ -79,8 +79,8 @@ impl Resource for StaticPods {
 mod tests {
     use super::*;
 
-    fn seen(text: &str) -> Seen {
-        Seen::example(&format!("\x1estatic-pods\n{text}\n\x1eend\n"))
+    fn seen(text: &str) -> HostState {
+        HostState::example(&format!("\x1estatic-pods\n{text}\n\x1eend\n"))
     }
 
     #[test]
@@ -88,13 +88,13 @@ mod tests {
         let lost = seen(
             "kube-apiserver /etc/kubernetes/tmp/kubeadm-backup-manifests-2026-11-30-01-02-03/kube-apiserver.yaml",
         );
-        assert!(matches!(StaticPods {}.compare(&lost), Ok(Verdict::Differs(_))));
-        let script = StaticPods {}.action(&lost, &Known::Nothing).script;
+        assert!(matches!(StaticPods {}.compare(&lost), Ok(Comparison::Differs(_))));
+        let script = StaticPods {}.action(&lost, &ActionInput::Nothing).script;
         assert!(
             script.contains("manifests/kube-apiserver.yaml") && sh::is_valid(&script),
             "{script}"
         );
-        assert_eq!(StaticPods {}.compare(&seen("")), Ok(Verdict::InSync));
+        assert_eq!(StaticPods {}.compare(&seen("")), Ok(Comparison::InSync));
     }
 
     #[test]
@@ -104,7 +104,11 @@ mod tests {
             "etcd /etc/kubernetes/tmp/kubeadm-backup-manifests-1/../../../../tmp/etcd.yaml",
             "../../x /etc/kubernetes/tmp/kubeadm-backup-manifests-1/etcd.yaml",
         ] {
-            assert_eq!(StaticPods {}.compare(&seen(line)), Ok(Verdict::InSync), "{line}");
+            assert_eq!(
+                StaticPods {}.compare(&seen(line)),
+                Ok(Comparison::InSync),
+                "{line}"
+            );
         }
     }
 }

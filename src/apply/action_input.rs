@@ -3,7 +3,9 @@
 use crate::event::Failure;
 use crate::plan::Milestone;
 use crate::recovery;
-use crate::resource::{JoinCredentials, Known, NodeState, RESTORE_ARCHIVE, Seen, Wants};
+use crate::resource::{
+    ActionInput, ActionRequirement, HostState, JoinCredentials, NodeState, RESTORE_ARCHIVE,
+};
 
 use super::bootstrap_decision::BootstrapRole;
 use super::host_track::{HostTrackRun, Stopped};
@@ -11,27 +13,27 @@ use super::{AccessError, ApiAccess, failure, stale};
 
 impl HostTrackRun<'_> {
     /// What the action of a step needs to know: which host runs `kubeadm init`, or the credentials to join it.
-    pub(super) async fn known(&self, index: usize, seen: &Seen) -> Result<Known, Stopped> {
+    pub(super) async fn known(&self, index: usize, seen: &HostState) -> Result<ActionInput, Stopped> {
         if self.steps[index].resource.node_state(seen) == Some(NodeState::Member) {
             // It is in already and only has to be fixed: no credentials, and nothing of it is stale.
-            return Ok(Known::Nothing);
+            return Ok(ActionInput::Nothing);
         }
         let access_failed = |error| self.fail(index, failure::access(&error));
         match self.steps[index].resource.wants() {
-            Wants::Nothing => Ok(Known::Nothing),
-            Wants::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
-            Wants::WorkerTicket => {
+            ActionRequirement::Nothing => Ok(ActionInput::Nothing),
+            ActionRequirement::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
+            ActionRequirement::WorkerTicket => {
                 let access = self.run.access().await.map_err(access_failed)?;
                 self.check_lock(index)?;
                 let credentials = self.worker_credentials(access).await.map_err(access_failed)?;
-                Ok(Known::Join(credentials))
+                Ok(ActionInput::Join(credentials))
             }
-            Wants::ControlPlane => {
+            ActionRequirement::ControlPlane => {
                 let duty = self.run.bootstrap.duty(self.name).await;
                 let duty =
                     duty.map_err(|why| self.fail(index, failure::refused(&self.steps[index].head, &why)))?;
                 if duty == BootstrapRole::Init {
-                    return Ok(Known::Init);
+                    return Ok(ActionInput::Init);
                 }
                 // One that joins waits for the others' API server; its own will only come after.
                 self.run.give_up(
@@ -46,19 +48,19 @@ impl HostTrackRun<'_> {
                     .control_plane_credentials(access)
                     .await
                     .map_err(access_failed)?;
-                Ok(Known::Join(credentials))
+                Ok(ActionInput::Join(credentials))
             }
         }
     }
 
     /// Brings the bundle to the host. Its step is planned only where there is one.
-    async fn bundle(&self) -> Result<Known, Failure> {
+    async fn bundle(&self) -> Result<ActionInput, Failure> {
         if let Some(payload) = &self.run.options.restore {
             recovery::upload(&*self.host, self.name, RESTORE_ARCHIVE, &*payload.archive)
                 .await
                 .map_err(|error| failure::recovery(&error))?;
         }
-        Ok(Known::Nothing)
+        Ok(ActionInput::Nothing)
     }
 
     async fn worker_credentials(&self, access: &ApiAccess) -> Result<JoinCredentials, AccessError> {

@@ -46,19 +46,19 @@ impl Api {
     /// Why `target` is not ready, with the logs of failing containers.
     pub async fn explain(&self, target: &RolloutTarget) -> Result<Explanation, ApiError> {
         let live = self.read(&target.id()).await?;
-        let mut explanation = self.scene(target, live).await?.explanation();
+        let mut explanation = self.related(target, live).await?.explanation();
         self.add_logs(&mut explanation).await;
         Ok(explanation)
     }
 
     /// What is around a target that was just read.
-    pub(super) async fn scene(
+    pub(super) async fn related(
         &self,
         target: &RolloutTarget,
         live: Option<Value>,
     ) -> Result<RelatedObjects, ApiError> {
-        let scene = self.read_scene(target, live).await;
-        scene.map_err(|e| e.during(format_args!("look into {target}")))
+        let related = self.read_scene(target, live).await;
+        related.map_err(|e| e.during(format_args!("look into {target}")))
     }
 
     async fn read_scene(

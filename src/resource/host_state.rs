@@ -6,7 +6,7 @@ use super::{Separator, Unreadable};
 
 /// The sections of one probe's output.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct HostState {
     sections: HashMap<String, String>,
 }
 
@@ -79,7 +79,7 @@ pub struct Unit {
     pub started: Option<f64>,
 }
 
-impl Seen {
+impl HostState {
     /// Reads the output of a probe with this separator; `None` when it broke off before its end.
     pub fn parse(output: &str, separator: &Separator) -> Option<Self> {
         Self::split(output, &separator.mark())
@@ -245,7 +245,7 @@ fn timestamp(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn seen() -> Seen {
+    fn seen() -> HostState {
         let text = "noise\x1esystem\nid=rocky\nfamily=rhel\nkernel=5.14.0-503.el9.x86_64\n\x1epaths\n\
                     regular file|644|root:root|1700000000.2500000000|/etc/a|b\ndirectory|755|root:root|1.0|/etc/d\n\
                     \x1esums\naaaa  /etc/a|b\n\x1econtent /etc/a|b\nhello\n\x1erpm\nkubelet|1.36.4-1.1\npackage socat is not installed\n\
@@ -253,7 +253,7 @@ mod tests {
                     UnitFileState=enabled\nNeedDaemonReload=no\nExecMainStartTimestamp=Sat 2026-11-21 10:53:01.500000 UTC\n\n\
                     Id=b.service\nLoadState=not-found\nActiveState=inactive\nExecMainStartTimestamp=\n\
                     \x1esysctls\n/proc/sys/net/ipv4/tcp_rmem:4096\t131072\t6291456\n\x1emodules\noverlay\n\x1eend\n";
-        Seen::example(text)
+        HostState::example(text)
     }
 
     #[test]
@@ -289,8 +289,8 @@ mod tests {
         let separator = Separator::random().unwrap_or_else(|error| unreachable!("{error}"));
         let mark = separator.mark();
         let whole = format!("{mark}system\nid=debian\n{mark}end\n");
-        assert!(Seen::parse(&whole, &separator).is_some());
-        assert!(Seen::parse(whole.trim_end_matches("end\n"), &separator).is_none());
+        assert!(HostState::parse(&whole, &separator).is_some());
+        assert!(HostState::parse(whole.trim_end_matches("end\n"), &separator).is_none());
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
         let output = format!(
             "{mark}content /etc/hosts\nlocalhost\n\x1econtrol-plane\nabsent\n\x1eend\n{mark}control-plane\nmember\n{mark}end\n"
         );
-        let seen = Seen::parse(&output, &separator).unwrap_or_default();
+        let seen = HostState::parse(&output, &separator).unwrap_or_default();
         assert_eq!(seen.section("control-plane"), "member\n");
         assert_eq!(
             seen.content("/etc/hosts"),
