@@ -14,7 +14,7 @@ endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
 LAB_TESTS := faults ci recovery jenkins convergence fleet storage high_availability registry preflight vm
 LAB_JOBS := 2
-# What tests say, and which of them were skipped: counted at the end, where the reason of a failure is told once more.
+# What tests say, and which of them were skipped: counted at the end, where the reason of a failure is reported once more.
 LOGS := target/tests
 export SKIPPED := $(CURDIR)/$(LOGS)/skipped
 NO_LOGS := rm -rf $(LOGS); mkdir -p $(LOGS); : > $(SKIPPED)

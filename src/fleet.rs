@@ -44,7 +44,7 @@ impl Fleet {
     pub fn dial(self: &Arc<Self>, wanted: impl Fn(&str) -> bool) {
         for name in self.hosts.keys().filter(|name| wanted(name)).take(HEAD_START) {
             let (fleet, name) = (self.clone(), name.clone());
-            // A failure is told to whoever asks.
+            // A failure is reported to each caller.
             tokio::spawn(async move { fleet.host(&name).await.is_ok() });
         }
     }

@@ -54,8 +54,8 @@ fn one_fails_alone(lab: &Lab) {
         .collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(failed[0]["place"], BROKEN);
-    let told = failed[0]["failure"].to_string();
-    assert!(told.contains("Read-only file system"), "{told}");
+    let reported = failed[0]["failure"].to_string();
+    assert!(reported.contains("Read-only file system"), "{reported}");
     let done: BTreeSet<_> = apply
         .events
         .iter()

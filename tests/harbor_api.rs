@@ -250,14 +250,14 @@ async fn what_a_person_changed_in_harbor_is_told() {
         .to_string()
     };
     let back = robot(false, -1, &["pull", "push"]);
-    for (change, told) in [
+    for (change, reported) in [
         (robot(true, -1, &["pull", "push"]), "is disabled"),
         (robot(false, 1000, &["pull", "push"]), "has expired"),
         (robot(false, -1, &["pull"]), "may not both pull and push"),
     ] {
         standin.by_hand("PUT", "/api/v2.0/robots/2", &change);
         let error = account.missing(&harbor).await.unwrap_err();
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(reported), "{error}");
         standin.by_hand("PUT", "/api/v2.0/robots/2", &back);
         assert_eq!(account.missing(&harbor).await.unwrap(), []);
     }

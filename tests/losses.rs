@@ -277,12 +277,12 @@ fn another_name(lab: &Lab) {
         lab.apply(&inventory, &[]).ended(0);
     });
     assert_eq!(lab.kubectl("get node w3 -o name"), "node/w3\n");
-    let told = lab.apply(&inventory, &[]).ended(0);
-    assert_eq!(told.changes(), 0);
+    let reported = lab.apply(&inventory, &[]).ended(0);
+    assert_eq!(reported.changes(), 0);
     assert!(
-        told.stdout.contains("`kubectl delete node w2`"),
+        reported.stdout.contains("`kubectl delete node w2`"),
         "{}",
-        told.stdout
+        reported.stdout
     );
     lab.kubectl("delete node w2");
     assert_eq!(lab.unready(), [""; 0]);

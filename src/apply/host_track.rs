@@ -23,7 +23,7 @@ const PROBE: Duration = Duration::from_secs(120);
 const UNFINISHED: Duration = Duration::from_secs(1800);
 /// A step that has to be done this often is undone by another.
 const ROUNDS: usize = 3;
-/// Pieces of output that may wait to be told.
+/// Pieces of output that may wait to be reported.
 const WAITING: usize = 64;
 
 /// What became of a place's steps.

@@ -253,7 +253,7 @@ impl Run {
         Ok(())
     }
 
-    /// A place will not make a milestone. When no other may, those who wait for it are told why.
+    /// A place will not make a milestone. When no other may, those that wait for it get the reason.
     fn give_up(&self, place: &str, milestone: &Milestone, reason: &str) {
         let last = {
             let mut providers = self
@@ -287,7 +287,7 @@ impl Run {
         }
     }
 
-    /// Waits for milestones; says whether there was anything to wait for. A wait that a person could notice is told.
+    /// Waits for milestones; says whether there was anything to wait for. A wait that a person could notice is reported.
     async fn wait_for(&self, place: &str, step: &str, needs: &[Milestone]) -> Result<bool, Blocked> {
         let missing = self.milestones.missing(needs);
         if missing.is_empty() {

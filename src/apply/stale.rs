@@ -60,7 +60,7 @@ pub(super) async fn forget_etcd_member(access: &ApiAccess, address: &str) -> Res
     ))
 }
 
-/// Several control planes may ask at once, so nothing lies in a file. Members are told apart by their peer address: the name is the node's, and a new one may have it already.
+/// Several control planes may ask at once, so nothing lies in a file. Members are distinguished by their peer address: the name is the node's, and a new one may have it already.
 fn remove_member(address: &str) -> String {
     let peer = sh::quote(&etcd_peer(address));
     format!(

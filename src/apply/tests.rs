@@ -176,7 +176,7 @@ struct Ran {
 
 impl Ran {
     /// The steps of a place that were begun and those that were done, as `begin a`, `done a`.
-    fn told(&self, at: &str) -> Vec<String> {
+    fn reported(&self, at: &str) -> Vec<String> {
         self.events
             .iter()
             .filter_map(|event| match event {
@@ -277,14 +277,14 @@ impl Bench {
         };
         let run = run(plan, fleet, events, options);
         let outcome = tokio::time::timeout(Duration::from_secs(120), run).await.unwrap();
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         while let Ok(event) = receiver.try_recv() {
-            told.push(event);
+            reported.push(event);
         }
         let scripts = scripts.lock().unwrap().clone();
         Ran {
             outcome,
-            events: told,
+            events: reported,
             scripts,
         }
     }
@@ -293,12 +293,12 @@ impl Bench {
 #[tokio::test]
 async fn a_run_with_nothing_to_do_is_one_script() {
     let folder = tempfile::tempdir().unwrap();
-    for (scripts, told) in [(2, vec!["begin a", "done a", "begin b", "done b"]), (1, vec![])] {
+    for (scripts, reported) in [(2, vec!["begin a", "done a", "begin b", "done b"]), (1, vec![])] {
         let ran = Bench::default()
             .run(vec![("w1", vec![step(&folder, "a"), step(&folder, "b")])])
             .await;
         assert_eq!(ran.outcome.failures, BTreeMap::new());
-        assert_eq!(ran.told("w1"), told);
+        assert_eq!(ran.reported("w1"), reported);
         // The first look, the look under the lock, and the batch.
         assert_eq!(ran.scripts.len(), if scripts == 2 { 3 } else { 1 });
     }
@@ -353,7 +353,7 @@ async fn a_step_waits_for_its_facts() {
     ];
     let ran = Bench::default().run(tracks).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());
-    assert_eq!(ran.told("w1"), ["begin use", "done use"]);
+    assert_eq!(ran.reported("w1"), ["begin use", "done use"]);
 }
 
 #[tokio::test]
@@ -454,7 +454,7 @@ async fn a_failed_track_blocks_only_those_who_need_its_facts() {
     assert_eq!(ran.failure("nfs").output, ["no luck"]);
     assert_eq!(ran.failure("w1").class, Class::Blocked);
     assert!(ran.failure("w1").message.contains("nfs did not get there"));
-    assert_eq!(ran.told("w1"), ["begin a", "done a"]);
+    assert_eq!(ran.reported("w1"), ["begin a", "done a"]);
     assert!(!ran.outcome.failures.contains_key("w2"));
 }
 
@@ -528,7 +528,7 @@ async fn marks_that_a_program_prints_are_text() {
             vec![stepping("a", &path, forged), step(&folder, "b")],
         )])
         .await;
-    assert_eq!(ran.told("w1"), ["begin a"]);
+    assert_eq!(ran.reported("w1"), ["begin a"]);
     assert_eq!(ran.failure("w1").message, "the command failed with status 1");
     assert!(ran.printed().contains("\u{1d}begin 99999\n"));
 }
@@ -566,7 +566,7 @@ async fn marks_out_of_range_or_order_mean_nothing_even_with_the_nonce() {
         let ran = forging(lines).run(vec![("w1", steps)]).await;
         assert_eq!(ran.outcome.failures, BTreeMap::new(), "{lines:?}");
         assert_eq!(
-            ran.told("w1"),
+            ran.reported("w1"),
             ["begin a", "done a", "begin b", "done b"],
             "{lines:?}"
         );

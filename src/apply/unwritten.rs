@@ -8,7 +8,7 @@ use super::host_track::{HostTrackRun, StepCounts, Stopped};
 use super::{RunMode, failure};
 
 impl HostTrackRun<'_> {
-    /// The end of a track that may not write: its changes are told in the order of its steps, and the milestones that they would make
+    /// The end of a track that may not write: its changes are reported in the order of its steps, and the milestones that they would make
     /// will not come. A step by requests behind one that can't be asked is not asked; steps on the host have all been seen.
     pub(super) async fn end_without_writing(
         &mut self,

@@ -30,7 +30,7 @@ pub(super) struct HomeArchive {
     bundle_id: String,
     namespace: String,
     /// Whether it is to take the place of any other home.
-    told: bool,
+    is_forced: bool,
 }
 
 impl HomeArchive {
@@ -47,7 +47,7 @@ impl HomeArchive {
             id: contents.about.jenkins_home.clone()?,
             bundle_id: contents.id.clone(),
             namespace: cluster.jenkins.as_ref()?.namespace.clone(),
-            told: false,
+            is_forced: false,
         })
     }
 
@@ -75,7 +75,13 @@ impl HomeArchive {
             .filter(|_| contents.about.cluster == cluster.name)
             .ok_or_else(|| anyhow!(why))
             .or_exit(Exit::Usage)?;
-        Ok((Self { told: true, ..home }, contents))
+        Ok((
+            Self {
+                is_forced: true,
+                ..home
+            },
+            contents,
+        ))
     }
 
     /// Puts the home back where it is missing, or in any case when told so. False when there was nothing to do.
@@ -92,7 +98,7 @@ impl HomeArchive {
         let host = fleet.host(name).await.or_exit(Exit::Unreachable)?;
         let home = JenkinsHome::new(&*host, name, &self.namespace);
         let state = home.state(&self.id).await.or_exit(Exit::StepFailed)?;
-        match (self.told, state) {
+        match (self.is_forced, state) {
             (false, HomeState::Same) => return Ok(false),
             (false, HomeState::Other) => {
                 say(&format!(
@@ -149,7 +155,7 @@ fn read(
             if name.starts_with(JENKINS_HOME) {
                 let mut piece = Vec::new();
                 content.read_to_end(&mut piece)?;
-                // Nobody listens any more when the upload has failed, which is told there.
+                // Nobody listens any more when the upload has failed, which is reported there.
                 let _ = pieces.blocking_send(piece);
             }
             Ok(())

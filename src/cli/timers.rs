@@ -14,7 +14,7 @@ pub(super) struct Timer {
     status: TimerStatus,
 }
 
-/// The hosts that make bundles. Nobody remembers which they are, so all are asked; one that does not answer is told elsewhere.
+/// The hosts that make bundles. Nobody remembers which they are, so all are asked; one that does not answer is reported elsewhere.
 pub(super) async fn timers(fleet: &Fleet, cluster: &Cluster) -> Vec<Timer> {
     let asked = cluster.hosts.iter().map(|host| async {
         let name = host.name.as_str();

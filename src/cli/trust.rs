@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     })
 }
 
-/// A host that does not answer is told with the others and keeps nobody waiting.
+/// A host that does not answer is reported with the others and keeps nobody waiting.
 async fn scan(target: &ssh::SshTarget, timeouts: ssh::Timeouts) -> Result<HostScan, TransportError> {
     let limit = timeouts.connect + Duration::from_secs(5);
     tokio::time::timeout(limit, ssh::scan(target, timeouts))

@@ -136,7 +136,7 @@ fn is_duration(text: &str) -> bool {
 }
 
 /// Differences under what helps against them; nothing where there are none.
-fn told(settings: &[InitSetting], live: &Value, help: &str) -> Option<String> {
+fn conflict_text(settings: &[InitSetting], live: &Value, help: &str) -> Option<String> {
     let conflicts: Vec<_> = settings
         .iter()
         .filter_map(|setting| setting.conflict(live))
@@ -153,8 +153,8 @@ impl ClusterResource for InitSettings {
             )?;
             let (cluster, kubelet) = (cluster.unwrap_or_default(), kubelet.unwrap_or_default());
             let refused = [
-                told(&self.cluster, &cluster, SETTLED_AT_INIT),
-                told(&self.kubelet, &kubelet, KUBELET),
+                conflict_text(&self.cluster, &cluster, SETTLED_AT_INIT),
+                conflict_text(&self.kubelet, &kubelet, KUBELET),
             ];
             let refused: Vec<_> = refused.into_iter().flatten().collect();
             if !refused.is_empty() {
@@ -198,11 +198,11 @@ mod tests {
             InitSetting::new("cluster.networks.pods", "/networking/podSubnet", &"10.1.0.0/16"),
         ];
         let live = |pods| json!({"clusterName": "ci", "networking": {"podSubnet": pods}});
-        assert_eq!(told(&settings, &live("10.1.0.0/16"), "help"), None);
+        assert_eq!(conflict_text(&settings, &live("10.1.0.0/16"), "help"), None);
         let expected =
             "cluster.networks.pods is 10.1.0.0/16 in the inventory and 10.2.0.0/16 in the cluster\nhelp";
         assert_eq!(
-            told(&settings, &live("10.2.0.0/16"), "help").as_deref(),
+            conflict_text(&settings, &live("10.2.0.0/16"), "help").as_deref(),
             Some(expected)
         );
     }
@@ -215,7 +215,7 @@ mod tests {
         leaves("kubelet", "", &wanted, &mut settings);
         let live = json!({"maxPods": 110, "evictionHard": {"memory.available": "2%"}, "imageMinimumGCAge": "1m30s", "other": 1});
         let expected = "kubelet.evictionHard.memory.available is 1% in the inventory and 2% in the cluster\n";
-        assert_eq!(told(&settings, &live, "").as_deref(), Some(expected));
-        assert_eq!(told(&settings, &wanted, ""), None);
+        assert_eq!(conflict_text(&settings, &live, "").as_deref(), Some(expected));
+        assert_eq!(conflict_text(&settings, &wanted, ""), None);
     }
 }

@@ -158,7 +158,7 @@ fn remedy(source: &HttpError) -> &'static str {
 mod tests {
     use super::*;
 
-    fn told(source: HttpError) -> String {
+    fn reported(source: HttpError) -> String {
         let url = "https://harbor.example".to_owned();
         HarborError::Unreachable { url, source }.to_string()
     }
@@ -173,7 +173,7 @@ mod tests {
         ] {
             let reason = "words of the library".to_owned();
             assert!(
-                told(HttpError::Tls { fault, reason }).contains(remedy),
+                reported(HttpError::Tls { fault, reason }).contains(remedy),
                 "{fault:?}"
             );
         }
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_registry_out_of_reach_is_not_a_host_out_of_reach() {
         let unreachable = |address: &str| {
-            told(HttpError::Transport(TransportError::Unreachable {
+            reported(HttpError::Transport(TransportError::Unreachable {
                 host: "cp1".to_owned(),
                 address: address.to_owned(),
                 reason: "no route".to_owned(),

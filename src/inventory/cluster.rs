@@ -34,7 +34,7 @@ pub struct ClusterSpec {
     /// The agent on each node.
     #[serde(default)]
     pub kubelet: KubeletSpec,
-    /// What kubeadm is told besides.
+    /// Additional arguments of kubeadm.
     #[serde(default)]
     pub kubeadm: KubeadmSpec,
     /// How strictly the cluster is set up. It can be switched on a running cluster: `apply` then restarts the components of one control
@@ -77,7 +77,7 @@ pub enum HardeningSpec {
     /// at most 4096 processes for each pod, unless `kubelet.extraConfig` or the pod says otherwise.
     #[default]
     Cis,
-    /// As kubeadm does without being told.
+    /// As kubeadm does by default.
     None,
 }
 
@@ -201,7 +201,7 @@ impl Default for KubeletSpec {
     }
 }
 
-/// What kubeadm is told besides.
+/// Additional arguments of kubeadm.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct KubeadmSpec {

@@ -61,8 +61,8 @@ impl JenkinsClient {
         }
         let answer = self.judged(&Method::POST, &path, answer)?;
         match serde_json::from_str::<ReloadAnswer>(&answer.body) {
-            Ok(told) if told.status == "error" => Err(JenkinsError::Configuration(
-                told.message.unwrap_or_else(|| page::words(&answer.body)),
+            Ok(reported) if reported.status == "error" => Err(JenkinsError::Configuration(
+                reported.message.unwrap_or_else(|| page::words(&answer.body)),
             )),
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// Where `exported` says something else than `meant`, as `path: exported → meant`.
 ///
 /// What Jenkins leaves out has its default, which may be what is meant; variables are secrets, which it exports encrypted. So only
-/// what contradicts is told: another value, or a list in which an entry with this name is missing.
+/// contradictions are reported: another value, or a list in which an entry with this name is missing.
 pub fn contradictions(meant: &Value, exported: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     compare(meant, exported, "", &mut lines);

@@ -124,14 +124,15 @@ mod tests {
 
     #[test]
     fn a_queued_build_says_what_it_is_and_why_it_waits() {
-        let told = |item: &str| QueuedBuild::from(serde_json::from_str::<Waiting>(item).unwrap()).to_string();
+        let reported =
+            |item: &str| QueuedBuild::from(serde_json::from_str::<Waiting>(item).unwrap()).to_string();
         let item = r#"{"_class": "hudson.model.Queue$BuildableItem", "task": {"_class": "x", "name": "part of shop #3"},
             "why": "Waiting for next available executor on \u2018maven\u2019"}"#;
         assert_eq!(
-            told(item),
+            reported(item),
             "part of shop #3: Waiting for next available executor on ‘maven’"
         );
-        assert_eq!(told(r#"{"task": {}, "why": null}"#), "is about to begin");
-        assert_eq!(told(r#"{"why": "because"}"#), "because");
+        assert_eq!(reported(r#"{"task": {}, "why": null}"#), "is about to begin");
+        assert_eq!(reported(r#"{"why": "because"}"#), "because");
     }
 }

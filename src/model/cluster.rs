@@ -56,7 +56,7 @@ pub struct Cluster {
     pub kube_proxy: KubeProxy,
     /// The agent on each node.
     pub kubelet: Kubelet,
-    /// What kubeadm is told besides.
+    /// Additional arguments of kubeadm.
     pub kubeadm: Kubeadm,
     /// How strictly it is set up.
     pub hardening: HardeningSpec,

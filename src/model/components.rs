@@ -58,7 +58,7 @@ pub struct Kubelet {
     pub extra_config: Map<String, Value>,
 }
 
-/// What kubeadm is told besides.
+/// Additional arguments of kubeadm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kubeadm {

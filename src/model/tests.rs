@@ -36,10 +36,10 @@ const OFFLINE: &str = include_str!("offline.yaml");
 #[test]
 fn no_host_has_the_name_of_another_place() {
     for name in ["cluster", "registries"] {
-        let told = cluster(&SMALL.replace("name: w1", &format!("name: {name}"))).unwrap_err();
+        let reported = cluster(&SMALL.replace("name: w1", &format!("name: {name}"))).unwrap_err();
         assert!(
-            told.contains(&format!("a host can't be named `{name}`")),
-            "{told}"
+            reported.contains(&format!("a host can't be named `{name}`")),
+            "{reported}"
         );
     }
 }
@@ -69,10 +69,10 @@ fn a_folder_for_an_image_fits_into_the_cluster() {
         state.to_be_bytes()[0]
     });
     fs_err::write(folder.join("noise"), noise.take(2 << 20).collect::<Vec<_>>()).unwrap();
-    let told = validated().unwrap_err();
+    let reported = validated().unwrap_err();
     assert!(
-        told.contains("too large for a ConfigMap") && told.contains("at most 1020 KiB"),
-        "{told}"
+        reported.contains("too large for a ConfigMap") && reported.contains("at most 1020 KiB"),
+        "{reported}"
     );
     fs_err::write(folder.join("noise"), vec![0; 9 << 20]).unwrap();
     assert!(validated().unwrap_err().contains("more than 1000 files or 8 MiB"));

@@ -97,12 +97,12 @@ fn busy(cluster: &Cluster, host: &Host, answer: &Answer) -> Vec<Finding> {
     } else {
         (true, 4789)
     });
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     answer
         .listeners
         .iter()
         .filter(|listener| needed.contains(&(listener.is_udp, listener.port)))
-        .filter(|listener| told.insert((listener.is_udp, listener.port)))
+        .filter(|listener| reported.insert((listener.is_udp, listener.port)))
         .map(|listener| {
             let protocol = if listener.is_udp { "UDP" } else { "TCP" };
             let by = match listener.program.as_str() {

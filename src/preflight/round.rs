@@ -44,7 +44,7 @@ pub(super) struct Scene<'a> {
     hosts: BTreeMap<String, Examined>,
 }
 
-/// Asks all hosts, and judges what they say. A host that can't be asked is told with its reason, and the others are judged without it.
+/// Asks all hosts, and judges what they say. A host that can't be asked is reported with its reason, and the others are judged without it.
 pub async fn examine(cluster: &Cluster, fleet: &Fleet, depth: Depth) -> Preflight {
     let ways = probe::ways(cluster);
     let asked = cluster.hosts.iter().map(|host| {

@@ -123,9 +123,9 @@ pub(super) fn mtu(scene: &Scene<'_>) -> Vec<Finding> {
 
 /// One finding for each host that has several of them, and the number of the others.
 fn alike(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut told: Vec<(Finding, usize)> = Vec::new();
+    let mut reported: Vec<(Finding, usize)> = Vec::new();
     for finding in findings {
-        match told
+        match reported
             .iter_mut()
             .find(|(other, _)| other.hosts.first() == finding.hosts.first())
         {
@@ -133,10 +133,11 @@ fn alike(findings: Vec<Finding>) -> Vec<Finding> {
                 other.hosts.extend(finding.hosts);
                 *more += 1;
             }
-            None => told.push((finding, 0)),
+            None => reported.push((finding, 0)),
         }
     }
-    told.into_iter()
+    reported
+        .into_iter()
         .map(|(mut finding, more)| {
             if more > 0 {
                 finding

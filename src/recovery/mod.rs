@@ -42,7 +42,7 @@ pub enum RecoveryError {
     },
 }
 
-/// Runs a script that must succeed. When it does not, all that it printed is told with what it was for.
+/// Runs a script that must succeed. When it does not, all that it printed is reported with what it was for.
 async fn run(
     host: &dyn Transport,
     name: &str,

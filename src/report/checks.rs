@@ -41,7 +41,7 @@ struct CheckRow<'a> {
 }
 
 impl CheckRow<'_> {
-    /// Whether this is told in the same row. What was seen may differ from place to place.
+    /// Whether this is reported in the same row. What was seen may differ from place to place.
     fn takes(&self, checked: &CheckProgress) -> bool {
         let same = match (self.result, &checked.result) {
             (CheckResult::Passed { .. }, CheckResult::Passed { .. }) => true,

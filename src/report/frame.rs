@@ -24,7 +24,7 @@ pub(super) fn lines(
 ) -> Vec<String> {
     let room = usize::from(rows.saturating_sub(4)).clamp(1, MOST);
     let width = usize::from(columns.max(20)) - 1;
-    let shown = told(run, room);
+    let shown = visible_tracks(run, room);
     let name_width = shown
         .iter()
         .map(|track| console::measure_text_width(&track.place))
@@ -66,7 +66,7 @@ fn header(run: &RunProgress, now: Duration, palette: &Palette) -> String {
 }
 
 /// The places to tell about: some failures, then work by its age, then those that wait.
-fn told(run: &RunProgress, room: usize) -> Vec<&TrackProgress> {
+fn visible_tracks(run: &RunProgress, room: usize) -> Vec<&TrackProgress> {
     let mut shown = busy(run);
     // One line is for the number of those that don't fit.
     let room = if shown.len() > room {
@@ -85,7 +85,7 @@ fn told(run: &RunProgress, room: usize) -> Vec<&TrackProgress> {
     shown
 }
 
-/// All places that aren't done, in the order of `told`.
+/// All places that aren't done, in the order of `visible_tracks`.
 fn busy(run: &RunProgress) -> Vec<&TrackProgress> {
     let rank = |track: &TrackProgress| match track.state {
         TrackState::Failed { .. } => Some(0),

@@ -113,7 +113,7 @@ impl Report {
         self.code
     }
 
-    /// The exit code of `plan --exit-code`: as `exit_code`, but changes are told from no changes.
+    /// The exit code of `plan --exit-code`: as `exit_code`, but changes are distinguished from no changes.
     pub fn plan_exit_code(&self) -> Exit {
         if self.code == Exit::Done && self.changes > 0 {
             Exit::Changes

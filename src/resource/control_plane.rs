@@ -46,7 +46,7 @@ const STATE: &str = "control-plane";
 ///
 /// kubeadm finalises kubelet.conf after everything but the add-ons. Before that an init is unfinished; from then on the cluster
 /// lives, and a silent API server is waited for and never initialised again. While kubelet.conf is not there yet, a join has
-/// bootstrap-kubelet.conf. An API server whose certificates have expired, or etcd's, will not speak again by itself: that is told by
+/// bootstrap-kubelet.conf. An API server whose certificates have expired, or etcd's, will not speak again by itself: that is recognized by
 /// openssl, without which the wait's end tells it.
 const PROBE: &str = include_str!("control_plane.sh");
 
@@ -97,7 +97,7 @@ impl ControlPlane {
 
     /// What fixes each thing that is missing, for people.
     fn completion(&self, missing: &[MissingPart]) -> String {
-        let told = missing.iter().map(|missing| match missing {
+        let reported = missing.iter().map(|missing| match missing {
             MissingPart::AdminConfig => "make /etc/kubernetes/admin.conf again".to_owned(),
             MissingPart::ClusterConfiguration => "upload the ConfigMap kubeadm-config again".to_owned(),
             MissingPart::KubeletConfiguration => "upload the ConfigMap kubelet-config again".to_owned(),
@@ -107,7 +107,7 @@ impl ControlPlane {
                 self.node
             ),
         });
-        told.collect::<Vec<_>>().join(", ")
+        reported.collect::<Vec<_>>().join(", ")
     }
 
     /// A join that broke off: its etcd member may be half in. `kubeadm reset` takes the member out; what it would delete

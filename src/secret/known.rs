@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Redactor, SecretRef};
 
-/// Fetched secrets by their references. What is made of one is told to the redactor like the secret itself.
+/// Fetched secrets by their references. What is made of one is registered with the redactor like the secret itself.
 #[derive(Debug, Default)]
 pub struct SecretValues {
     secrets: HashMap<SecretRef, SecretString>,

@@ -12,7 +12,7 @@ use super::forms;
 /// What is shown in place of a secret.
 const MASK: &str = "(secret)";
 
-/// Masks every secret that it was told of. Clones share what they know.
+/// Masks every secret that was registered with it. Clones share what they know.
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Longest first, so that a secret that is part of another does not leave the rest of that one.

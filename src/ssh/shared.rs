@@ -113,8 +113,8 @@ mod tests {
         for mode in [0o644, 0o640, 0o604, 0o660] {
             fs_err::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let refused = SharedConnections::default().key(&path, None).await.unwrap_err();
-            let told = format!("id is not used: others can read it (mode {mode:04o}); chmod 600");
-            assert!(refused.contains(&told), "{refused}");
+            let reported = format!("id is not used: others can read it (mode {mode:04o}); chmod 600");
+            assert!(refused.contains(&reported), "{refused}");
         }
         private(&path);
         assert!(SharedConnections::default().key(&path, None).await.is_ok());

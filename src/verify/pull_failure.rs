@@ -1,4 +1,4 @@
-//! Why a pull failed, told apart by the words of containerd and of Go's TLS and network libraries, which have been the same for years.
+//! Why a pull failed, distinguished by the words of containerd and of Go's TLS and network libraries, which have been the same for years.
 
 /// Kinds of failed pulls, each with a remedy of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

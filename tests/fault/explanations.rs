@@ -68,19 +68,19 @@ impl Mistake {
     /// Makes it, and fails unless it is explained.
     pub(crate) fn is_explained(&self, lab: &Lab) {
         let ran = (self.run)(lab).ended(4);
-        let told = the_failure_of(&ran, "stepFailed");
+        let reported = the_failure_of(&ran, "stepFailed");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        assert_eq!(told["place"], "cp1", "{told}");
-        assert!(text(&told["step"]).starts_with(self.step), "{told}");
-        let origin = text(&told["failure"]["origin"]);
+        assert_eq!(reported["place"], "cp1", "{reported}");
+        assert!(text(&reported["step"]).starts_with(self.step), "{reported}");
+        let origin = text(&reported["failure"]["origin"]);
         let line = origin.split_once(self.playbook).map(|(_, line)| line);
         assert!(
             line.is_some_and(|line| line.starts_with(|c: char| c.is_ascii_digit())),
-            "no line: {told}"
+            "no line: {reported}"
         );
-        let failure = told["failure"].to_string();
+        let failure = reported["failure"].to_string();
         for word in self.words {
-            assert!(failure.contains(word), "no {word:?} in {told:#}");
+            assert!(failure.contains(word), "no {word:?} in {reported:#}");
         }
     }
 }
@@ -134,9 +134,9 @@ fn refused(ran: &Ran, words: &[&str]) {
         ran.stderr
     );
     let failed = ran.events.iter().filter(|event| event["event"] == "placeFailed");
-    let told: String = failed.map(ToString::to_string).collect::<String>() + &ran.stderr;
+    let reported: String = failed.map(ToString::to_string).collect::<String>() + &ran.stderr;
     for word in words {
-        assert!(told.contains(word), "no {word:?} in {told}");
+        assert!(reported.contains(word), "no {word:?} in {reported}");
     }
 }
 

@@ -18,11 +18,11 @@ pub(crate) fn by_a_second_run(lab: &Lab) {
     let mut first = Running::apply(lab, "first", &inventory);
     first.until_step("w2", INSTALLATION, PATIENCE);
     let second = lab.apply(&inventory, &[]).ended(6);
-    let told = the_failure_of(&second, "locked");
-    let message = told["failure"]["message"].as_str().unwrap_or_default();
-    assert!(message.contains(&format!("{USER}@")), "who? {told}");
-    assert!(message.contains("since"), "since when? {told}");
-    assert!(message.contains("cp1"), "where? {told}");
+    let reported = the_failure_of(&second, "locked");
+    let message = reported["failure"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains(&format!("{USER}@")), "who? {reported}");
+    assert!(message.contains("since"), "since when? {reported}");
+    assert!(message.contains("cp1"), "where? {reported}");
     first.end().ended(0);
     assert_eq!(lab.apply(&inventory, &[]).ended(0).changes(), 0);
 }
@@ -84,8 +84,8 @@ pub(crate) fn by_a_lost_connection(lab: &Lab) {
     lab.ssh("w2", "pkill -KILL -f '^sshd: admin'");
     let lost = run.end();
     assert!([3, 4].contains(&lost.code), "{}\n{}", lost.code, lost.stdout);
-    let told = the_failure_of(&lost, "unreachable");
-    assert_eq!(told["place"], "w2", "{told}");
+    let reported = the_failure_of(&lost, "unreachable");
+    assert_eq!(reported["place"], "w2", "{reported}");
     assert!(is_at_work(lab), "the work did not go on");
     lab.apply(&inventory, &[]).ended(0);
     assert_eq!(lab.unready(), [""; 0]);
@@ -101,8 +101,8 @@ pub(crate) fn by_a_host_without_power(lab: &Lab) {
     lab.host("kill", "w2");
     lab.ssh("w1", "rm /etc/sysctl.d/99-zz-ci-bootstrap.conf");
     let apply = lab.apply(&inventory, &[]).ended(3);
-    let told = the_failure_of(&apply, "unreachable");
-    assert_eq!(told["place"], "w2", "{told}");
+    let reported = the_failure_of(&apply, "unreachable");
+    assert_eq!(reported["place"], "w2", "{reported}");
     assert!(
         apply.steps().contains("w1: kernel parameters at boot"),
         "{:?}",

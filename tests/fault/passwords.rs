@@ -51,9 +51,9 @@ pub(crate) fn are_explained_when_wrong(lab: &Lab) {
         "not-the-password",
     )
     .ended(3);
-    let told = the_failure_of(&ran, "unreachable").to_string();
-    assert!(told.contains("sudo"), "{told}");
-    assert!(told.contains("password"), "{told}");
+    let reported = the_failure_of(&ran, "unreachable").to_string();
+    assert!(reported.contains("sudo"), "{reported}");
+    assert!(reported.contains("password"), "{reported}");
     assert!(!ran.stdout.contains("not-the-password"), "shown: {}", ran.stdout);
 }
 

@@ -257,7 +257,11 @@ impl Ran {
     #[track_caller]
     pub(crate) fn ended(self, code: i32) -> Self {
         let ended = self.code;
-        assert!(ended == code, "ended with {ended}, not {code}\n{}", self.told());
+        assert!(
+            ended == code,
+            "ended with {ended}, not {code}\n{}",
+            self.reported()
+        );
         self
     }
 
@@ -278,7 +282,7 @@ impl Ran {
     }
 
     /// What a person would ask for after a failure: what was done and, last, what went wrong.
-    fn told(&self) -> String {
+    fn reported(&self) -> String {
         let is_failure = |event: &&Value| event["event"] == "placeFailed" || event["result"] == "failed";
         let failed = self.events.iter().filter(is_failure);
         let failed: String = failed.map(|event| format!("{event}\n")).collect();

@@ -52,8 +52,9 @@ impl Running {
 
     /// What it has told so far.
     pub(crate) fn events(&self) -> Vec<Value> {
-        let told = fs_err::read_to_string(&self.stdout).unwrap();
-        told.lines()
+        let reported = fs_err::read_to_string(&self.stdout).unwrap();
+        reported
+            .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect()
     }

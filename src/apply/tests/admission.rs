@@ -90,7 +90,7 @@ async fn a_plan_shows_the_changes_and_why_they_will_not_be_made() {
     let folder = tempfile::tempdir().unwrap();
     let (ran, asked) = run_with(RunMode::Plan, NodeState::Absent, &folder).await;
     assert_eq!(
-        (ran.told("w1"), asked.len()),
+        (ran.reported("w1"), asked.len()),
         (vec!["begin a".to_owned(), "begin membership".to_owned()], 1)
     );
     assert_eq!(ran.failure("w1").message, "it is full");

@@ -95,7 +95,7 @@ async fn steps_on_the_host_and_by_requests_alternate_as_they_are_written() {
     let ran = Bench::default().run(vec![("w1", track(&folder, UPGRADE))]).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());
     let done: Vec<_> = ran
-        .told("w1")
+        .reported("w1")
         .into_iter()
         .filter(|line| line.starts_with("done"))
         .collect();
@@ -133,7 +133,7 @@ async fn a_step_by_requests_that_fails_holds_back_what_stands_behind_it_alone() 
     steps.extend(track(&folder, "b uncordon*"));
     let ran = Bench::default().run(vec![("w1", steps)]).await;
     assert_eq!(ran.failure("w1").class, Class::StepFailed);
-    assert_eq!(ran.told("w1"), ["begin a", "done a", "begin cordon"]);
+    assert_eq!(ran.reported("w1"), ["begin a", "done a", "begin cordon"]);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn a_step_by_requests_whose_facts_do_not_come_blocks_what_stands_behind_it
         .run(vec![("nfs", vec![broken.into()]), ("w1", steps)])
         .await;
     assert_eq!(ran.failure("w1").class, Class::Blocked);
-    assert_eq!(ran.told("w1"), ["begin a", "done a"]);
+    assert_eq!(ran.reported("w1"), ["begin a", "done a"]);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_plan_tells_every_difference_in_order_also_behind_steps_by_requests() 
     let ran = bench.run(vec![("nfs", vec![owed.into()]), ("w1", steps)]).await;
     assert_eq!(ran.outcome.failures, BTreeMap::new());
     assert_eq!(
-        ran.told("w1"),
+        ran.reported("w1"),
         ["begin a", "begin cordon", "begin b", "begin later", "begin c"]
     );
     assert_eq!(ran.outcome.changes, 6);

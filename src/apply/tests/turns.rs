@@ -135,7 +135,7 @@ async fn after_the_first_host_that_fails_no_other_begins() {
         assert_eq!(failure.class, Class::Blocked);
         let said = format!("not begun: {failed} failed in group `workers`, and no other host begins there");
         assert_eq!(failure.message, said);
-        assert_eq!(ran.told(host), [""; 0]);
+        assert_eq!(ran.reported(host), [""; 0]);
     }
 }
 
@@ -171,7 +171,7 @@ async fn a_host_that_fails_behind_its_turn_stops_nobody() {
     assert_eq!(classes, [Class::StepFailed; 3]);
     for host in ["w1", "w2", "w3"] {
         assert_eq!(
-            ran.told(host)[..2],
+            ran.reported(host)[..2],
             [format!("begin {host}"), format!("done {host}")]
         );
     }

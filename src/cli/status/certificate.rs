@@ -9,7 +9,7 @@ use crate::fleet::Fleet;
 use crate::model::Cluster;
 use crate::transport::Script;
 
-/// Certificates are told from this many days before their end.
+/// Certificates are reported from this many days before their end.
 const SOON: i64 = 30;
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ pub(super) async fn all(fleet: &Fleet, cluster: &Cluster) -> Vec<Certificate> {
             }
             Err(error) => Err(error),
         };
-        // A host that does not answer is told with the others' drift.
+        // A host that does not answer is reported with the others' drift.
         let text = output.map(|output| output.stdout).unwrap_or_default();
         read(&host, &serde_json::from_slice(&text).unwrap_or_default())
     };

@@ -60,7 +60,7 @@ pub(super) struct Args {
     catalog: CatalogArgs,
 }
 
-/// Everything that is told.
+/// Everything that is reported.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StatusReport {

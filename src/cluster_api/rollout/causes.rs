@@ -13,7 +13,7 @@ use super::related_objects::RelatedObjects;
 use super::state::RolloutKind;
 use crate::cluster_api::node::Condition;
 
-/// What keeps the target from being ready: its own conditions, its pods, their nodes. Same problems are told once.
+/// What keeps the target from being ready: its own conditions, its pods, their nodes. Same problems are reported once.
 pub(super) fn causes(related: &RelatedObjects) -> Vec<Cause> {
     let mut found = Vec::new();
     if related.nodes.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn causes(related: &RelatedObjects) -> Vec<Cause> {
     found.extend(of_target(related));
     found.extend(current_pods(related).flat_map(|pod| of_pod(related, pod)));
     found.extend(of_nodes(related));
-    let mut causes = told_once(found);
+    let mut causes = deduplicated(found);
     // What ends the wait comes first.
     causes.sort_by_key(|cause| cause.patience.is_none());
     causes
@@ -105,8 +105,8 @@ pub(super) fn stuck_pod(related: &RelatedObjects) -> Option<&str> {
 }
 
 /// Merges causes with the same problem at the same kind of place.
-fn told_once(found: Vec<Cause>) -> Vec<Cause> {
-    let mut told: Vec<Cause> = Vec::new();
+fn deduplicated(found: Vec<Cause>) -> Vec<Cause> {
+    let mut reported: Vec<Cause> = Vec::new();
     for cause in found {
         let part = |place: &str| place.split_once(", ").map(|(_, part)| part.to_owned());
         let same = |other: &&mut Cause| {
@@ -114,12 +114,12 @@ fn told_once(found: Vec<Cause>) -> Vec<Cause> {
                 && part(&other.place) == part(&cause.place)
                 && other.place.split(' ').next() == cause.place.split(' ').next()
         };
-        match told.iter_mut().find(same) {
+        match reported.iter_mut().find(same) {
             Some(other) => other.also += 1,
-            None => told.push(cause),
+            None => reported.push(cause),
         }
     }
-    told
+    reported
 }
 
 /// The first cause that has lasted longer than it may, if `age` tells how long each has been seen.

@@ -12,11 +12,11 @@ const NEWS: i64 = 15 * 60;
 
 /// The latest warnings about an object, newest first: `FailedMount (x3, 12 s ago): …`.
 pub(super) fn warnings(events: &[Value], kind: &str, name: &str, now: Timestamp) -> Vec<String> {
-    told(events, kind, name, now, |event| event["type"] == "Warning")
+    event_lines(events, kind, name, now, |event| event["type"] == "Warning")
 }
 
 /// The same for all events that `is_told`.
-pub(super) fn told(
+pub(super) fn event_lines(
     events: &[Value],
     kind: &str,
     name: &str,

@@ -187,22 +187,22 @@ struct PodOnNode {
 }
 
 fn state_on(daemon: &Value, pods: &[Value], node: &str) -> PodOnNode {
-    let told = |text: &str| PodOnNode {
+    let reported = |text: &str| PodOnNode {
         state: waiting(text),
         outdated: false,
     };
     if number(&daemon["status"]["observedGeneration"]) < number(&daemon["metadata"]["generation"]) {
-        return told("not yet taken up by its controller");
+        return reported("not yet taken up by its controller");
     }
     let here = pods
         .iter()
         .filter(|pod| pod["spec"]["nodeName"] == node)
         .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
     let Some(pod) = here.max_by_key(|pod| pod["metadata"]["creationTimestamp"].as_str()) else {
-        return told(&format!("no pod on {node} yet"));
+        return reported(&format!("no pod on {node} yet"));
     };
     if !is_ready(pod) {
-        return told(&format!("its pod on {node} is not ready"));
+        return reported(&format!("its pod on {node} is not ready"));
     }
     let wanted = daemon["metadata"]["annotations"][TEMPLATE].as_str();
     let outdated = wanted.is_some() && pod["metadata"]["labels"][TEMPLATE_LABEL].as_str() != wanted;

@@ -182,8 +182,11 @@ mod tests {
         };
         let pod = json!({"metadata": {"namespace": "ci", "name": "jenkins-0", "uid": "new"}, "status": {"phase": "Pending"}});
         let causes = of_pod(&related, &pod);
-        let told = causes.iter().flat_map(|cause| &cause.events);
-        let told: Vec<_> = told.cloned().collect();
-        assert!(told.len() == 1 && told[0].ends_with("of today"), "{told:?}");
+        let reported = causes.iter().flat_map(|cause| &cause.events);
+        let reported: Vec<_> = reported.cloned().collect();
+        assert!(
+            reported.len() == 1 && reported[0].ends_with("of today"),
+            "{reported:?}"
+        );
     }
 }

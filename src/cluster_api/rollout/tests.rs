@@ -176,8 +176,8 @@ fn a_pod_on_a_silent_node_holds_up_a_stateful_set_until_a_person_knows_more() {
         let found = causes(&related(target, vec![pod.clone()], vec![node], vec![]));
         hopeless(&found, |_| Duration::from_secs(60)).map(ToString::to_string)
     };
-    let told = of(RolloutKind::StatefulSet, silent.clone());
-    assert!(told.is_some_and(|text| text.contains("on w1") && text.contains("out-of-service")));
+    let reported = of(RolloutKind::StatefulSet, silent.clone());
+    assert!(reported.is_some_and(|text| text.contains("on w1") && text.contains("out-of-service")));
     // It has another pod elsewhere by now.
     assert_eq!(of(RolloutKind::Deployment, silent), None);
     assert_eq!(of(RolloutKind::StatefulSet, ready_node("w1")), None);

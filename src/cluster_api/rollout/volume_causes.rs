@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::event::told;
+use super::event::event_lines;
 use super::explanation::Cause;
 use super::related_objects::RelatedObjects;
 use crate::cluster_api::node::{Condition, items};
@@ -30,7 +30,7 @@ pub(super) fn of_claims(related: &RelatedObjects, pod: &Value, conditions: &[Con
     let namespace = pod["metadata"]["namespace"].as_str().unwrap_or_default();
     let cause = |name: &str| {
         // That no class is set, and that a provisioner is waited for, are no warnings to Kubernetes.
-        let mut events = told(
+        let mut events = event_lines(
             &related.events,
             "PersistentVolumeClaim",
             name,

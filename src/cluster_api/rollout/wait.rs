@@ -79,7 +79,7 @@ struct RolloutWait<'a> {
     target: &'a RolloutTarget,
     limit: Duration,
     deadline: Instant,
-    /// The last state that was told.
+    /// The last state that was reported.
     state: String,
     /// When the API server last answered.
     answered: Instant,

@@ -121,7 +121,7 @@ mod tests {
         path.compare(&seen).unwrap_or(Comparison::InSync)
     }
 
-    fn told(wanted: &str, host: &str) -> String {
+    fn reported(wanted: &str, host: &str) -> String {
         match verdict(wanted, host) {
             Comparison::Refused(why) => why,
             other => format!("{other:?}"),
@@ -147,17 +147,17 @@ mod tests {
 
     #[test]
     fn a_skipped_minor_release_is_refused_with_the_path() {
-        let why = told("1.37.2", "member\npackage kubelet 1.35.8-1.1");
+        let why = reported("1.37.2", "member\npackage kubelet 1.35.8-1.1");
         assert!(
             why.contains("Go 1.35.8 → 1.36.5 → 1.37.2: put 1.36.5 into"),
             "{why}"
         );
-        let why = told(
+        let why = reported(
             "1.37.2",
             "member\npackage kubelet 1.34.11-1.1\nimage kube-apiserver v1.34.11",
         );
         assert!(why.contains("1.34.11 → 1.35.9 → 1.36.5 → 1.37.2"), "{why}");
-        let half = told(
+        let half = reported(
             "1.37.2",
             "member\npackage kubelet 1.35.8-1.1\nimage kube-apiserver v1.36.5",
         );
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_way_back_is_refused() {
-        assert!(told("1.36.4", "member\npackage kubelet 1.36.5-1.1").contains("no way back"));
-        let half = told(
+        assert!(reported("1.36.4", "member\npackage kubelet 1.36.5-1.1").contains("no way back"));
+        let half = reported(
             "1.35.8",
             "member\npackage kubelet 1.35.8-1.1\nimage kube-scheduler v1.36.5",
         );
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn several_members_of_etcd_go_to_3_7_from_3_6_11_alone() {
         let host = |etcd| format!("member\npackage kubelet 1.36.5-1.1\nimage etcd {etcd}");
-        assert!(told("1.37.2", &host("3.6.8-0")).contains("each must be at 3.6.11"));
+        assert!(reported("1.37.2", &host("3.6.8-0")).contains("each must be at 3.6.11"));
         assert_eq!(verdict("1.37.2", &host("3.6.11-0")), Comparison::InSync);
         assert_eq!(verdict("1.36.6", &host("3.6.8-0")), Comparison::InSync);
     }

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(pods.hope(&first).map(name).as_deref(), Some("jnlp-a"));
         let failed = [pod("jnlp-a", "Failed", false)];
         assert_eq!(pods.look(&failed, seconds(2)).len(), 1);
-        assert_eq!(pods.look(&failed, seconds(3)).len(), 0, "it was told already");
+        assert_eq!(pods.look(&failed, seconds(3)).len(), 0, "it was reported already");
         assert_eq!(pods.hope(&failed), None);
         // The second comes and goes between two looks at its state.
         assert_eq!(

@@ -93,7 +93,7 @@ impl Smoke {
             caps: self.caps,
         };
         let result = build.run(&self.workers).await;
-        // Also after a failure, which has told the log by now; and before the pod goes, which takes longer.
+        // Also after a failure, which is in the log by now; and before the pod goes, which takes longer.
         let deleted = jenkins.delete_job(&job).await;
         let passed = result?;
         deleted?;

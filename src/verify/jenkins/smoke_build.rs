@@ -288,19 +288,19 @@ fn since<'a>(log: &'a str, last_word: &str) -> &'a str {
 
 /// What Jenkins complains of, each once, in its order.
 fn complaints(log: &str) -> impl Iterator<Item = &str> {
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for line in log.lines().map(str::trim) {
         let complains = ["WARNING", "SEVERE", "Exception"]
             .iter()
             .any(|word| line.contains(word));
         // The time before it differs each time.
-        let told_already = |other: &&str| without_time(other) == without_time(line);
-        if complains && !told.iter().any(told_already) {
-            told.push(line);
+        let is_reported = |other: &&str| without_time(other) == without_time(line);
+        if complains && !reported.iter().any(is_reported) {
+            reported.push(line);
         }
     }
-    let first = told.len().saturating_sub(COMPLAINTS);
-    told.into_iter().skip(first)
+    let first = reported.len().saturating_sub(COMPLAINTS);
+    reported.into_iter().skip(first)
 }
 
 fn without_time(line: &str) -> &str {
@@ -345,8 +345,10 @@ mod tests {
                    java.lang.NullPointerException: parent is null\n\
                    2026-11-30 02:00:01.000+0000 [id=1] WARNING o.c.j.p.k.KubernetesLauncher#launch: Error in provisioning\n\
                    2026-11-30 02:00:02.000+0000 [id=1] INFO fine\n";
-        let told: Vec<_> = complaints(log).collect();
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].contains("Error in provisioning") && told[1].contains("NullPointerException"));
+        let reported: Vec<_> = complaints(log).collect();
+        assert_eq!(reported.len(), 2, "{reported:?}");
+        assert!(
+            reported[0].contains("Error in provisioning") && reported[1].contains("NullPointerException")
+        );
     }
 }
