@@ -101,7 +101,7 @@ fn control_plane_lost(lab: &Lab) {
     assert_builds(lab, &inventory);
 }
 
-/// Signs kubeadm's certificates anew by the cluster's own authorities, for a day that is long over, and restarts what uses them.
+/// Signs kubeadm's certificates again by the cluster's own authorities, for a day that is long over, and restarts what uses them.
 const END: &str = r#"cd /etc/kubernetes
 umask 077
 work=$(mktemp -d); : >$work/index

@@ -97,7 +97,7 @@ fn what_is_locked_is_what_the_inventory_takes() {
         assert!(output.status.success(), "{output:?}");
     }
 
-    // Another version in the list: `check` refuses the file, and it can be made anew all the same.
+    // Another version in the list: `check` refuses the file, and it can be made again all the same.
     let newer = PINS.replace("kubernetes: \"1.5\"", "kubernetes: \"1.6\"");
     write_inventory(folder, &site, &format!("{newer}, lock: plugins.lock.yaml"));
     let stale = ci_bootstrap(folder, &["check"]);

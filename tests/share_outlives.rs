@@ -77,7 +77,7 @@ fn nodes_gone(lab: &Lab) {
     assert_works(lab, &inventory);
 }
 
-/// The claim has to be made anew, as its directory is gone; then the bundle's home takes the place of the empty one.
+/// The claim has to be made again, as its directory is gone; then the bundle's home takes the place of the empty one.
 fn data_gone(lab: &Lab) {
     let (inventory, before) = (inventory(lab), key(lab));
     home::remember(&Jenkins::of(lab));

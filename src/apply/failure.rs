@@ -202,7 +202,7 @@ const HINTS: &[(&str, &str)] = &[
     // Before `connection refused`: an API server whose certificates have expired does not listen.
     (
         "x509: certificate has expired",
-        "a certificate has expired, or the host's clock is wrong: `ci-bootstrap renew INVENTORY` makes those of the cluster anew; \
+        "a certificate has expired, or the host's clock is wrong: `ci-bootstrap renew INVENTORY` renews those of the cluster; \
          a registry's is its owner's to renew",
     ),
     (

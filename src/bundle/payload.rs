@@ -16,7 +16,7 @@ const LARGEST_STATE: u64 = 8 << 30;
 const LONGEST_KEY: u64 = 1 << 20;
 
 /// Members that a restore needs: etcd's state, and the keys that certificates are made with. Certificates themselves are made
-/// anew, with the names and addresses that the restored control plane has.
+/// again, with the names and addresses that the restored control plane has.
 const NEEDED: [&str; 9] = [
     STATE,
     "pki/ca.crt",

@@ -130,7 +130,7 @@ fn host_key_state(shown: &ScannedHost<'_>) -> HostKeyState {
     });
     changed.map_or(HostKeyState::New, |(key, place)| {
         HostKeyState::Refused(format!(
-            "none of its keys is the one recorded at {place}: it was installed anew, or somebody is in between. \
+            "none of its keys is the one recorded at {place}: it was reinstalled, or somebody is in between. \
              If you know why, remove the old key: ssh-keygen -R '{}' -f {}",
             key.recorded_as(),
             inventory_file::argument(&place.file)

@@ -31,7 +31,7 @@ impl Api {
             while let Some(live) = self.read(id).await? {
                 let uid = live["metadata"]["uid"].clone();
                 if *first.get_or_insert_with(|| uid.clone()) != uid {
-                    // A StatefulSet makes its pod anew at once: without this look, that one would be deleted, and the next, for ever.
+                    // A StatefulSet makes its pod again at once: without this look, that one would be deleted, and the next, for ever.
                     return Ok(());
                 }
                 if live["metadata"]["deletionTimestamp"].is_null() {

@@ -130,10 +130,10 @@ fn obstacle(robot: &Robot, now: i64) -> Option<&'static str> {
     if robot.disable {
         Some("is disabled\nenable it in Harbor, or name another")
     } else if robot.expires_at >= 0 && robot.expires_at <= now {
-        Some("has expired\ngive it more time in Harbor, or delete it there, and it is made anew")
+        Some("has expired\ngive it more time in Harbor, or delete it there, and it is created again")
     } else if !robot.may("pull") || !robot.may("push") {
         Some(
-            "may not both pull and push images\ngive it the permissions in Harbor, or delete it there, and it is made anew",
+            "may not both pull and push images\ngive it the permissions in Harbor, or delete it there, and it is created again",
         )
     } else {
         None

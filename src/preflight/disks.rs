@@ -75,7 +75,7 @@ fn of_device(host: &str, device: &Device<'_>) -> Option<Finding> {
     }
     let inodes = device.inodes.filter(|inodes| *inodes < INODES)?;
     let message = format!("{inodes} inodes are free for {paths}");
-    let help = "remove many small files, or make the file system anew with more inodes";
+    let help = "remove many small files, or recreate the file system with more inodes";
     let holds_images = device.paths.contains(&"/var/lib/containerd");
     holds_images.then(|| Finding::error(PreflightCheck::DiskSpace, host, message, help))
 }

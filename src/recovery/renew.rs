@@ -9,7 +9,7 @@ use super::{RecoveryError, run};
 /// Four components are stopped and waited for, one after the other.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// The components read their certificates when they start. kubelet starts each anew when its container ends; etcd and the API server
+/// The components read their certificates when they start. kubelet starts each again when its container ends; etcd and the API server
 /// come first, as nothing can do without them. Where certificates had expired already, components have failed for long, and kubelet would
 /// let minutes pass before it tries again: restarted, it begins at once. Asking with the certificate that was just made proves that the
 /// new ones are in use. The last two tell that they work by their lease, which one of each kind renews every two seconds: only when

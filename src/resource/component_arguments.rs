@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
-/// Arguments of the components on one control plane. kubeadm makes the static pods anew from its configuration in the cluster, which has
+/// Arguments of the components on one control plane. kubeadm makes the static pods again from its configuration in the cluster, which has
 /// to say the same by then.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,7 +24,7 @@ pub(crate) struct ComponentArguments {
 
 /// The section of the probe.
 const SECTION: &str = "component arguments";
-/// Lies on a host while its static pods are made anew: kubeadm does one after the other.
+/// Lies on a host while its static pods are created again: kubeadm does one after the other.
 const UNFINISHED: &str = "/var/lib/ci-bootstrap/components-unfinished";
 /// The argument by which control planes are known that hardening has set up.
 const AUDIT_POLICY: &str = "audit-policy-file";
@@ -145,7 +145,7 @@ impl Resource for ComponentArguments {
     }
 }
 
-/// Commands that make the static pods of a control plane anew from the configuration in the cluster, but etcd's, and wait until they
+/// Commands that make the static pods of a control plane again from the configuration in the cluster, but etcd's, and wait until they
 /// answer; its API server listens on `address`.
 fn components_script(address: &str) -> String {
     ACTION

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
-/// Fields of kubelet's configuration. kubeadm writes the file anew from the cluster's `ConfigMap`, which has to say the same by then; a
+/// Fields of kubelet's configuration. kubeadm writes the file again from the cluster's `ConfigMap`, which has to say the same by then; a
 /// restart of kubelet is another step's.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -80,7 +80,7 @@ pub(crate) fn fill(lab: &Lab) {
     lab.kubectl("-n kept create configmap kept --from-literal=what=this");
 }
 
-/// What the cluster keeps, without what is made anew by its controllers under names of their own.
+/// What the cluster keeps, without what is created again by its controllers under names of their own.
 pub(crate) fn objects(lab: &Lab, control_plane: &str) -> BTreeSet<String> {
     let text = lab.kubectl_on(control_plane, KEPT);
     let lines = text.lines().filter(|line| !line.contains("bootstrap-token-"));

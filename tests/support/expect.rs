@@ -1,4 +1,4 @@
-//! Committed files that a test makes anew and compares.
+//! Committed files that a test makes again and compares.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 

@@ -203,7 +203,7 @@ impl BackupInProgress<'_> {
                 "the cluster signs its bundles with another key than `backup.signer` of the inventory names\n\
                  the cluster:   {signer}\n\
                  the inventory: {expected}\n\
-                 if the cluster was set up anew, write the new key into the inventory"
+                 if the cluster was set up again, write the new key into the inventory"
             )),
             _ => Ok(signer),
         }

@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// Print the status as JSON
     #[arg(long)]
     json: bool,
-    /// Show it anew every so many seconds (10 without a number), until Ctrl-C
+    /// Show it again every so many seconds (10 without a number), until Ctrl-C
     #[arg(
         long,
         value_name = "SECONDS",

@@ -88,7 +88,7 @@ impl Releases {
         parse(&origin, &content)
     }
 
-    /// A file whose sum nobody knows beforehand; it is fetched anew each time.
+    /// A file whose sum nobody knows beforehand; it is fetched again each time.
     ///
     /// # Errors
     /// Where it can't be had.

@@ -87,7 +87,7 @@ impl Configuration {
         })
     }
 
-    /// Whether the controller is about to be replaced, and will read everything anew.
+    /// Whether the controller is about to be replaced, and will read everything again.
     async fn is_replaced(&self, api: &Api) -> Result<bool, ClusterStepError> {
         Ok(!api.compare(&self.controller).await?.is_empty())
     }
@@ -130,7 +130,7 @@ impl Configuration {
         let container = self.place.container();
         let Some(pod) = found.ready_pod() else {
             // It did not come up with what it read, or reads the old files just now.
-            say("the controller is not ready: it is started anew with the new configuration".to_owned());
+            say("the controller is not ready: it is restarted with the new configuration".to_owned());
             return Ok(api.delete(&container.pod_id(), GONE).await?);
         };
         let versions = loaded::versions(&found.live);

@@ -30,7 +30,7 @@ impl Ready {
     async fn start_anew(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         let id = self.0.container().pod_id();
         if api.read(&id).await?.is_some_and(|pod| has_failed(&pod)) {
-            say("the pod has failed before: it is started anew".to_owned());
+            say("the pod has failed before: it is restarted".to_owned());
             api.delete(&id, GONE).await?;
         }
         Ok(())

@@ -18,7 +18,7 @@ use crate::yaml::Spanned;
 
 /// What a `ConfigMap` holds, less some room for its names.
 const MOST: usize = (1 << 20) - 4096;
-/// 2000-01-01: the time of every file, so that a folder checked out anew is the same folder. ZIP files know no time before 1980.
+/// 2000-01-01: the time of every file, so that a folder checked out again is the same folder. ZIP files know no time before 1980.
 const TIME: u64 = 946_684_800;
 
 /// An image that is built in the cluster.

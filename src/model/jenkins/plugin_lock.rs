@@ -39,7 +39,7 @@ pub(super) fn check(
     let problem = |title: &str, reason: String| {
         let title = format!("`{}` {title}", file.value);
         let help =
-            "write it anew by `ci-bootstrap plugins lock`, beside the old one, and look at what differs";
+            "write it again by `ci-bootstrap plugins lock`, beside the old one, and look at what differs";
         Diagnostic::error(&code::PLUGIN_LOCK, title)
             .at(file.span, reason)
             .help(help)

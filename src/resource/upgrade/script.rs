@@ -35,7 +35,7 @@ pub(super) fn packages(names: &[&str], version: &str, download: bool) -> String 
     )
 }
 
-/// Commands that read anew the lists of the repositories that this program has written, and of no other.
+/// Commands that read again the lists of the repositories that this program has written, and of no other.
 pub(super) const REFRESH_LISTS: &str = "if command -v apt-get >/dev/null; then for list in /etc/apt/sources.list.d/ci-bootstrap-*.sources; do
   [ -e \"$list\" ] || continue
   apt-get -o DPkg::Lock::Timeout=300 -q update -o APT::Update::Error-Mode=any -o Dir::Etc::sourcelist=\"$list\" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
