@@ -138,7 +138,7 @@ fn a_site_that_has_no_metadata_is_named() {
     let output = ci_bootstrap(folder.path(), &["plugins", "lock"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !output.status.success() && said.contains("update-center.json is no metadata"),
+        !output.status.success() && said.contains("update-center.json is not metadata"),
         "{said}"
     );
     fs_err::write(folder.path().join("update-center.json"), "{}").unwrap();

@@ -115,7 +115,7 @@ pub(super) fn command(head: &StepHead, status: i32, output: &[String]) -> Failur
 
 /// A step that still differs after it was done.
 pub(super) fn did_not_converge(head: &StepHead, detail: &[String]) -> Failure {
-    let message = "it was done without an error and still differs".to_owned();
+    let message = "step succeeded but the host did not converge".to_owned();
     let help = Some("something on the host undoes the change, or keeps it from taking effect");
     with_origin(
         head,

@@ -483,7 +483,7 @@ async fn a_step_that_does_not_converge_says_so() {
     let ran = Bench::default()
         .run(vec![("w1", vec![stepping("idle", "/nowhere/x", "true")])])
         .await;
-    assert!(ran.failure("w1").message.contains("still differs"));
+    assert!(ran.failure("w1").message.contains("did not converge"));
     assert_eq!(ran.failure("w1").origin.as_deref(), Some("test.yaml:1"));
 }
 

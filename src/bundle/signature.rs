@@ -26,7 +26,7 @@ impl SigningKey {
         match key {
             Ok(key) if key.algorithm() == Algorithm::Ed25519 && !key.is_encrypted() => Ok(Self(key)),
             _ => Err(BundleError::Key(
-                "the cluster's key for bundles is no Ed25519 key in OpenSSH's format".to_owned(),
+                "the cluster's key for bundles is not an Ed25519 key in OpenSSH's format".to_owned(),
             )),
         }
     }

@@ -155,7 +155,8 @@ fn describe(shown: &ScannedHost<'_>) -> Vec<String> {
 
 fn confirmed(count: usize) -> Result<bool, CommandFailure> {
     if !std::io::stdin().is_terminal() {
-        let hint = "nobody is there to confirm: compare the fingerprints and run it again on a terminal, or say --yes";
+        let hint =
+            "not a terminal: compare the fingerprints and run the command on a terminal, or pass --yes";
         return Err(anyhow!(hint)).or_exit(Exit::Usage);
     }
     super::agreed(&format!("Are these the keys of your {count} new host(s)? [y/N] "))

@@ -24,7 +24,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<BuildContextFile>, String> {
     let mut left = BYTES;
     let metadata = fs_err::metadata(folder).map_err(|error| super::files::reason(&error))?;
     if !metadata.is_dir() {
-        return Err("it is no folder".to_owned());
+        return Err("it is not a folder".to_owned());
     }
     collect(folder, "", &mut files, &mut left)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -44,7 +44,7 @@ fn collect(
         let name = entry.file_name();
         let name = name
             .to_str()
-            .ok_or_else(|| format!("the name of {} is no text", entry.path().display()))?;
+            .ok_or_else(|| format!("the name of {} is not UTF-8 text", entry.path().display()))?;
         let path = format!("{prefix}{name}");
         // Not followed: a link could lead out of the folder, or in a circle.
         let metadata = fs_err::symlink_metadata(entry.path()).map_err(|error| unreadable(&path, &error))?;
@@ -91,6 +91,6 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", root.join("link")).unwrap();
         assert_eq!(read(root).unwrap_err(), "`link` is neither a file nor a folder");
         assert_eq!(read(&root.join("none")).unwrap_err(), "there is no such file");
-        assert_eq!(read(&root.join("Dockerfile")).unwrap_err(), "it is no folder");
+        assert_eq!(read(&root.join("Dockerfile")).unwrap_err(), "it is not a folder");
     }
 }

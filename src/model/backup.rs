@@ -24,7 +24,7 @@ pub struct Backup {
 pub(super) fn check(written: &inventory::BackupSpec, check: &mut RuleContext<'_>) -> Option<Backup> {
     let signer = match &written.signer {
         None => None,
-        Some(signer) => Some(check.parse(signer, &code::BAD_SIGNER, "public key for bundles", public_key)?),
+        Some(signer) => Some(check.parse(signer, &code::BAD_SIGNER, "bundle public key", public_key)?),
     };
     Some(Backup { signer })
 }

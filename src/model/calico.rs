@@ -40,12 +40,8 @@ pub(super) fn check(
     pods: Option<IpNet>,
     check: &mut RuleContext<'_>,
 ) -> Option<Calico> {
-    let version: Option<Version> = check.parse(
-        &written.version,
-        &code::BAD_VERSION,
-        "release of Calico",
-        str::parse,
-    );
+    let version: Option<Version> =
+        check.parse(&written.version, &code::BAD_VERSION, "Calico release", str::parse);
     if let (Some(version), Some(kubernetes)) = (version, kubernetes) {
         skew(written, version, kubernetes, check);
     }

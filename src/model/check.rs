@@ -33,7 +33,7 @@ impl<'a> RuleContext<'a> {
         match parse(written) {
             Ok(value) => Some(value),
             Err(reason) => {
-                let title = format!("`{}` is no {what}", without_passwords(written));
+                let title = format!("invalid {what} `{}`", without_passwords(written));
                 self.report(Diagnostic::error(code, title).at(written.span, reason));
                 None
             }

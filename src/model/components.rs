@@ -149,7 +149,7 @@ pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut RuleContext<
     if !(10..=500).contains(&max_pods.value) {
         let title = format!("{} pods on a node", max_pods.value);
         let problem = Diagnostic::error(&code::OUT_OF_RANGE, title);
-        check.report(problem.at(max_pods.span, "between 10 and 500, please"));
+        check.report(problem.at(max_pods.span, "expected between 10 and 500"));
         return None;
     }
     Some(Kubelet {
@@ -197,10 +197,10 @@ pub(super) fn containerd(
     let line = check.parse(
         &written.version,
         &code::BAD_VERSION,
-        "release of containerd",
+        "containerd release",
         containerd_line,
     )?;
-    let package = check.parse(&written.package, &code::BAD_WORD, "name of a package", form::word);
+    let package = check.parse(&written.package, &code::BAD_WORD, "package name", form::word);
     let config_version = match line {
         (1, 7) => 2,
         (2, 0..=2) => 3,

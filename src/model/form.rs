@@ -60,7 +60,7 @@ pub(super) fn url(text: &str) -> Result<String, String> {
 pub(super) fn hexadecimal(text: &str, digits: usize) -> Result<String, String> {
     let compact: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
     if compact.len() != digits || !compact.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(format!("{digits} hexadecimal digits, please"));
+        return Err(format!("expected {digits} hexadecimal digits"));
     }
     Ok(compact.to_lowercase())
 }
@@ -69,7 +69,7 @@ pub(super) fn hexadecimal(text: &str, digits: usize) -> Result<String, String> {
 pub(super) fn word(text: &str) -> Result<String, String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-._/:~+*${}[]".contains(letter);
     if text.is_empty() || text.starts_with('-') || !text.chars().all(plain) {
-        return Err("one word of letters, digits and few other characters, please".to_owned());
+        return Err("expected one word of letters, digits and few other characters".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -171,7 +171,7 @@ pub(super) fn absolute_path(text: &str) -> Result<String, String> {
 /// Text on one line.
 pub(super) fn one_line(text: &str) -> Result<String, String> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
-        return Err("one line, and not empty, please".to_owned());
+        return Err("expected one line that is not empty".to_owned());
     }
     Ok(text.to_owned())
 }

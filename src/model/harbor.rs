@@ -29,7 +29,7 @@ pub(super) fn check(
     let Some(harbor) = &written.harbor else {
         return Some(None);
     };
-    let project = check.parse(&harbor.project, &code::BAD_NAME, "project of Harbor", name);
+    let project = check.parse(&harbor.project, &code::BAD_NAME, "Harbor project", name);
     let admin = login(&harbor.admin, check);
     let project = project?;
     let robot = robot(written, &project, check);
@@ -63,7 +63,10 @@ fn robot(written: &inventory::RegistrySpec, project: &str, check: &mut RuleConte
     });
     let robot = robot.and_then(|(_, robot)| name(robot).ok());
     if robot.is_none() {
-        let title = format!("`{}` is no robot account of the project `{project}`", login.value);
+        let title = format!(
+            "`{}` is not a robot account of the project `{project}`",
+            login.value
+        );
         let problem = Diagnostic::error(&code::HARBOR_ROBOT, title).at(login.span, "this login");
         check.report(problem.at(place, "this project").help(help));
     }

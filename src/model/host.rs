@@ -148,7 +148,7 @@ pub(super) fn labels(
                 allowed(text)?;
                 name::qualified(text).map(|()| owned(text))
             });
-            let value = check.parse(value, &code::BAD_LABEL, "value of a label", |text| {
+            let value = check.parse(value, &code::BAD_LABEL, "label value", |text| {
                 name::label_value(text).map(|()| owned(text))
             });
             Some((key?, value?))

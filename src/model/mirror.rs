@@ -27,7 +27,7 @@ fn path(mirror: &Spanned<String>, registries: &[RegistrySpec], check: &mut RuleC
     let has_api = parts.next() == Some("v2");
     let has_project = has_api && parts.next().is_some();
     if (is_harbor && !has_project) || (!path.is_empty() && !path.split('/').any(|part| part == "v2")) {
-        let title = format!("`{}` is no address of a registry's API", mirror.value);
+        let title = format!("`{}` is not an address of a registry API", mirror.value);
         let address = mirror.value.split('/').take(3).collect::<Vec<_>>().join("/");
         let project = path.split('/').find(|part| !part.is_empty() && *part != "v2");
         let project = project.unwrap_or("PROJECT");

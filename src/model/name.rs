@@ -9,7 +9,7 @@ pub(super) fn label(text: &str) -> Result<String, String> {
     let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 63 {
-        return Err("between 1 and 63 characters, please".to_owned());
+        return Err("expected between 1 and 63 characters".to_owned());
     }
     if !bytes.iter().all(|byte| edge(byte) || *byte == b'-') {
         return Err("only lower-case letters, digits and `-` can stand in it".to_owned());
@@ -23,7 +23,7 @@ pub(super) fn label(text: &str) -> Result<String, String> {
 /// A DNS name: labels with dots between them, at most 253 characters.
 pub(super) fn domain(text: &str) -> Result<String, String> {
     if text.len() > 253 {
-        return Err("at most 253 characters, please".to_owned());
+        return Err("expected at most 253 characters".to_owned());
     }
     for part in text.split('.') {
         label(part)?;
@@ -41,7 +41,7 @@ impl HostName {
     pub fn parse(text: &str) -> Result<Self, String> {
         // Linux has no longer hostnames.
         if text.len() > 63 {
-            return Err("between 1 and 63 characters, please".to_owned());
+            return Err("expected between 1 and 63 characters".to_owned());
         }
         domain(text).map(Self)
     }
@@ -81,7 +81,7 @@ fn qualified_part(text: &str, may_be_empty: bool) -> Result<(), String> {
         return Ok(());
     }
     if bytes.is_empty() || bytes.len() > 63 {
-        return Err("at most 63 characters, and not empty, please".to_owned());
+        return Err("expected at most 63 characters, and not empty".to_owned());
     }
     if !bytes.iter().all(|byte| edge(byte) || b"-_.".contains(byte)) {
         return Err("only letters, digits, `-`, `_` and `.` can stand in it".to_owned());

@@ -118,7 +118,7 @@ fn repositories<W, R>(
     let named: Vec<_> = written
         .iter()
         .map(|(name, written)| {
-            let name = check.parse(name, &code::BAD_NAME, "name for a repository", form::file_name);
+            let name = check.parse(name, &code::BAD_NAME, "repository name", form::file_name);
             let repository = repository(written, check);
             Some((name?, repository?))
         })
@@ -196,7 +196,7 @@ fn armoured(file: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<Strin
         check.report(
             Diagnostic::error(
                 &code::BAD_KEY,
-                format!("`{}` is no armoured OpenPGP public key", file.value),
+                format!("`{}` is not an armored OpenPGP public key", file.value),
             )
             .at(file.span, "")
             .help("`gpg --armor --export KEY` writes one"),

@@ -157,7 +157,7 @@ pub(super) fn registries(
 
 fn registry(written: &inventory::RegistrySpec, check: &mut RuleContext<'_>) -> Option<Registry> {
     let name = check.parse(&written.name, &code::BAD_ADDRESS, "registry", form::registry_name);
-    let mirrors = check.parse_all(&written.mirrors, &code::BAD_URL, "address of a mirror", form::url);
+    let mirrors = check.parse_all(&written.mirrors, &code::BAD_URL, "mirror address", form::url);
     let ca = written.ca.as_ref().map(|ca| certificate(&ca.file, check));
     if let (true, Some(ca)) = (written.insecure.value, &written.ca) {
         check.report(

@@ -108,7 +108,7 @@ fn nfs(
     check: &mut RuleContext<'_>,
 ) -> Option<Option<Nfs>> {
     let written = &storage.nfs;
-    let path = check.parse(&written.path, &code::BAD_PATH, "path for a share", path);
+    let path = check.parse(&written.path, &code::BAD_PATH, "share path", path);
     let servers: Vec<_> = hosts.iter().filter(|(_, host)| host.roles.nfs).collect();
     let optional = storage.class.provisioner.value == Provisioner::None;
     if servers.is_empty() && written.server.is_none() && optional {
@@ -280,7 +280,7 @@ fn path(text: &str) -> Result<String, String> {
         return Err("only names of letters, digits, `-`, `_` and `.` between slashes".to_owned());
     }
     if SYSTEM.contains(&rest.split('/').next().unwrap_or_default()) {
-        return Err("a directory of the system is no place for data".to_owned());
+        return Err("expected a data directory, not a system directory".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -313,7 +313,7 @@ fn owner(text: &str) -> Result<String, String> {
 fn option(text: &str) -> Result<String, String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-=.:/@%+".contains(letter);
     if text.is_empty() || !text.chars().all(plain) {
-        return Err("one option without blanks and commas, please".to_owned());
+        return Err("expected one option without blanks and commas".to_owned());
     }
     Ok(text.to_owned())
 }

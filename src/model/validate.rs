@@ -51,7 +51,7 @@ pub fn validate(document: &Document) -> Result<Validated, Vec<Diagnostic>> {
 )]
 fn cluster(inventory: &Inventory, check: &mut RuleContext<'_>) -> Option<Cluster> {
     let written = &inventory.cluster;
-    let name = check.parse(&written.name, &code::BAD_NAME, "name for a cluster", name::label);
+    let name = check.parse(&written.name, &code::BAD_NAME, "cluster name", name::label);
     let repository = image_repository(written, check);
     let release = kubernetes(written, check);
     let version = release.map(|(version, _)| version);
@@ -155,7 +155,7 @@ fn kubernetes(
     let version: Version = check.parse(
         &written.kubernetes,
         &code::BAD_VERSION,
-        "release of Kubernetes",
+        "Kubernetes release",
         str::parse,
     )?;
     let Some(line) = release::line(version) else {

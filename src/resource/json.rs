@@ -40,7 +40,7 @@ impl JsonFile {
         if !sum.is_empty() && sha256(text) != sum {
             let largest = LARGEST / 1024;
             return Err(format!(
-                "{} is no text in UTF-8 of at most {largest} KiB",
+                "{} is not UTF-8 text of at most {largest} KiB",
                 self.path
             ));
         }
@@ -57,7 +57,8 @@ impl JsonFile {
         let old: Map<String, Value> = if text.trim().is_empty() {
             Map::new()
         } else {
-            serde_json::from_str(text).map_err(|error| format!("{} is no JSON object: {error}", self.path))?
+            serde_json::from_str(text)
+                .map_err(|error| format!("{} is not a JSON object: {error}", self.path))?
         };
         let mut new = old.clone();
         merge(&mut new, &self.merge);

@@ -18,7 +18,7 @@ new=$file.ci-bootstrap old=$file
 trap 'rm -f -- "$new"' EXIT
 rm -f -- "$new"
 if [ -e "$file" ]; then
-  [ -f "$file" ] || { echo "$file is no regular file; move it away"; exit 1; }
+  [ -f "$file" ] || { echo "$file is not a regular file; move it away"; exit 1; }
   cp -a -- "$file" "$new"
 else
   old=/dev/null
@@ -159,7 +159,7 @@ pub(super) mod tests {
         assert!(!done && printed.contains("leads nowhere"), "{printed}");
         let here = folder.path().display().to_string();
         let (done, printed) = run(&edit(&here, "echo ours"));
-        assert!(!done && printed.contains("no regular file"), "{printed}");
+        assert!(!done && printed.contains("not a regular file"), "{printed}");
     }
 
     #[test]

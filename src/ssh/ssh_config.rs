@@ -189,7 +189,7 @@ fn jump(hops: &str, target: &SshTarget) -> Result<Option<Box<SshTarget>>, String
             Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
                 let port = port
                     .parse()
-                    .map_err(|_| format!("ProxyJump {hop}: `{port}` is no port"))?;
+                    .map_err(|_| format!("ProxyJump {hop}: `{port}` is not a port"))?;
                 (host, Some(port))
             }
             _ => (place, None),

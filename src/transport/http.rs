@@ -154,7 +154,7 @@ impl HttpServer {
         let uri = format!("{}{}", self.base, request.uri());
         *request.uri_mut() = uri
             .parse::<Uri>()
-            .map_err(|error| HttpError::Broken(format!("{uri} is no URL: {error}")))?;
+            .map_err(|error| HttpError::Broken(format!("{uri} is not a URL: {error}")))?;
         tokio::time::timeout(limit, (self.client.0)(request))
             .await
             .unwrap_or(Err(HttpError::Timeout(limit)))

@@ -31,7 +31,7 @@ impl FromStr for HostArgument {
 
 fn address(word: &str) -> Result<IpAddr, String> {
     word.parse()
-        .map_err(|_| "this is no IP address, such as 10.0.0.11".to_owned())
+        .map_err(|_| "this is not an IP address, such as 10.0.0.11".to_owned())
 }
 
 /// All addresses in their order. Standard input is read to its end, if it is asked for.
@@ -94,7 +94,7 @@ mod tests {
         let error = all(&["-"], "10.0.0.11\nweb1\n").unwrap_err();
         assert_eq!(
             format!("{error:#}"),
-            "standard input, line 2: \"web1\": this is no IP address, such as 10.0.0.11"
+            "standard input, line 2: \"web1\": this is not an IP address, such as 10.0.0.11"
         );
         assert_eq!(
             all(&["-"], " \n").unwrap_err().to_string(),

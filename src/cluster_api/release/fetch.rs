@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// The address can't be asked.
-    #[error("`{0}` is no http or https address")]
+    #[error("`{0}` is not an http or https address")]
     Address(String),
     /// No connection, or it broke.
     #[error("{host} cannot be reached{proxy}: {reason}")]

@@ -66,7 +66,7 @@ struct NewestRelease {
 
 /// The metadata is not what an update site has.
 #[derive(Debug, thiserror::Error)]
-#[error("{file} is no metadata of an update site: {reason}")]
+#[error("{file} is not metadata of an update site: {reason}")]
 pub struct MetadataError {
     file: &'static str,
     reason: String,

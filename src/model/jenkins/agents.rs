@@ -135,7 +135,7 @@ fn template(
     places: Option<&Namespaces>,
     check: &mut RuleContext<'_>,
 ) -> Option<AgentTemplate> {
-    let name = check.parse(&written.name, &code::BAD_NAME, "name for agents", name::label);
+    let name = check.parse(&written.name, &code::BAD_NAME, "agent name", name::label);
     let (kind, text) = source(written, check)?;
     let level = PodSecurity::of(kind, written.privileged.value);
     let labels = check.parse_all(&written.labels, &code::BAD_LABEL, "label", names::identifier);
@@ -236,15 +236,12 @@ fn source(
 
 fn toleration(written: &inventory::TolerationSpec, check: &mut RuleContext<'_>) -> Option<Toleration> {
     let owned = |text: &str| text.to_owned();
-    let key = check.parse(&written.key, &code::BAD_TAINT, "key of a taint", |text| {
+    let key = check.parse(&written.key, &code::BAD_TAINT, "taint key", |text| {
         name::qualified(text).map(|()| owned(text))
     });
-    let value = check.parse_some(
-        written.value.as_ref(),
-        &code::BAD_TAINT,
-        "value of a taint",
-        |text| name::label_value(text).map(|()| owned(text)),
-    );
+    let value = check.parse_some(written.value.as_ref(), &code::BAD_TAINT, "taint value", |text| {
+        name::label_value(text).map(|()| owned(text))
+    });
     let effect = check.parse_some(
         written.effect.as_ref(),
         &code::BAD_TAINT,

@@ -203,7 +203,7 @@ fn job(
     credentials: &[Spanned<inventory::CredentialSpec>],
     check: &mut RuleContext<'_>,
 ) -> Option<Job> {
-    let name = check.parse(&written.name, &code::BAD_NAME, "name of a job", names::identifier);
+    let name = check.parse(&written.name, &code::BAD_NAME, "job name", names::identifier);
     let repository = check.parse(&written.repository, &code::BAD_URL, "Git repository", repository);
     let branch = check.parse(&written.branch, &code::BAD_WORD, "branch", form::word);
     let jenkinsfile = check.parse(

@@ -45,7 +45,7 @@ pub(super) fn check(
 }
 
 fn image(written: &inventory::ImageSpec, check: &mut RuleContext<'_>) -> Option<BuiltImage> {
-    let name = check.parse(&written.name, &code::BAD_IMAGE, "name for an image", tagged);
+    let name = check.parse(&written.name, &code::BAD_IMAGE, "image name", tagged);
     let archive = archive(&written.folder, check);
     let (name, archive) = (name?, archive?);
     Some(BuiltImage {

@@ -35,7 +35,7 @@ pub(super) fn check(
         .find(|value| value.value == 0);
     if let Some(value) = zero {
         // Jenkins would take it for "no limit".
-        let problem = Diagnostic::error(&code::OUT_OF_RANGE, "0 is no number of builds or days to keep");
+        let problem = Diagnostic::error(&code::OUT_OF_RANGE, "0 is not a number of builds or days to keep");
         check.report(
             problem
                 .at(value.span, "at least 1")

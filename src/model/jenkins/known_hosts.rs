@@ -23,7 +23,7 @@ fn keys(file: &Spanned<String>, check: &mut RuleContext<'_>) -> Option<Vec<Strin
             continue;
         }
         if let Err(reason) = is_key(line) {
-            let title = format!("line {} of `{}` is no host key", number + 1, file.value);
+            let title = format!("line {} of `{}` is not a host key", number + 1, file.value);
             let problem = Diagnostic::error(&code::BAD_HOST_KEY, title).at(file.span, reason);
             check.report(problem.help("`ssh-keyscan git.ci.example` prints such lines; compare them with what the server's administrator says"));
             return None;

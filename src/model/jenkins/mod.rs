@@ -228,7 +228,7 @@ fn ingress(written: Option<&inventory::IngressSpec>, check: &mut RuleContext<'_>
     let Some(written) = written else {
         return Some(None);
     };
-    let host = check.parse(&written.host, &code::BAD_NAME, "name of a host", name::domain);
+    let host = check.parse(&written.host, &code::BAD_NAME, "host name", name::domain);
     let tls_secret = check.parse_some(
         written.tls_secret.as_ref(),
         &code::BAD_NAME,

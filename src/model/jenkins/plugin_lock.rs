@@ -48,7 +48,7 @@ pub(super) fn check(
     let lock = match read {
         Ok(lock) => lock,
         Err(reason) => {
-            check.report(problem("is no file of locked plugins", reason));
+            check.report(problem("is not a file of locked plugins", reason));
             return None;
         }
     };
@@ -71,7 +71,8 @@ fn read(text: &str) -> Result<LockFile, String> {
     let lock: LockFile = serde_json::from_value(document).map_err(|error| error.to_string())?;
     for (name, entry) in &lock.plugins {
         plugins::plugin(name).map_err(|_| format!("`{name}` is no name of a plugin"))?;
-        plugins::version(&entry.version).map_err(|_| format!("{name}: `{}` is no version", entry.version))?;
+        plugins::version(&entry.version)
+            .map_err(|_| format!("{name}: invalid version `{}`", entry.version))?;
         form::hexadecimal(&entry.sha256, 64).map_err(|reason| format!("{name}: {reason}"))?;
     }
     Ok(lock)

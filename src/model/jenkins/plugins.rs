@@ -81,7 +81,7 @@ pub(super) fn check(
     let mut sound = true;
     for (name, version) in written.pins.iter() {
         let name = check.parse(name, &code::BAD_PLUGIN, "plugin", plugin);
-        let version = check.parse(version, &code::BAD_PLUGIN, "version of a plugin", self::version);
+        let version = check.parse(version, &code::BAD_PLUGIN, "plugin version", self::version);
         match (name, version) {
             (Some(name), Some(version)) => drop(versions.insert(name, version)),
             _ => sound = false,

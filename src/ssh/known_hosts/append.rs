@@ -22,7 +22,7 @@ pub fn append(path: &Path, lines: &[String]) -> io::Result<usize> {
     fs_err::create_dir_all(folder)?;
     // It would be replaced by a file, as `/dev/null` would be.
     if path.exists() && !path.is_file() {
-        let reason = format!("{} is no file in which keys can be recorded", path.display());
+        let reason = format!("{} is not a file in which keys can be recorded", path.display());
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
     let old = match fs_err::read(&path) {

@@ -38,7 +38,7 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Vec<(KeyData, FilePosition)>, Stri
         let words: Vec<_> = line.split_ascii_whitespace().take(2).collect();
         match PublicKey::from_openssh(&words.join(" ")) {
             Ok(key) => Ok((key.key_data().clone(), place)),
-            Err(error) => Err(format!("{place} is no public key: {error}")),
+            Err(error) => Err(format!("{place} is not a public key: {error}")),
         }
     })
     .collect()
@@ -65,8 +65,8 @@ mod tests {
         let refused = |text: &str, reason: &str| {
             assert!(parsed(text).is_err_and(|said| said.contains(reason)), "{text:?}");
         };
-        refused(&format!("{ED}\nnonsense\n"), "revoked:2 is no public key");
-        refused("ssh-ed25519 AAAA!!\n", "revoked:1 is no public key");
+        refused(&format!("{ED}\nnonsense\n"), "revoked:2 is not a public key");
+        refused("ssh-ed25519 AAAA!!\n", "revoked:1 is not a public key");
         refused("SSHKRL\n\0\0\0\0\u{1}", "give RevokedHostKeys a text file");
     }
 }

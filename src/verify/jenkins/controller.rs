@@ -100,10 +100,10 @@ impl Check for Controller {
                     .with_help("somebody changed it in Jenkins; delete the controller's pod, and it starts with that of the inventory"));
             }
             if overview.quieting_down {
-                return Err(CheckProblem::failed(
-                    "it lets no build begin, because somebody prepares it for a restart",
-                )
-                .with_help("`Cancel` on its front page ends that"));
+                return Err(
+                    CheckProblem::failed("Jenkins is in quiet-down mode (preparing for shutdown)")
+                        .with_help("`Cancel` on its front page ends that"),
+                );
             }
             Ok(format!("version {}, configured as meant", overview.version))
         })

@@ -89,7 +89,7 @@ impl SmokeBuild<'_> {
         };
         if !workers.iter().any(|worker| worker == node) {
             return Err(CheckProblem::failed(format!(
-                "the agent pod ran on {node}, which is no worker"
+                "the agent pod ran on {node}, which is not a worker"
             )));
         }
         Ok(PassedBuild {
