@@ -31,14 +31,14 @@ async fn api() -> Api {
 async fn read_all(api: &Api, objects: &[Object]) -> Vec<Option<Object>> {
     let mut live = Vec::new();
     for object in objects {
-        live.push(api.read(&ObjectId::of(object).unwrap()).await.unwrap());
+        live.push(api.read(&ObjectId::from_object(object).unwrap()).await.unwrap());
     }
     live
 }
 
 async fn delete_all(api: &Api, objects: &[Object]) {
     for object in objects {
-        api.delete(&ObjectId::of(object).unwrap(), Duration::from_secs(30))
+        api.delete(&ObjectId::from_object(object).unwrap(), Duration::from_secs(30))
             .await
             .unwrap();
     }
@@ -210,7 +210,7 @@ async fn calico() -> (Calico, Vec<Object>) {
         dataplane: Dataplane::Nftables,
         bgp: false,
     };
-    let objects = Releases::of_user().load(&calico.manifest).await.unwrap();
+    let objects = Releases::with_user_cache().load(&calico.manifest).await.unwrap();
     let objects = customise(objects, &calico, pods()).unwrap();
     (calico, objects)
 }
@@ -372,7 +372,7 @@ fn deployment(name: &str, tag: &str, container: &Object) -> Object {
 /// Applies the deployment, waits for it and takes it away again; gives how the wait ended, as text.
 async fn rollout(object: Object, limit: u64) -> Result<(), String> {
     let api = api().await;
-    let id = ObjectId::of(&object).unwrap();
+    let id = ObjectId::from_object(&object).unwrap();
     api.delete(&id, Duration::from_secs(60)).await.unwrap();
     api.apply(&[object]).await.unwrap();
     let target = RolloutTarget::new(RolloutKind::Deployment, "default", &id.name);
@@ -445,7 +445,7 @@ async fn a_broken_version_is_replaced_by_a_good_one() {
             object["kind"] = kind.into();
             object
         };
-        let id = ObjectId::of(&version("9")).unwrap();
+        let id = ObjectId::from_object(&version("9")).unwrap();
         api.delete(&id, Duration::from_secs(60)).await.unwrap();
         api.apply(&[version("9")]).await.unwrap();
         let target = RolloutTarget::new(target_kind, "default", "cib-fixed");

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ci_bootstrap::jenkins::{
-    GitPipeline, JenkinsClient, JenkinsError, boot_failure, broken_plugins, differences, scripted,
+    GitPipeline, JenkinsClient, JenkinsError, boot_failure, broken_plugins, differences, inline_pipeline_xml,
 };
 use ci_bootstrap::transport::HttpClient;
 use ci_bootstrap::transport::direct::Direct;
@@ -251,7 +251,7 @@ async fn a_build_is_followed_to_its_log() {
     let jenkins = standin.up().await;
     let script = "node('built-in') { sh 'echo \"1 < 2 && $((40 + 2))\"' }";
     jenkins
-        .create_job("smoke", &scripted("a test", script))
+        .create_job("smoke", &inline_pipeline_xml("a test", script))
         .await
         .unwrap();
     let item = jenkins.start_build("smoke").await.unwrap();

@@ -88,19 +88,19 @@ pub(super) fn recovery(error: &RecoveryError) -> Failure {
 
 /// A step whose state the program can't read.
 pub(super) fn unreadable(head: &StepHead, error: &Unreadable) -> Failure {
-    with_origin(head, plain(Class::StepFailed, error.to_string(), None))
+    with_step_origin(head, plain(Class::StepFailed, error.to_string(), None))
 }
 
 /// A step that may not be fixed by a program.
 pub(super) fn refused(head: &StepHead, why: &str) -> Failure {
-    with_origin(head, plain(Class::StepFailed, why.to_owned(), None))
+    with_step_origin(head, plain(Class::StepFailed, why.to_owned(), None))
 }
 
 /// A command that failed.
 pub(super) fn command(head: &StepHead, status: i32, output: &[String]) -> Failure {
     let output = tail(output);
     let help = hint(&output.join("\n"));
-    with_origin(
+    with_step_origin(
         head,
         Failure {
             output,
@@ -117,7 +117,7 @@ pub(super) fn command(head: &StepHead, status: i32, output: &[String]) -> Failur
 pub(super) fn did_not_converge(head: &StepHead, detail: &[String]) -> Failure {
     let message = "step succeeded but the host did not converge".to_owned();
     let help = Some("something on the host undoes the change, or keeps it from taking effect");
-    with_origin(
+    with_step_origin(
         head,
         Failure {
             output: tail(detail),
@@ -131,7 +131,7 @@ pub(super) fn cluster_step(head: &StepHead, error: &impl std::fmt::Display) -> F
     let text = error.to_string();
     let (message, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let output = rest.lines().map(str::to_owned).collect();
-    with_origin(
+    with_step_origin(
         head,
         Failure {
             output,
@@ -149,7 +149,7 @@ pub(super) fn stopped() -> Failure {
     )
 }
 
-fn with_origin(head: &StepHead, failure: Failure) -> Failure {
+fn with_step_origin(head: &StepHead, failure: Failure) -> Failure {
     Failure {
         origin: Some(head.origin.to_string()),
         ..failure

@@ -246,7 +246,7 @@ impl Bench {
             .collect::<Vec<_>>();
         let plan = Plan {
             cluster: "ci".to_owned(),
-            limits: Limits::of(&tracks).unwrap(),
+            limits: Limits::from_tracks(&tracks).unwrap(),
             tracks,
         };
         let scripts = Arc::new(Mutex::new(Vec::new()));

@@ -55,7 +55,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);
-        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let fleet = session::prepare_fleet(&cluster, &secrets)
+            .await
+            .or_exit(Exit::Usage)?;
         let (events, receiver) = Events::channel();
         let shown = report::start(receiver, args.output.report(&secrets));
         tokio::select! {

@@ -28,7 +28,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     let cluster = super::load(&args.file)?.cluster;
     block_on(async {
-        let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
+        let fleet = session::prepare_fleet(&cluster, &Secrets::new(SECRET_LIMIT))
             .await
             .or_exit(Exit::Usage)?;
         let lock = session::lock(&cluster, &fleet).await?;

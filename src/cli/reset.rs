@@ -60,7 +60,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
             .catalog
             .plan(&cluster, SecretValues::blank(), None)
             .or_exit(Exit::Usage)?;
-        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let fleet = session::prepare_fleet(&cluster, &secrets)
+            .await
+            .or_exit(Exit::Usage)?;
         let lock = session::lock(&cluster, &fleet).await?;
         let host = fleet.host(&args.host).await.or_exit(Exit::Unreachable)?;
         if let Some(name) = remaining(&cluster, &fleet, &args.host).await? {

@@ -123,7 +123,7 @@ impl<'a> PreparedRun<'a> {
         let catalog = &self.args.catalog;
         let restore = self.restore.as_ref().map(|restore| &*restore.payload);
         let known = self.secrets.all(self.cluster.secrets()).await?;
-        let fleet = session::fleet(&self.cluster, &self.secrets).await?;
+        let fleet = session::prepare_fleet(&self.cluster, &self.secrets).await?;
         // A user's own playbooks and templates may be wrong, and wrong input never reaches a host.
         if catalog.is_built_in() {
             fleet.dial(|name| self.args.limit.is_empty() || self.args.limit.iter().any(|host| host == name));
@@ -137,7 +137,7 @@ impl<'a> PreparedRun<'a> {
         let Some(home) = self.home.as_ref().or(restored) else {
             return Ok(false);
         };
-        let fleet = session::fleet(&self.cluster, &self.secrets)
+        let fleet = session::prepare_fleet(&self.cluster, &self.secrets)
             .await
             .or_exit(Exit::Usage)?;
         let lock = session::lock(&self.cluster, &fleet).await?;
@@ -150,7 +150,7 @@ impl<'a> PreparedRun<'a> {
     /// Tries out what the run has changed, within its limit.
     pub(super) async fn verify(&self) -> Result<Report, CommandFailure> {
         // New connections: the run may have restarted what the old ones went through.
-        let fleet = session::fleet(&self.cluster, &self.secrets).await;
+        let fleet = session::prepare_fleet(&self.cluster, &self.secrets).await;
         let fleet = fleet.or_exit(Exit::Usage)?;
         let mut shown = self.args.output.report(&self.secrets);
         shown.timings.clone_from(&self.timings);

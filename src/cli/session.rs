@@ -61,7 +61,7 @@ impl CatalogArgs {
 }
 
 /// Connections to the cluster's hosts; secrets are fetched before the first of them.
-pub(super) async fn fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fleet>> {
+pub(super) async fn prepare_fleet(cluster: &Cluster, secrets: &Secrets) -> Result<Arc<Fleet>> {
     let mut targets = std::collections::BTreeMap::new();
     let shared = ssh::SharedConnections::default();
     for host in &cluster.hosts {

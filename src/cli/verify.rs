@@ -37,7 +37,9 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     }
     block_on(async {
         let secrets = Secrets::new(super::run::SECRET_LIMIT);
-        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let fleet = session::prepare_fleet(&cluster, &secrets)
+            .await
+            .or_exit(Exit::Usage)?;
         Ok(verify(&cluster, fleet, args.output.report(&secrets), &[])
             .await?
             .exit_code())

@@ -24,7 +24,7 @@ impl Api {
         let differences = self.compare(wanted).await?;
         let mut todo = Vec::new();
         for object in wanted {
-            let id = ObjectId::of(object)?;
+            let id = ObjectId::from_object(object)?;
             if differences.iter().any(|d| d.id == id) {
                 todo.push((id, object));
             }
@@ -143,7 +143,7 @@ mod tests {
     fn pods_come_after_what_they_refer_to() {
         let tier = |api_version: &str, kind: &str| {
             let object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}});
-            tier_of(&ObjectId::of(&object).unwrap())
+            tier_of(&ObjectId::from_object(&object).unwrap())
         };
         assert_eq!(tier("v1", "Namespace"), Tier::Ground);
         assert_eq!(tier("v1", "ServiceAccount"), Tier::Content);

@@ -39,7 +39,10 @@ impl Api {
     /// An object is read first; only where its text leaves a doubt, the server is asked for a dry run, so that
     /// `0.25` against `250m` is no difference.
     pub async fn compare(&self, wanted: &[Object]) -> Result<Vec<Difference>, ApiError> {
-        let ids = wanted.iter().map(ObjectId::of).collect::<Result<Vec<_>, _>>()?;
+        let ids = wanted
+            .iter()
+            .map(ObjectId::from_object)
+            .collect::<Result<Vec<_>, _>>()?;
         let paths = self.paths(&ids).await?;
         let all = ids.into_iter().zip(paths).zip(wanted);
         // Made before they are streamed: a closure in a stream that a boxed future awaits does not compile.

@@ -166,7 +166,7 @@ impl KubeProxyDifference {
         if !covers(wanted, &live) {
             let mut after = live.clone();
             merge(&mut after, wanted);
-            differences.push(diff::render(&ObjectId::of(map)?, &live, &after));
+            differences.push(diff::render(&ObjectId::from_object(map)?, &live, &after));
             let text = yaml::emit(&after).map_err(|e| ApiError::NotAnObject(e.to_string()))?;
             sum = sha256::hex(text.as_bytes());
             new_text = Some(text);

@@ -32,7 +32,7 @@ pub struct Cordoning {
 }
 
 impl Cordoning {
-    fn of(node: &Value) -> Self {
+    fn from_node(node: &Value) -> Self {
         let cordoned = node["spec"]["unschedulable"] == true;
         let ours = !node["metadata"]["annotations"][CORDONED].is_null();
         let version = node["status"]["nodeInfo"]["kubeletVersion"].as_str();
@@ -55,7 +55,7 @@ impl Api {
     pub async fn cordoning(&self, name: &str) -> Result<Option<Cordoning>, ApiError> {
         let node = self.json_opt(ApiCall::get(path(name))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
-        Ok(node.as_ref().map(Cordoning::of))
+        Ok(node.as_ref().map(Cordoning::from_node))
     }
 
     /// Cordons a node, unless it is cordoned already.
@@ -95,12 +95,12 @@ fn path(name: &str) -> String {
 }
 
 fn cordoning_patch(node: &Value) -> Option<Value> {
-    let absent = Cordoning::of(node).cordon == Cordon::Absent;
+    let absent = Cordoning::from_node(node).cordon == Cordon::Absent;
     absent.then(|| patch(node, &json!("true"), &json!(true)))
 }
 
 fn uncordoning_patch(node: &Value) -> Option<Value> {
-    let ours = Cordoning::of(node).cordon == Cordon::Ours;
+    let ours = Cordoning::from_node(node).cordon == Cordon::Ours;
     ours.then(|| patch(node, &Value::Null, &Value::Null))
 }
 
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn an_administrators_cordon_is_neither_taken_over_nor_lifted() {
         let foreign = node(true, &json!({"somebody": "else"}));
-        assert_eq!(Cordoning::of(&foreign).cordon, Cordon::Foreign);
+        assert_eq!(Cordoning::from_node(&foreign).cordon, Cordon::Foreign);
         assert_eq!(
             (cordoning_patch(&foreign), uncordoning_patch(&foreign)),
             (None, None)
@@ -144,7 +144,10 @@ mod tests {
         let free = node(false, &json!({}));
         let ours = node(true, &json!({CORDONED: "true"}));
         assert_eq!(
-            (Cordoning::of(&free).cordon, Cordoning::of(&ours).cordon),
+            (
+                Cordoning::from_node(&free).cordon,
+                Cordoning::from_node(&ours).cordon
+            ),
             (Cordon::Absent, Cordon::Ours)
         );
         let cordoned = cordoning_patch(&free).unwrap();
@@ -166,7 +169,7 @@ mod tests {
     fn an_annotation_that_was_left_behind_is_no_cordon() {
         // An administrator lifted our cordon with kubectl, which knows nothing of the annotation.
         let lifted = node(false, &json!({CORDONED: "true"}));
-        assert_eq!(Cordoning::of(&lifted).cordon, Cordon::Absent);
+        assert_eq!(Cordoning::from_node(&lifted).cordon, Cordon::Absent);
         assert!(cordoning_patch(&lifted).is_some());
     }
 

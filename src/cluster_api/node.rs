@@ -117,7 +117,7 @@ impl Node {
     }
 
     /// Reads a live node.
-    pub(crate) fn of(node: &Value) -> Self {
+    pub(crate) fn from_node(node: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (metadata, status) = (&node["metadata"], &node["status"]);
         let conditions = Condition::all(node);
@@ -160,14 +160,14 @@ impl Api {
             .json(ApiCall::get("/api/v1/nodes"))
             .await
             .map_err(|e| e.during("list nodes"))?;
-        Ok(items(&list["items"]).map(Node::of).collect())
+        Ok(items(&list["items"]).map(Node::from_node).collect())
     }
 
     /// One node, `None` if it has not joined.
     pub async fn node(&self, name: &str) -> Result<Option<Node>, ApiError> {
         let node = self.json_opt(ApiCall::get(format!("/api/v1/nodes/{name}"))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
-        Ok(node.as_ref().map(Node::of))
+        Ok(node.as_ref().map(Node::from_node))
     }
 }
 

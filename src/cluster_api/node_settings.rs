@@ -52,7 +52,7 @@ impl Api {
     async fn joined_node(&self, name: &str) -> Result<Node, ApiError> {
         let node = self.json(ApiCall::get(path(name))).await;
         let node = node.map_err(|e| e.during(format_args!("read node {name}")))?;
-        Ok(Node::of(&node))
+        Ok(Node::from_node(&node))
     }
 
     async fn apply_labels(&self, wanted: &NodeSettings) -> Result<(), ApiError> {
@@ -68,7 +68,7 @@ impl Api {
     async fn apply_taints(&self, wanted: &NodeSettings) -> Result<(), ApiError> {
         for attempt in 1.. {
             let node = self.joined_node(&wanted.name).await?;
-            let (taints, record) = (taints(&node, wanted), record(wanted));
+            let (taints, record) = (merged_taints(&node, wanted), record(wanted));
             if taints == node.taints && record == node.our_taints {
                 break;
             }
@@ -117,7 +117,7 @@ fn label_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
 }
 
 fn taint_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
-    let after = taints(node, wanted);
+    let after = merged_taints(node, wanted);
     let by_id = |list: &[NodeTaint], taint: &NodeTaint| list.iter().find(|t| t.id() == taint.id()).cloned();
     let mut found = Vec::new();
     for old in &node.taints {
@@ -140,7 +140,7 @@ fn taint_differences(node: &Node, wanted: &NodeSettings) -> Vec<String> {
 }
 
 /// The taints that the node should have: everybody's, less ours that were dropped, and those wanted.
-fn taints(node: &Node, wanted: &NodeSettings) -> Vec<NodeTaint> {
+fn merged_taints(node: &Node, wanted: &NodeSettings) -> Vec<NodeTaint> {
     let is_wanted = |taint: &NodeTaint| wanted.taints.iter().any(|w| w.id() == taint.id());
     let is_dropped = |taint: &NodeTaint| node.our_taints.contains(&taint.id()) && !is_wanted(taint);
     let control_plane = NodeTaint {
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn node() -> Node {
-        Node::of(&json!({
+        Node::from_node(&json!({
             "metadata": {
                 "name": "w1",
                 "labels": {"kubernetes.io/hostname": "w1", "disk": "hdd", "old": "1"},
@@ -221,7 +221,7 @@ mod tests {
                 "taint dedicated:NoSchedule: add \"ci\"",
             ]
         );
-        let kept = taints(&node(), &wanted);
+        let kept = merged_taints(&node(), &wanted);
         assert!(
             kept.iter()
                 .any(|t| t.key == "node.kubernetes.io/not-ready" && t.added.is_some())
@@ -235,7 +235,7 @@ mod tests {
                 control_plane_taint,
                 ..NodeSettings::default()
             };
-            taints(&node(), &settings)
+            merged_taints(&node(), &settings)
                 .iter()
                 .filter(|t| t.key == CONTROL_PLANE)
                 .count()

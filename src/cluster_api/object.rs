@@ -41,7 +41,7 @@ impl ObjectId {
     }
 
     /// Reads the identity of a manifest.
-    pub fn of(object: &Object) -> Result<Self, ApiError> {
+    pub fn from_object(object: &Object) -> Result<Self, ApiError> {
         let text = |value: &Value| value.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
         let need = |value: &Value, field: &str| {
             text(value).ok_or_else(|| ApiError::NotAnObject(format!("no {field} in {}", brief(object))))
@@ -167,16 +167,16 @@ mod tests {
     fn an_identity_reads_like_kubectl_writes_it() {
         let object = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"namespace": "kube-system", "name": "x"}});
         assert_eq!(
-            ObjectId::of(&object).unwrap().to_string(),
+            ObjectId::from_object(&object).unwrap().to_string(),
             "DaemonSet kube-system/x"
         );
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = ObjectId::of(&json!({"apiVersion": "v1", "kind": "Pod"})).unwrap_err();
+        let error = ObjectId::from_object(&json!({"apiVersion": "v1", "kind": "Pod"})).unwrap_err();
         assert!(error.to_string().contains("no metadata.name in"), "{error}");
-        let error = ObjectId::of(&json!("just text")).unwrap_err();
+        let error = ObjectId::from_object(&json!("just text")).unwrap_err();
         assert!(error.to_string().contains("not a mapping (a string)"), "{error}");
     }
 

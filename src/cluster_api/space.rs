@@ -31,7 +31,7 @@ impl FreeSpace {
     }
 
     /// Nothing where the kubelet could not measure it.
-    fn of(statistics: &Value) -> Option<Self> {
+    fn from_statistics(statistics: &Value) -> Option<Self> {
         let capacity_bytes = statistics["capacityBytes"].as_u64().filter(|bytes| *bytes > 0)?;
         Some(Self {
             available_bytes: statistics["availableBytes"].as_u64()?,
@@ -66,10 +66,10 @@ pub struct VolumeSpace {
 
 impl NodeSpace {
     /// Reads the answer of kubelet's endpoint `/stats/summary`.
-    fn of(summary: &Value) -> Self {
+    fn from_summary(summary: &Value) -> Self {
         Self {
-            disk: FreeSpace::of(&summary["node"]["fs"]),
-            images: FreeSpace::of(&summary["node"]["runtime"]["imageFs"]),
+            disk: FreeSpace::from_statistics(&summary["node"]["fs"]),
+            images: FreeSpace::from_statistics(&summary["node"]["runtime"]["imageFs"]),
             volumes: items(&summary["pods"]).flat_map(volumes).collect(),
         }
     }
@@ -82,7 +82,7 @@ fn volumes(pod: &Value) -> impl Iterator<Item = VolumeSpace> {
             namespace: namespace.to_owned(),
             name: volume["name"].as_str()?.to_owned(),
             claim: volume["pvcRef"]["name"].as_str().map(str::to_owned),
-            space: FreeSpace::of(volume)?,
+            space: FreeSpace::from_statistics(volume)?,
         })
     })
 }
@@ -92,7 +92,7 @@ impl Api {
     pub async fn node_space(&self, node: &str) -> Result<NodeSpace, ApiError> {
         let mut call = ApiCall::get(format!("/api/v1/nodes/{node}/proxy/stats/summary"));
         call.limit = LIMIT;
-        Ok(NodeSpace::of(&self.json(call).await?))
+        Ok(NodeSpace::from_summary(&self.json(call).await?))
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
             "pods": [{"podRef": {"name": "jenkins-0", "namespace": "kube-ops"}, "volume": [
                 {"name": "home", "pvcRef": {"name": "jenkins-home", "namespace": "kube-ops"}, "availableBytes": 5, "capacityBytes": 10},
                 {"name": "configuration", "usedBytes": 4}]}]});
-        let space = NodeSpace::of(&summary);
+        let space = NodeSpace::from_summary(&summary);
         assert_eq!(space.disk.map(FreeSpace::percent), Some(15));
         assert_eq!(space.images, None, "a capacity of nothing was not measured");
         let volume = VolumeSpace {
@@ -133,9 +133,12 @@ mod tests {
             json!({"node": 1, "pods": {"a": [1]}}),
             json!({"pods": [1, {"volume": [1]}]}),
         ] {
-            assert_eq!(NodeSpace::of(&odd), NodeSpace::default(), "{odd}");
+            assert_eq!(NodeSpace::from_summary(&odd), NodeSpace::default(), "{odd}");
         }
         let most = json!({"availableBytes": u64::MAX, "capacityBytes": 1});
-        assert_eq!(FreeSpace::of(&most).map(FreeSpace::percent), Some(u64::MAX));
+        assert_eq!(
+            FreeSpace::from_statistics(&most).map(FreeSpace::percent),
+            Some(u64::MAX)
+        );
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct CalicoResource {
 }
 
 impl CalicoResource {
-    pub(super) fn of(cluster: &Cluster) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
         Self {
             settings: cluster.calico.clone(),
             pods: cluster.networks.pods,
@@ -29,7 +29,7 @@ impl CalicoResource {
 
     async fn objects(&self) -> Result<&Vec<Object>, ClusterStepError> {
         let load = || async {
-            let manifest = Releases::of_user().load(&self.settings.manifest).await?;
+            let manifest = Releases::with_user_cache().load(&self.settings.manifest).await?;
             Ok::<_, ClusterStepError>(customise(manifest, &self.settings, self.pods)?)
         };
         self.objects.get_or_try_init(load).await

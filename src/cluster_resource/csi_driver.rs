@@ -18,7 +18,7 @@ pub(super) struct CsiDriver {
 }
 
 impl CsiDriver {
-    pub(super) fn of(cluster: &Cluster) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
         let storage = cluster.storage.iter();
         Self {
             manifests: storage
@@ -30,7 +30,7 @@ impl CsiDriver {
 
     async fn objects(&self) -> Result<&Vec<Object>, ClusterStepError> {
         let load = || async {
-            let releases = Releases::of_user();
+            let releases = Releases::with_user_cache();
             let mut objects = Vec::new();
             for manifest in &self.manifests {
                 objects.extend(releases.load(manifest).await?);

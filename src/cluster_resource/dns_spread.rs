@@ -30,7 +30,7 @@ struct Crowd {
 }
 
 impl DnsSpread {
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn from_host(host: &Host) -> Self {
         Self(host.name.to_string())
     }
 
@@ -129,7 +129,7 @@ mod tests {
             .iter()
             .map(|key| json!({"key": key, "effect": "NoSchedule"}))
             .collect();
-        Node::of(&json!({"metadata": {"name": name}, "spec": {"taints": taints},
+        Node::from_node(&json!({"metadata": {"name": name}, "spec": {"taints": taints},
             "status": {"conditions": [{"type": "Ready", "status": ready}]}}))
     }
 

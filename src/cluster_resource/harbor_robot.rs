@@ -47,7 +47,7 @@ pub(super) struct HarborRobot {
 }
 
 impl HarborRobot {
-    pub(super) fn of(fields: HarborRobotFields) -> Self {
+    pub(super) fn from_fields(fields: HarborRobotFields) -> Self {
         Self {
             registry: fields.registry,
             ca: fields.ca,

@@ -18,7 +18,7 @@ pub(super) struct Hardening {
 }
 
 impl Hardening {
-    pub(super) fn of(cluster: &Cluster) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
         Self {
             hardened: cluster.is_hardened(),
             fields: cluster.hardening_fields.clone(),

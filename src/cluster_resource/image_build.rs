@@ -64,7 +64,10 @@ enum BuildState {
 }
 
 impl ImageBuild {
-    pub(super) fn of(fields: ImageBuildFields, registries: &[Registry]) -> Result<Self, ClusterKindError> {
+    pub(super) fn from_fields(
+        fields: ImageBuildFields,
+        registries: &[Registry],
+    ) -> Result<Self, ClusterKindError> {
         let objects = fields.objects.parse()?;
         let job = objects.iter().find(|object| object["kind"] == "Job");
         let job = job.cloned().unwrap_or_default();
@@ -75,7 +78,7 @@ impl ImageBuild {
                 .cloned(),
             password: fields.password.into(),
             image: fields.image,
-            id: ObjectId::of(&job)?,
+            id: ObjectId::from_object(&job)?,
             job,
             objects,
         })

@@ -13,7 +13,7 @@ use crate::resource::{Change, Comparison};
 pub(super) struct KubeProxyResource(Value);
 
 impl KubeProxyResource {
-    pub(super) fn of(cluster: &Cluster) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
         let kube_proxy = &cluster.kube_proxy;
         Self(json!({"mode": kube_proxy.mode, "conntrack": kube_proxy.conntrack}))
     }

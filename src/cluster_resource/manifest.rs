@@ -49,7 +49,7 @@ pub(super) struct ManifestResource {
 }
 
 impl ManifestResource {
-    pub(super) fn of(fields: ManifestFields) -> Result<Self, ClusterKindError> {
+    pub(super) fn from_fields(fields: ManifestFields) -> Result<Self, ClusterKindError> {
         Ok(Self {
             objects: fields.objects.parse()?,
         })
@@ -102,7 +102,7 @@ mod tests {
 
     fn names(fields: Value) -> Result<Vec<Value>, String> {
         let fields = serde_json::from_value(fields).map_err(|error| error.to_string())?;
-        let manifest = ManifestResource::of(fields).map_err(|error| error.to_string())?;
+        let manifest = ManifestResource::from_fields(fields).map_err(|error| error.to_string())?;
         let names = manifest
             .objects
             .iter()

@@ -214,31 +214,33 @@ pub fn resource(
             .ok_or_else(|| ClusterKindError::NeedsJenkins(kind.to_owned()))
     };
     Ok(match kind {
-        "calico" => Box::new(calico::CalicoResource::of(cluster)),
+        "calico" => Box::new(calico::CalicoResource::from_cluster(cluster)),
         "cordon" => Box::new(read::<cordon::Cordon>(kind, fields)?),
-        "csiDriver" => Box::new(csi_driver::CsiDriver::of(cluster)),
-        "dnsSpread" => Box::new(dns_spread::DnsSpread::of(host()?)),
+        "csiDriver" => Box::new(csi_driver::CsiDriver::from_cluster(cluster)),
+        "dnsSpread" => Box::new(dns_spread::DnsSpread::from_host(host()?)),
         "generatedSecret" => Box::new(read::<generated_secret::GeneratedSecret>(kind, fields)?),
-        "imageBuild" => Box::new(image_build::ImageBuild::of(
+        "imageBuild" => Box::new(image_build::ImageBuild::from_fields(
             read(kind, fields)?,
             &cluster.registries,
         )?),
-        "kubeProxy" => Box::new(kube_proxy::KubeProxyResource::of(cluster)),
-        "nodeLabels" => Box::new(node_labels::NodeLabels::of(host()?)),
-        "nodeReady" => Box::new(node_ready::NodeReady::of(host()?)),
-        "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::of(host()?)),
-        "clusterSettings" => Box::new(settings::InitSettings::of(cluster)),
+        "kubeProxy" => Box::new(kube_proxy::KubeProxyResource::from_cluster(cluster)),
+        "nodeLabels" => Box::new(node_labels::NodeLabels::from_host(host()?)),
+        "nodeReady" => Box::new(node_ready::NodeReady::from_host(host()?)),
+        "podNetworkReady" => Box::new(pod_network_ready::PodNetworkReady::from_host(host()?)),
+        "clusterSettings" => Box::new(settings::InitSettings::from_cluster(cluster)),
         "jenkinsConfiguration" => {
-            let place = JenkinsWorkload::of(jenkins()?);
+            let place = JenkinsWorkload::from_jenkins(jenkins()?);
             Box::new(jenkins::Configuration::of(place, read(kind, fields)?)?)
         }
-        "jenkinsJobs" => Box::new(jenkins::Jobs::of(jenkins()?)),
-        "jenkinsPlugins" => Box::new(jenkins::Plugins::of(jenkins()?)),
-        "jenkinsReady" => Box::new(jenkins::Ready(JenkinsWorkload::of(jenkins()?))),
-        "manifest" => Box::new(manifest::ManifestResource::of(read(kind, fields)?)?),
-        "restored" => Box::new(restored::Restored::of(read(kind, fields)?, cluster)),
+        "jenkinsJobs" => Box::new(jenkins::Jobs::from_jenkins(jenkins()?)),
+        "jenkinsPlugins" => Box::new(jenkins::Plugins::from_jenkins(jenkins()?)),
+        "jenkinsReady" => Box::new(jenkins::Ready(JenkinsWorkload::from_jenkins(jenkins()?))),
+        "manifest" => Box::new(manifest::ManifestResource::from_fields(read(kind, fields)?)?),
+        "restored" => Box::new(restored::Restored::from_fields(read(kind, fields)?, cluster)),
         "rollout" => Box::new(read::<rollout::Rollout>(kind, fields)?),
-        "storageClass" => Box::new(storage_class::StorageClassResource::of(read(kind, fields)?)?),
+        "storageClass" => Box::new(storage_class::StorageClassResource::from_fields(read(
+            kind, fields,
+        )?)?),
         "uncordon" => Box::new(read::<cordon::Uncordon>(kind, fields)?),
         other => return Err(ClusterKindError::Unknown(other.to_owned())),
     })
@@ -250,7 +252,9 @@ pub fn resource(
 /// When there is no such kind or the fields are not its own.
 pub fn registry_resource(kind: &str, fields: Value) -> Result<Box<dyn RegistryResource>, ClusterKindError> {
     match kind {
-        "harborRobot" => Ok(Box::new(harbor_robot::HarborRobot::of(read(kind, fields)?))),
+        "harborRobot" => Ok(Box::new(harbor_robot::HarborRobot::from_fields(read(
+            kind, fields,
+        )?))),
         other => Err(ClusterKindError::Unknown(other.to_owned())),
     }
 }

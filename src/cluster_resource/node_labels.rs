@@ -12,7 +12,7 @@ use crate::resource::{Change, Comparison};
 pub(super) struct NodeLabels(NodeSettings);
 
 impl NodeLabels {
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn from_host(host: &Host) -> Self {
         let taint = |taint: &crate::model::Taint| NodeTaint {
             key: taint.key.clone(),
             value: taint.value.clone(),

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(super) struct NodeReady(RolloutTarget);
 
 impl NodeReady {
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn from_host(host: &Host) -> Self {
         Self(RolloutTarget::node(host.name.to_string()))
     }
 }

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(super) struct PodNetworkReady(String);
 
 impl PodNetworkReady {
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn from_host(host: &Host) -> Self {
         Self(host.name.to_string())
     }
 }

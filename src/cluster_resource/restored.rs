@@ -33,7 +33,7 @@ pub(super) struct Restored {
 }
 
 impl Restored {
-    pub(super) fn of(fields: RestoredFields, cluster: &Cluster) -> Self {
+    pub(super) fn from_fields(fields: RestoredFields, cluster: &Cluster) -> Self {
         Self {
             bundle: fields.bundle,
             hosts: cluster.hosts.iter().map(|host| host.name.to_string()).collect(),

@@ -62,7 +62,7 @@ fn plain(value: &Value) -> String {
 }
 
 impl InitSettings {
-    pub(super) fn of(cluster: &Cluster) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
         let networks = &cluster.networks;
         let kubelet = &cluster.kubelet;
         let mut own = json!({"cgroupDriver": kubelet.cgroup_driver, "failCgroupV1": kubelet.fail_cgroup_v1, "maxPods": kubelet.max_pods});
@@ -91,7 +91,7 @@ impl InitSettings {
                 ),
             ],
             kubelet: Vec::new(),
-            hardening: Hardening::of(cluster),
+            hardening: Hardening::from_cluster(cluster),
         };
         leaves("cluster.kubelet", "", &own, &mut settings.kubelet);
         let extra = kubelet.extra_config.clone().into();

@@ -35,14 +35,14 @@ pub(super) enum StorageClassResource {
 }
 
 impl StorageClassResource {
-    pub(super) fn of(fields: StorageClassFields) -> Result<Self, ClusterKindError> {
+    pub(super) fn from_fields(fields: StorageClassFields) -> Result<Self, ClusterKindError> {
         Ok(match fields {
             StorageClassFields::Existing(name) => {
                 Self::Existing(ObjectId::new("storage.k8s.io/v1", "StorageClass", None, name))
             }
             StorageClassFields::Object(text) => {
                 let object = yaml::manifests(&text)?.into_iter().next().unwrap_or_default();
-                let id = ObjectId::of(&object)?;
+                let id = ObjectId::from_object(&object)?;
                 Self::Ours { id, object }
             }
         })

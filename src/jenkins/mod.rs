@@ -25,7 +25,7 @@ pub use error::JenkinsError;
 pub use export_diff::contradictions;
 pub use job_diff::{DiffError, differences};
 pub use overview::{Overview, QueuedBuild};
-pub use pipeline::{GitPipeline, MARK, scripted};
+pub use pipeline::{GitPipeline, MARK, inline_pipeline_xml};
 pub use plugins::{InstalledPlugin, broken_plugins, other_versions};
 pub use refusal::is_refusal;
 pub use update_site::{LockedPlugin, MetadataError, SecurityWarning, UpdateSiteMetadata, resolve};

@@ -55,7 +55,7 @@ impl GitPipeline {
 }
 
 /// The `config.xml` of a Pipeline whose script is part of the job. It runs in the sandbox, so that nobody has to approve it.
-pub fn scripted(description: &str, script: &str) -> String {
+pub fn inline_pipeline_xml(description: &str, script: &str) -> String {
     let (description, script) = (escaped(description), escaped(script));
     format!(
         r#"<?xml version='1.1' encoding='UTF-8'?>

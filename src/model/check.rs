@@ -42,7 +42,7 @@ impl<'a> RuleContext<'a> {
 
     /// The same for what may be left out. Outer `None`: it is wrong, and reported.
     #[expect(clippy::option_option, reason = "both kinds of absence occur")]
-    pub(super) fn parse_some<T>(
+    pub(super) fn parse_optional<T>(
         &mut self,
         written: Option<&Spanned<String>>,
         code: &'static Code,

@@ -139,7 +139,7 @@ pub(super) fn kubelet(written: &inventory::KubeletSpec, check: &mut RuleContext<
         }
     }
     reserved::check(written, check);
-    let resolv_conf = check.parse_some(
+    let resolv_conf = check.parse_optional(
         written.resolv_conf.as_ref(),
         &code::BAD_PATH,
         "path",

@@ -103,8 +103,8 @@ impl Ports {
 
 impl Egress {
     /// Works it out of a cluster.
-    pub(super) fn of(cluster: &Cluster) -> Self {
-        let guarded = Guarded::of(cluster);
+    pub(super) fn from_cluster(cluster: &Cluster) -> Self {
+        let guarded = Guarded::from_cluster(cluster);
         let blocks = |addresses: &BTreeSet<IpAddr>| addresses.iter().copied().map(IpBlock::host).collect();
         let api_servers = cluster.control_planes().map(|host| host.address);
         let api_servers = guarded.known(api_servers.chain(address(&cluster.endpoint.host)));
@@ -146,7 +146,7 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn of(cluster: &Cluster) -> Self {
+    fn from_cluster(cluster: &Cluster) -> Self {
         let ipv4 = cluster.networks.pods.addr().is_ipv4();
         let of_hosts = cluster
             .hosts

@@ -33,7 +33,7 @@ pub(super) fn check(written: &inventory::NetworksSpec, check: &mut RuleContext<'
     let services = check.parse(&written.services, &code::BAD_ADDRESS, "network", network);
     let domain = check.parse(&written.domain, &code::BAD_NAME, "DNS domain", name::domain);
     if let (Some(pods), Some(services)) = (pods, services) {
-        disjoint(written, pods, services, check);
+        report_overlap(written, pods, services, check);
     }
     let services = services.filter(|services| large_enough(*services, written.services.span, check));
     let node_prefix = pods.and_then(|pods| node_prefix(written, pods, check));
@@ -58,7 +58,12 @@ fn network(text: &str) -> Result<IpNet, String> {
     Ok(network)
 }
 
-fn disjoint(written: &inventory::NetworksSpec, pods: IpNet, services: IpNet, check: &mut RuleContext<'_>) {
+fn report_overlap(
+    written: &inventory::NetworksSpec,
+    pods: IpNet,
+    services: IpNet,
+    check: &mut RuleContext<'_>,
+) {
     if pods.addr().is_ipv4() != services.addr().is_ipv4() {
         check.report(
             Diagnostic::error(

@@ -127,7 +127,7 @@ fn image_repository(written: &inventory::ClusterSpec, check: &mut RuleContext<'_
 
 /// What builds may reach follows from all the rest.
 fn with_egress(mut cluster: Cluster) -> Cluster {
-    cluster.egress = Egress::of(&cluster);
+    cluster.egress = Egress::from_cluster(&cluster);
     cluster
 }
 

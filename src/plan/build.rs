@@ -115,7 +115,7 @@ pub fn build(cluster: &Cluster, catalog: &Catalog) -> Result<Plan, PlanError> {
     }
     let plan = Plan {
         cluster: cluster.name.clone(),
-        limits: Limits::of(&tracks)?,
+        limits: Limits::from_tracks(&tracks)?,
         tracks,
     };
     order::check(&plan)?;

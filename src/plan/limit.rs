@@ -69,7 +69,7 @@ impl Limits {
     ///
     /// # Errors
     /// When steps of one group have different limits.
-    pub fn of(tracks: &[Track]) -> Result<Self, PlanError> {
+    pub fn from_tracks(tracks: &[Track]) -> Result<Self, PlanError> {
         let mut found: BTreeMap<&str, (&Limit, BTreeSet<String>)> = BTreeMap::new();
         for track in tracks {
             for head in track.heads() {

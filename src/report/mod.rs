@@ -232,7 +232,7 @@ impl Reporter {
 
 fn view(options: &ReportOptions) -> Box<dyn View> {
     let stdout = || OutputWriter::new(Box::new(std::io::stdout()));
-    let palette = Palette::of(&std::io::stdout());
+    let palette = Palette::from_stream(&std::io::stdout());
     match options.format {
         OutputFormat::Json => Box::new(json::JsonView::new(stdout(), options.verbosity)),
         OutputFormat::Auto if is_interactive() => Box::new(tty::TerminalView::new(

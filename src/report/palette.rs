@@ -17,7 +17,7 @@ pub(super) struct Palette {
 impl Palette {
     /// The palette for a stream: as the process's global choice says, else as the terminal, `NO_COLOR`, `CLICOLOR` and
     /// `CLICOLOR_FORCE` do.
-    pub(super) fn of(stream: &impl RawStream) -> Self {
+    pub(super) fn from_stream(stream: &impl RawStream) -> Self {
         Self::with(AutoStream::choice(stream) != anstream::ColorChoice::Never)
     }
 

@@ -70,7 +70,7 @@ impl Probe {
         let mark = separator.escaped();
         let mut out = format!("m() {{ printf '{mark}%s\\n' \"$1\"; }}\nexport LC_ALL=C\n");
         out.push_str(SYSTEM);
-        self.render_paths(&mut out);
+        self.append_path_section(&mut out);
         self.render_packages(&mut out);
         self.render_units(&mut out);
         self.render_kernel(&mut out);
@@ -81,7 +81,7 @@ impl Probe {
         out
     }
 
-    fn render_paths(&self, out: &mut String) {
+    fn append_path_section(&self, out: &mut String) {
         if !self.paths.is_empty() {
             let all = sh::words(self.paths.keys());
             let _ = write!(

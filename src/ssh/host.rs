@@ -46,7 +46,7 @@ impl SshHost {
             live,
         } = exec;
         let RunningCommand { stop: _stop, result } = self.start(&script::to_run(&script), timeout, live);
-        result.await.unwrap_or_else(|_| Err(self.abandoned()))
+        result.await.unwrap_or_else(|_| Err(self.shutting_down()))
     }
 
     async fn start_hold(&self, script: &str, limit: Duration) -> Result<HeldCommand, TransportError> {
@@ -64,7 +64,7 @@ impl SshHost {
                         String::from_utf8_lossy(&output.stderr).trim()
                     )),
                     Ok(Err(error)) => error,
-                    Err(_) => self.abandoned(),
+                    Err(_) => self.shutting_down(),
                 }),
             }
         };
@@ -92,7 +92,7 @@ impl SshHost {
     }
 
     /// A command's task ends without a result only when the program is shutting down.
-    fn abandoned(&self) -> TransportError {
+    fn shutting_down(&self) -> TransportError {
         self.commands.lost("the program is shutting down")
     }
 }

@@ -66,7 +66,7 @@ impl SharedConnections {
         target: &SshTarget,
         timeouts: Timeouts,
     ) -> Result<Arc<Connection>, TransportError> {
-        let slot = slot(&self.0.jumps, ConnectionRoute::of(target));
+        let slot = slot(&self.0.jumps, ConnectionRoute::from_target(target));
         let mut jump = slot.lock().await;
         match &*jump {
             Some(Ok(connection)) => {

@@ -23,7 +23,7 @@ pub(super) struct ConnectionRoute {
 }
 
 impl ConnectionRoute {
-    pub(super) fn of(target: &SshTarget) -> Self {
+    pub(super) fn from_target(target: &SshTarget) -> Self {
         Self {
             endpoint: target.endpoint(),
             user: target.user().to_owned(),
@@ -35,7 +35,10 @@ impl ConnectionRoute {
             certificates: target.certificates.clone(),
             identities_only: target.identities_only,
             agent: target.agent.clone(),
-            jump: target.jump.as_deref().map(|jump| Box::new(Self::of(jump))),
+            jump: target
+                .jump
+                .as_deref()
+                .map(|jump| Box::new(Self::from_target(jump))),
         }
     }
 }
@@ -54,8 +57,8 @@ mod tests {
         let mut named = plain();
         named.name = "the jump host of cp2".to_owned();
         assert_eq!(
-            ConnectionRoute::of(&plain()),
-            ConnectionRoute::of(&named),
+            ConnectionRoute::from_target(&plain()),
+            ConnectionRoute::from_target(&named),
             "a name is no difference"
         );
         let different: [fn(&mut SshTarget); 8] = [
@@ -72,8 +75,8 @@ mod tests {
             let mut changed = plain();
             change(&mut changed);
             assert_ne!(
-                ConnectionRoute::of(&plain()),
-                ConnectionRoute::of(&changed),
+                ConnectionRoute::from_target(&plain()),
+                ConnectionRoute::from_target(&changed),
                 "change {index}"
             );
         }

@@ -100,7 +100,7 @@ enum CheckOutcome {
 }
 
 impl CheckOutcome {
-    fn of(result: &CheckResult) -> Self {
+    fn from_result(result: &CheckResult) -> Self {
         match result {
             CheckResult::Passed { .. } => Self::Passed,
             CheckResult::Failed { .. } => Self::Failed,
@@ -148,7 +148,7 @@ async fn one(
         let ended = tokio::time::timeout(check.limit(), check.run(&site)).await;
         result(ended.unwrap_or_else(|_| Err(late(check.limit()))))
     };
-    let outcome = CheckOutcome::of(&result);
+    let outcome = CheckOutcome::from_result(&result);
     events.send(Event::Checked {
         place,
         check: name,

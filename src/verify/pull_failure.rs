@@ -72,7 +72,7 @@ const WORDS: &[(&str, PullFailure)] = &[
 
 impl PullFailure {
     /// Reads what crictl printed.
-    pub(super) fn of(said: &str) -> Self {
+    pub(super) fn from_output(said: &str) -> Self {
         let found = WORDS.iter().find(|(words, _)| said.contains(words));
         found.map_or(Other, |(_, failure)| *failure)
     }
@@ -188,7 +188,7 @@ mod tests {
             ("something new", Other),
         ];
         for (said, expected) in all {
-            let failure = PullFailure::of(&format!("{head}{said}"));
+            let failure = PullFailure::from_output(&format!("{head}{said}"));
             assert_eq!(failure, expected, "{said}");
             assert!(!failure.message("r", "r/a:1").is_empty() && !failure.help("r").is_empty());
         }

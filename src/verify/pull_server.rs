@@ -24,7 +24,7 @@ pub(super) struct PullServer<'a> {
 
 impl<'a> PullServer<'a> {
     /// The server that containerd's words are about: the mirror that they name, and otherwise the registry.
-    pub(super) fn of(said: &str, registry: &'a Registry) -> Self {
+    pub(super) fn from_output(said: &str, registry: &'a Registry) -> Self {
         let named = first_url(said);
         let mirrors = registry.mirrors.iter().map(|url| authority(url));
         let is_mirror = named.is_some() && mirrors.into_iter().any(|mirror| mirror == named);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_server_is_the_one_that_containerd_names() {
         let registry = docker_io();
-        let title = |said: &str| PullServer::of(said, &registry).title();
+        let title = |said: &str| PullServer::from_output(said, &registry).title();
         assert_eq!(
             title(
                 "unexpected status from HEAD request to https://harbor.example:8443/v2/hub/a/manifests/1?ns=docker.io: 401 Unauthorized"
@@ -191,7 +191,7 @@ mod tests {
             ..docker_io()
         };
         let registries = [docker_io(), harbor];
-        let mirror = PullServer::of("https://harbor.example:8443/v2/hub", &registries[0]);
+        let mirror = PullServer::from_output("https://harbor.example:8443/v2/hub", &registries[0]);
         let entry = |registries: &[Registry]| mirror.entry(registries).map(|entry| entry.name.clone());
         assert_eq!(entry(&registries).as_deref(), Some("harbor.example:8443"));
         assert_eq!(entry(&registries[..1]).as_deref(), Some("docker.io"));

@@ -73,8 +73,8 @@ impl Check for PullCheck {
                 return Ok(format!("pulled {}", stdout.trim()));
             }
             let said = String::from_utf8_lossy(&output.stderr);
-            let server = PullServer::of(&said, &self.registry);
-            let mut failure = PullFailure::of(&said);
+            let server = PullServer::from_output(&said, &self.registry);
+            let mut failure = PullFailure::from_output(&said);
             if failure == PullFailure::Refused && server.takes_login(site, &self.host).await {
                 failure = PullFailure::Denied;
             }

@@ -99,7 +99,7 @@ fn tell_origin(contents: &BundleContents, cluster: Option<&Cluster>) -> Result<(
 }
 
 async fn rehearse(cluster: &Cluster, payload: &RestoreArchive) -> Result<(), CommandFailure> {
-    let fleet = session::fleet(cluster, &Secrets::new(SECRET_LIMIT))
+    let fleet = session::prepare_fleet(cluster, &Secrets::new(SECRET_LIMIT))
         .await
         .or_exit(Exit::Usage)?;
     let references = cluster.images.references();

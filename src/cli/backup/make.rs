@@ -57,7 +57,7 @@ pub(super) fn run(args: &MakeArgs) -> Result<Exit, CommandFailure> {
     let bundled = args.bundled_inventory.as_ref().unwrap_or(&args.file);
     let inventory = fs_err::read(bundled).or_exit(Exit::Usage)?;
     block_on(async {
-        let fleet = session::fleet(&cluster, &Secrets::new(SECRET_LIMIT))
+        let fleet = session::prepare_fleet(&cluster, &Secrets::new(SECRET_LIMIT))
             .await
             .or_exit(Exit::Usage)?;
         let made = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();

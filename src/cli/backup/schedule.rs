@@ -51,7 +51,7 @@ pub(super) fn run(
 ) -> Result<Exit, CommandFailure> {
     let schedule = Schedule::new(args, calendar, cluster, to).or_exit(Exit::Usage)?;
     block_on(async {
-        let fleet = session::fleet(cluster, &Secrets::new(SECRET_LIMIT))
+        let fleet = session::prepare_fleet(cluster, &Secrets::new(SECRET_LIMIT))
             .await
             .or_exit(Exit::Usage)?;
         let work = async {

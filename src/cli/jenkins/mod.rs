@@ -53,7 +53,7 @@ impl JenkinsStatus {
     pub(super) async fn ask(cluster: &Cluster, api: &Api) -> Option<Self> {
         let jenkins = cluster.jenkins.as_ref()?;
         let asked = async {
-            let client = JenkinsWorkload::of(jenkins).client(api).await?;
+            let client = JenkinsWorkload::from_jenkins(jenkins).client(api).await?;
             Ok::<_, crate::cluster_resource::ClusterStepError>(client.overview().await?)
         };
         let (overview, waiting) = futures::join!(asked, Waiting::ask(jenkins, api));

@@ -33,10 +33,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, CommandFailure> {
     };
     let password = block_on(async {
         let secrets = Secrets::new(SECRET_LIMIT);
-        let fleet = session::fleet(&cluster, &secrets).await.or_exit(Exit::Usage)?;
+        let fleet = session::prepare_fleet(&cluster, &secrets)
+            .await
+            .or_exit(Exit::Usage)?;
         let access = session::access(&cluster, &fleet).await;
         let access = access.map_err(anyhow::Error::msg).or_exit(Exit::Unreachable)?;
-        let password = JenkinsWorkload::of(jenkins).password(&access.api).await;
+        let password = JenkinsWorkload::from_jenkins(jenkins).password(&access.api).await;
         password.or_exit(Exit::StepFailed)
     })?;
     // It comes from the cluster, and a terminal obeys control characters.

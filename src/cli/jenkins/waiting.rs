@@ -39,7 +39,7 @@ impl Waiting {
     pub(super) async fn ask(jenkins: &Jenkins, api: &Api) -> Result<Self, ApiError> {
         let namespaces = &jenkins.agents.namespaces;
         let pods = futures::future::try_join_all(namespaces.iter().map(|name| api.pods(name)));
-        let container = JenkinsWorkload::of(jenkins).container();
+        let container = JenkinsWorkload::from_jenkins(jenkins).container();
         let (pods, log) = futures::try_join!(pods, api.recent_log(&container, RECENT))?;
         let pods: Vec<_> = pods.into_iter().flatten().filter(is_waiting).collect();
         let asked = pods.iter().take(ASKED).map(|pod| api.explain_pod(pod));

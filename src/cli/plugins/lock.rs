@@ -93,7 +93,7 @@ async fn metadata(args: &Args, site: &UpdateSite) -> Result<UpdateSiteMetadata, 
         let read = |name: &str| fs_err::read(folder.join(name)).or_exit(Exit::Usage);
         (read("update-center.json")?, read("plugin-versions.json")?)
     } else {
-        let releases = Releases::of_user();
+        let releases = Releases::with_user_cache();
         let fetch = async |url: &str| {
             let content = releases.fetch(url).await;
             content.with_context(|| {

@@ -149,7 +149,9 @@ async fn look(args: &Args, cluster: &Cluster) -> Result<StatusReport, CommandFai
     let secrets = Secrets::new(SECRET_LIMIT);
     let known = secrets.all(cluster.secrets()).await.or_exit(Exit::Usage)?;
     let plan = args.catalog.plan(cluster, known, None).or_exit(Exit::Usage)?;
-    let fleet = session::fleet(cluster, &secrets).await.or_exit(Exit::Usage)?;
+    let fleet = session::prepare_fleet(cluster, &secrets)
+        .await
+        .or_exit(Exit::Usage)?;
     let (drift, certificates, timers, answers) = futures::join!(
         drift(plan, &fleet, cluster),
         certificate::all(&fleet, cluster),

@@ -61,7 +61,7 @@ pub struct Releases {
 
 impl Releases {
     /// With the cache of this user (`$XDG_CACHE_HOME/ci-bootstrap`, or below `~/.cache`) and the proxies that the environment names.
-    pub fn of_user() -> Self {
+    pub fn with_user_cache() -> Self {
         let variable = |name: &str| {
             std::env::var_os(name)
                 .filter(|value| !value.is_empty())
@@ -148,7 +148,7 @@ fn parse(origin: &str, content: &[u8]) -> Result<Vec<Object>, ReleaseError> {
     }
     match objects
         .iter()
-        .find_map(|object| super::ObjectId::of(object).err())
+        .find_map(|object| super::ObjectId::from_object(object).err())
     {
         Some(e) => Err(wrong(e.to_string())),
         None => Ok(objects),

@@ -21,7 +21,7 @@ pub(super) fn of_nodes(related: &RelatedObjects) -> Vec<Cause> {
     related
         .nodes
         .iter()
-        .map(Node::of)
+        .map(Node::from_node)
         .filter(needed)
         .flat_map(|node| of_node(related, &node))
         .collect()

@@ -112,7 +112,9 @@ fn of_end(related: &RelatedObjects, place: &str, pod: &Value) -> Option<Cause> {
     let by = pod["metadata"]["deletionTimestamp"].as_str()?;
     let mut cause = Cause::new(place, format!("is being deleted, and shall be gone by {by}"));
     let is_silent = |node: Node| pod["spec"]["nodeName"] == *node.name && node.is_silent();
-    if related.target.kind == RolloutKind::StatefulSet && related.nodes.iter().map(Node::of).any(is_silent) {
+    if related.target.kind == RolloutKind::StatefulSet
+        && related.nodes.iter().map(Node::from_node).any(is_silent)
+    {
         cause
             .problem
             .push_str(", and its node is silent: it may still run there");

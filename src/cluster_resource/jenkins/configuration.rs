@@ -76,7 +76,7 @@ impl Configuration {
         let ids = self
             .objects
             .iter()
-            .map(ObjectId::of)
+            .map(ObjectId::from_object)
             .collect::<Result<Vec<_>, _>>()?;
         let pod = self.place.container().pod_id();
         let live = futures::future::try_join_all(ids.iter().map(|id| api.read(id)));
@@ -111,7 +111,10 @@ impl Configuration {
     /// Names the keys that are about to go: Jenkins keeps what it has for them, also after a restart.
     async fn tell_what_stays(&self, api: &Api, say: ProgressSink<'_>) -> Result<(), ClusterStepError> {
         for wanted in self.objects.iter().filter(|object| object["kind"] == "ConfigMap") {
-            let live = api.read(&ObjectId::of(wanted)?).await?.unwrap_or_default();
+            let live = api
+                .read(&ObjectId::from_object(wanted)?)
+                .await?
+                .unwrap_or_default();
             for key in taken_out(&live, wanted) {
                 say(format!(
                     "{key} is no longer configured, and Jenkins keeps what it has: to change it, give it the value that it shall have"

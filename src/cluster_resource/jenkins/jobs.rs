@@ -25,7 +25,7 @@ enum JobChange<'a> {
 }
 
 impl Jobs {
-    pub(in crate::cluster_resource) fn of(jenkins: &model::Jenkins) -> Self {
+    pub(in crate::cluster_resource) fn from_jenkins(jenkins: &model::Jenkins) -> Self {
         let job = |job: &model::Job| GitPipeline {
             name: job.name.clone(),
             repository: job.repository.clone(),
@@ -34,7 +34,7 @@ impl Jobs {
             credential: job.credential.clone(),
         };
         Self {
-            place: JenkinsWorkload::of(jenkins),
+            place: JenkinsWorkload::from_jenkins(jenkins),
             jobs: jenkins.jobs.iter().map(job).collect(),
         }
     }

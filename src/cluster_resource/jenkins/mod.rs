@@ -37,7 +37,7 @@ pub struct JenkinsWorkload {
 
 impl JenkinsWorkload {
     /// Where the inventory has Jenkins.
-    pub fn of(jenkins: &model::Jenkins) -> Self {
+    pub fn from_jenkins(jenkins: &model::Jenkins) -> Self {
         Self {
             namespace: jenkins.namespace.clone(),
             username: jenkins.admin.username.clone(),
@@ -82,7 +82,7 @@ impl JenkinsWorkload {
     async fn secret(&self, api: &Api, name: &str, key: &str) -> Result<SecretString, ClusterStepError> {
         let id = ObjectId::new("v1", "Secret", Some(&self.namespace), name);
         let secret = api.read(&id).await?.unwrap_or_default();
-        let text = text(&secret, key).ok_or_else(|| ClusterStepError::NoLogin {
+        let text = secret_entry(&secret, key).ok_or_else(|| ClusterStepError::NoLogin {
             secret: id.to_string(),
             key: key.to_owned(),
         })?;
@@ -93,7 +93,7 @@ impl JenkinsWorkload {
 }
 
 /// One entry of a Secret.
-fn text(secret: &Object, key: &str) -> Option<String> {
+fn secret_entry(secret: &Object, key: &str) -> Option<String> {
     let bytes = BASE64.decode(secret["data"][key].as_str()?).ok()?;
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }

@@ -28,10 +28,10 @@ pub(in crate::cluster_resource) struct Plugins {
 }
 
 impl Plugins {
-    pub(in crate::cluster_resource) fn of(jenkins: &model::Jenkins) -> Self {
+    pub(in crate::cluster_resource) fn from_jenkins(jenkins: &model::Jenkins) -> Self {
         let names = jenkins.plugins.list.iter().map(|plugin| plugin.name.clone());
         Self {
-            place: JenkinsWorkload::of(jenkins),
+            place: JenkinsWorkload::from_jenkins(jenkins),
             names: names.collect(),
         }
     }

@@ -73,7 +73,7 @@ impl Default for JenkinsSpec {
             ingress: None,
             storage: HomeVolumeSpec::default(),
             keep: None,
-            resources: ResourcesSpec::of(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
+            resources: ResourcesSpec::from_pairs(&[("cpu", "500m"), ("memory", "2Gi")], &[("memory", "4Gi")]),
             java_options: "-XX:MaxRAMPercentage=60 -XX:+ExitOnOutOfMemoryError".into(),
             admin: AdministratorSpec::default(),
             plugins: PluginsSpec::default(),
@@ -182,7 +182,7 @@ pub struct ResourcesSpec {
 }
 
 impl ResourcesSpec {
-    fn of(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
+    fn from_pairs(requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
         let entries = |pairs: &[(&str, &str)]| {
             Entries(
                 pairs

@@ -139,9 +139,9 @@ fn template(
     let (kind, text) = source(written, check)?;
     let level = PodSecurity::of(kind, written.privileged.value);
     let labels = check.parse_all(&written.labels, &code::BAD_LABEL, "label", names::identifier);
-    let image = check.parse_some(written.image.as_ref(), &code::BAD_IMAGE, "image", form::image);
+    let image = check.parse_optional(written.image.as_ref(), &code::BAD_IMAGE, "image", form::image);
     let account = written.service_account.as_ref();
-    let account = check.parse_some(account, &code::BAD_NAME, "ServiceAccount", name::domain);
+    let account = check.parse_optional(account, &code::BAD_NAME, "ServiceAccount", name::domain);
     let resources = resources::check(&written.resources, check);
     let node_selector = host::labels(&written.node_selector, |_| Ok(()), check);
     let tolerations: Vec<_> = written
@@ -149,7 +149,7 @@ fn template(
         .iter()
         .map(|one| toleration(one, check))
         .collect();
-    let cache = check.parse_some(
+    let cache = check.parse_optional(
         written.cache.as_ref(),
         &code::BAD_QUANTITY,
         "size",
@@ -239,10 +239,10 @@ fn toleration(written: &inventory::TolerationSpec, check: &mut RuleContext<'_>) 
     let key = check.parse(&written.key, &code::BAD_TAINT, "taint key", |text| {
         name::qualified(text).map(|()| owned(text))
     });
-    let value = check.parse_some(written.value.as_ref(), &code::BAD_TAINT, "taint value", |text| {
+    let value = check.parse_optional(written.value.as_ref(), &code::BAD_TAINT, "taint value", |text| {
         name::label_value(text).map(|()| owned(text))
     });
-    let effect = check.parse_some(
+    let effect = check.parse_optional(
         written.effect.as_ref(),
         &code::BAD_TAINT,
         "effect of a taint",
@@ -269,5 +269,5 @@ fn toleration(written: &inventory::TolerationSpec, check: &mut RuleContext<'_>) 
 #[expect(clippy::option_option, reason = "both kinds of absence occur")]
 fn seconds(written: Option<&Spanned<String>>, check: &mut RuleContext<'_>) -> Option<Option<u64>> {
     let parse = |text: &str| duration::parse(text).map(|duration| duration.as_secs());
-    check.parse_some(written, &code::BAD_DURATION, "duration", parse)
+    check.parse_optional(written, &code::BAD_DURATION, "duration", parse)
 }

@@ -229,13 +229,13 @@ fn ingress(written: Option<&inventory::IngressSpec>, check: &mut RuleContext<'_>
         return Some(None);
     };
     let host = check.parse(&written.host, &code::BAD_NAME, "host name", name::domain);
-    let tls_secret = check.parse_some(
+    let tls_secret = check.parse_optional(
         written.tls_secret.as_ref(),
         &code::BAD_NAME,
         "Secret",
         name::domain,
     );
-    let class = check.parse_some(written.class.as_ref(), &code::BAD_NAME, "class", name::domain);
+    let class = check.parse_optional(written.class.as_ref(), &code::BAD_NAME, "class", name::domain);
     Some(Some(Ingress {
         host: host?,
         tls_secret: tls_secret?,
@@ -244,7 +244,7 @@ fn ingress(written: Option<&inventory::IngressSpec>, check: &mut RuleContext<'_>
 }
 
 fn storage(written: &inventory::HomeVolumeSpec, check: &mut RuleContext<'_>) -> Option<HomeVolume> {
-    let class = check.parse_some(
+    let class = check.parse_optional(
         written.class.as_ref(),
         &code::BAD_NAME,
         "StorageClass",

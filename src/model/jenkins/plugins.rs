@@ -116,7 +116,7 @@ pub(super) fn check(
 fn update_site(written: &inventory::UpdateSiteSpec, check: &mut RuleContext<'_>) -> Option<UpdateSite> {
     let metadata = check.parse(&written.metadata, &code::BAD_URL, "address", form::url);
     let mut other =
-        |written: &Option<_>| check.parse_some(written.as_ref(), &code::BAD_URL, "address", form::url);
+        |written: &Option<_>| check.parse_optional(written.as_ref(), &code::BAD_URL, "address", form::url);
     let (versions, downloads) = (other(&written.versions), other(&written.downloads));
     let metadata = metadata?;
     let beside = metadata.rsplit_once('/').map_or("", |(folder, _)| folder);

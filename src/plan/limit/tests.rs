@@ -86,7 +86,7 @@ fn hosts_are_counted_by_tracks_that_have_a_step_of_the_group() {
             }
         }
     }
-    let limits = Limits::of(&tracks).unwrap();
+    let limits = Limits::from_tracks(&tracks).unwrap();
     let expected = [("a".to_owned(), (2, false)), ("b".to_owned(), (1, true))];
     assert_eq!(limits, Limits(expected.into_iter().collect()));
 }
@@ -97,7 +97,7 @@ fn steps_of_a_group_that_differ_in_their_limit_are_refused() {
     if let Some(limit) = &mut track.steps[1].head_mut().limit {
         limit.at = At::Count(2);
     }
-    let said = Limits::of(&[track]).unwrap_err().to_string();
+    let said = Limits::from_tracks(&[track]).unwrap_err().to_string();
     assert_eq!(
         said,
         "mine.yaml:7: step `a`: another step limits group `a` differently"
@@ -186,7 +186,7 @@ fn hosts_that_would_wait_for_each_other_with_a_turn_in_hand_are_refused() {
     }
     let plan = Plan {
         cluster: "ci".to_owned(),
-        limits: Limits::of(&tracks).unwrap(),
+        limits: Limits::from_tracks(&tracks).unwrap(),
         tracks: tracks.into(),
     };
     assert!(matches!(

@@ -24,10 +24,10 @@ pub(super) struct Controller {
 }
 
 impl Controller {
-    pub(super) fn of(jenkins: &model::Jenkins) -> Self {
+    pub(super) fn from_jenkins(jenkins: &model::Jenkins) -> Self {
         let plugins = jenkins.plugins.list.iter();
         Self {
-            place: JenkinsWorkload::of(jenkins),
+            place: JenkinsWorkload::from_jenkins(jenkins),
             plugins: plugins
                 .map(|plugin| (plugin.name.clone(), plugin.version.clone()))
                 .collect(),

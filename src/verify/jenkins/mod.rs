@@ -13,8 +13,8 @@ mod smoke_build;
 pub(super) fn checks(cluster: &Cluster) -> Vec<Box<dyn Check>> {
     match &cluster.jenkins {
         Some(jenkins) => vec![
-            Box::new(controller::Controller::of(jenkins)),
-            Box::new(smoke::Smoke::of(cluster, jenkins)),
+            Box::new(controller::Controller::from_jenkins(jenkins)),
+            Box::new(smoke::Smoke::from_cluster(cluster, jenkins)),
         ],
         None => Vec::new(),
     }

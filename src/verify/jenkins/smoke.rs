@@ -8,7 +8,7 @@ use super::agent_pods::SAID;
 use super::controller;
 use super::smoke_build::SmokeBuild;
 use crate::cluster_resource::JenkinsWorkload;
-use crate::jenkins::{JenkinsClient, scripted};
+use crate::jenkins::{JenkinsClient, inline_pipeline_xml};
 use crate::model::{self, Cluster, PodSecurity};
 use crate::verify::check::{Check, CheckProblem};
 use crate::verify::{CLUSTER, VerifiedCluster};
@@ -34,7 +34,7 @@ pub(super) struct Smoke {
 }
 
 impl Smoke {
-    pub(super) fn of(cluster: &Cluster, jenkins: &model::Jenkins) -> Self {
+    pub(super) fn from_cluster(cluster: &Cluster, jenkins: &model::Jenkins) -> Self {
         let agents = &jenkins.agents;
         let template = agents
             .templates
@@ -48,7 +48,7 @@ impl Smoke {
             .map_or(cap, |cap| cap as usize);
         let workers = cluster.hosts.iter().filter(|host| host.roles.worker);
         Self {
-            place: JenkinsWorkload::of(jenkins),
+            place: JenkinsWorkload::from_jenkins(jenkins),
             namespace: template.map_or_else(
                 || agents.places.namespace.clone(),
                 |template| template.namespace.clone(),
@@ -78,7 +78,7 @@ impl Smoke {
         let now = now();
         let others = remove_leftovers(&jenkins, now).await?;
         let job = format!("{PREFIX}{now}");
-        let xml = scripted(
+        let xml = inline_pipeline_xml(
             "Made by `ci-bootstrap verify`, which deletes it again.",
             &self.script(&job),
         );
