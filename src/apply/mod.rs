@@ -52,7 +52,7 @@ pub use admission::Admission;
 
 pub use access::{AccessError, ApiAccess, read_kubeconfig};
 
-/// A shorter wait than this is nobody's business.
+/// A shorter wait than this is not reported.
 const NOTICEABLE: Duration = Duration::from_secs(1);
 
 /// What a run may do.

@@ -29,7 +29,7 @@ pub(super) async fn forget_node(
         }
         if (!restored && !is_at(&node, address)) || began.elapsed() > SILENCE {
             return Err(AccessError::Api(format!(
-                "the cluster has a living node {name} at {}, and this host of that name is not part of it: give this host another name, or \
+                "the cluster already has a Ready node {name} at {}, and this host of that name is not part of it: give this host another name, or \
                  take the other one out of the cluster first (kubectl drain, kubectl delete node)",
                 node.internal_ip.as_deref().unwrap_or("an unknown address")
             )));

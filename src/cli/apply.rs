@@ -12,7 +12,7 @@ use super::restore::RestoreArgs;
 use super::run::{PreparedRun, RunArgs, block_on};
 use super::{CommandFailure, Exit, OrExit as _};
 
-/// Bring hosts and cluster to what the inventory says; what is so already stays untouched
+/// Converge hosts and cluster to the inventory; nothing else is changed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

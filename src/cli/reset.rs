@@ -16,7 +16,7 @@ use super::screen;
 use super::session::{self, CatalogArgs};
 use super::{CommandFailure, Exit, OrExit};
 
-/// Take a host out of the cluster and undo what was made on it
+/// Remove a host from the cluster and clean it up
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

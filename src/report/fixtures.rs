@@ -210,7 +210,7 @@ pub(super) fn troubled_apply() -> Vec<Event> {
     ]
 }
 
-/// A verification in which a registry fails at two hosts alike, and one check has no sense without it.
+/// A verification in which a registry fails at two hosts alike, and one check is pointless without it.
 pub(super) fn troubled_verification() -> Vec<Event> {
     let checked = |place: &str, check: &str, result: CheckResult| Event::Checked {
         place: place.into(),

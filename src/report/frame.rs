@@ -12,7 +12,7 @@ const MOST: usize = 12;
 const MOST_FAILED: usize = 3;
 /// Widest column of names.
 const WIDEST_NAME: usize = 24;
-/// Letters of the wheel, which every terminal has.
+/// Spinner frames in ASCII, which every terminal has.
 const WHEEL: [char; 4] = ['|', '/', '-', '\\'];
 
 /// The frame for a moment, on a terminal of this size; no line is wider than that.

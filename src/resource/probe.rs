@@ -35,12 +35,12 @@ impl Probe {
         self.contents.insert(path.to_owned());
     }
 
-    /// Version and hold of a package on Debian and its kin.
+    /// Version and hold of a package on Debian-based hosts.
     pub fn apt(&mut self, package: &str) {
         self.apt.insert(package.to_owned());
     }
 
-    /// Version of a package on RHEL and its kin.
+    /// Version of a package on RHEL-based hosts.
     pub fn rpm(&mut self, package: &str) {
         self.rpm.insert(package.to_owned());
     }

@@ -39,9 +39,9 @@ pub(crate) struct Repository {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum PackageFormat {
-    /// Debian and its kin.
+    /// Debian-based.
     Apt,
-    /// RHEL and its kin.
+    /// RHEL-based.
     Rpm,
 }
 

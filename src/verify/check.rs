@@ -19,7 +19,7 @@ pub(super) trait Check: Send + Sync {
     /// Where: a host by name, or [`super::CLUSTER`].
     fn place(&self) -> &str;
 
-    /// Names of checks, listed before this one, without which it has no sense: it is skipped unless they pass everywhere.
+    /// Names of checks, listed before this one, without which it is pointless: it is skipped unless they pass everywhere.
     fn needs(&self) -> &'static [&'static str] {
         &[]
     }

@@ -51,7 +51,7 @@ impl<'a> Cases<'a> {
         }
     }
 
-    /// A case without which the others have no sense.
+    /// A case without which the others are pointless.
     pub(crate) fn foundation(&mut self, name: &'static str, case: impl FnOnce(&Lab)) {
         self.run(name, case);
         if !self.failed.is_empty() {

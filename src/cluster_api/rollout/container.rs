@@ -17,7 +17,7 @@ pub(super) struct ContainerProblem {
     pub(super) problem: String,
     /// What a person can do, where the cause is known.
     pub(super) hint: Option<&'static str>,
-    /// How long such a state may last until waiting has no sense.
+    /// How long such a state may last until waiting is pointless.
     pub(super) patience: Option<Duration>,
     /// Whether it does not run, and not because it waits for its turn.
     pub(super) stopped: bool,

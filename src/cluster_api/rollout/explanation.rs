@@ -29,7 +29,7 @@ pub struct Cause {
     pub log: Vec<String>,
     /// What to do about it.
     pub hint: Option<&'static str>,
-    /// How long such a cause may last until waiting has no sense; `None` if it may heal.
+    /// How long such a cause may last until waiting is pointless; `None` if it may heal.
     pub patience: Option<Duration>,
     /// Whose log would tell more.
     pub(super) log_source: Option<LogSource>,

@@ -1,4 +1,4 @@
-//! Waits for a workload or node within a limit of our own, and ends early where waiting has no sense.
+//! Waits for a workload or node within a limit of our own, and ends early where waiting is pointless.
 
 use std::collections::HashMap;
 use std::time::Duration;

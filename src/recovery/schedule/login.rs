@@ -1,4 +1,4 @@
-//! A control plane's door for the host that makes bundles: a line among the keys of the login user.
+//! The `authorized_keys` entry of a control plane for the backup host: one line of the login user.
 
 use std::net::IpAddr;
 use std::time::Duration;
