@@ -163,13 +163,13 @@ impl RunProgress {
             match &track.state {
                 TrackState::Pending => {}
                 TrackState::Connecting | TrackState::Checking | TrackState::Working { .. } => {
-                    counts.working += 1
+                    counts.working += 1;
                 }
                 TrackState::Waiting { .. } => counts.waiting += 1,
                 TrackState::Done { .. } => counts.done += 1,
                 TrackState::Failed { failure, .. } if failure.class == Class::Blocked => counts.blocked += 1,
                 TrackState::Failed { failure, .. } if failure.class == Class::Interrupted => {
-                    counts.stopped += 1
+                    counts.stopped += 1;
                 }
                 TrackState::Failed { .. } => counts.failed += 1,
             }
