@@ -85,7 +85,7 @@ fn documents() -> Vec<String> {
 /// A fragment as part of an inventory: its first key says of which mapping.
 fn in_context(fragment: Value, place: &str) -> Value {
     let schema = schema();
-    let of_jenkins = &schema["$defs"]["Jenkins"]["properties"];
+    let of_jenkins = &schema["$defs"]["JenkinsSpec"]["properties"];
     assert!(of_jenkins.is_object(), "the schema has no Jenkins");
     let fragment = match fragment {
         Value::Array(templates) => json!({ "jenkins": { "agents": { "templates": templates } } }),
