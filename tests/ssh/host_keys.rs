@@ -228,5 +228,8 @@ fn what_is_no_file_is_not_replaced_by_one() {
     let link = folder.path().join("null");
     std::os::unix::fs::symlink("/dev/null", &link).unwrap();
     let refused = known_hosts::append(&link, &["cp1 key".to_owned()]).unwrap_err();
-    assert!(refused.to_string().contains("/dev/null is no file"), "{refused}");
+    assert!(
+        refused.to_string().contains("/dev/null is not a file"),
+        "{refused}"
+    );
 }
