@@ -13,4 +13,8 @@ if [ -d /var/lib/etcd/member ]; then
   mkdir -p -m 700 /var/lib/etcd.before-ci-bootstrap
   mv /var/lib/etcd/member "/var/lib/etcd.before-ci-bootstrap/member.$now"
 fi
+if [ -d /var/lib/ci-bootstrap/upgrade ]; then # snapshots of etcd are kept until somebody removes them
+  mkdir -p -m 700 /var/lib/etcd.before-ci-bootstrap
+  mv /var/lib/ci-bootstrap/upgrade "/var/lib/etcd.before-ci-bootstrap/upgrade.$now"
+fi
 if command -v kubeadm >/dev/null 2>&1; then kubeadm reset -f --skip-phases=remove-etcd-member >/dev/null; fi

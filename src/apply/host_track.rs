@@ -20,7 +20,7 @@ use super::{Run, RunMode, failure, selection};
 /// A probe takes this long at the most.
 const PROBE: Duration = Duration::from_secs(120);
 /// Work that an earlier run began is awaited this long.
-const UNFINISHED: Duration = Duration::from_secs(1800);
+const UNFINISHED: Duration = Duration::from_secs(3000);
 /// A step that has to be done this often is undone by another.
 const ROUNDS: usize = 3;
 /// Pieces of output that may wait to be reported.

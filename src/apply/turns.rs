@@ -56,7 +56,7 @@ impl Groups {
         let group = |(name, (at, breaker)): (&String, &(usize, bool))| {
             let group = Group {
                 name: name.clone(),
-                places: Arc::new(Semaphore::new(*at)),
+                places: Arc::new(Semaphore::new((*at).min(Semaphore::MAX_PERMITS))),
                 breaker: *breaker,
                 failed: OnceLock::new(),
             };

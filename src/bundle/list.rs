@@ -62,7 +62,14 @@ pub fn list(folder: &Path, identity: Option<&Path>) -> Result<Vec<BundleFile>, B
             continue;
         }
         let path = entry.path();
-        let size = entry.metadata()?.len();
+        // Opening a pipe would wait for somebody who writes to it.
+        let Some(size) = fs_err::metadata(&path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)
+            .map(|file| file.len())
+        else {
+            continue;
+        };
         let about = open(&path, identity).and_then(about);
         found.push(BundleFile { path, size, about });
     }

@@ -48,6 +48,9 @@ impl Hardening {
         if !self.hardened && !has_all(&live["apiServer"]["extraArgs"], &marker(components)) {
             return live.clone();
         }
+        if !fields(components).all(|(component, _)| is_editable(&live[component], &LISTS)) {
+            return live.clone();
+        }
         let mut edited = live.clone();
         for (component, lists) in fields(components) {
             for list in LISTS {
@@ -102,6 +105,15 @@ fn marker(components: &Value) -> Vec<Value> {
 fn has_all(list: &Value, wanted: &[Value]) -> bool {
     let list = list.as_array().map_or(&[][..], Vec::as_slice);
     wanted.iter().all(|entry| list.contains(entry))
+}
+
+/// Whether a component is as kubeadm writes it in `v1beta4`: a mapping whose lists are lists. Others are left as they are.
+fn is_editable(component: &Value, lists: &[&str]) -> bool {
+    component.is_null()
+        || component.is_object()
+            && lists
+                .iter()
+                .all(|list| matches!(component.get(*list), None | Some(Value::Null | Value::Array(_))))
 }
 
 fn take_entries(component: &mut Value, list: &str) -> Vec<Value> {
@@ -194,6 +206,17 @@ mod tests {
             hardening(false).edited(KubeadmConfiguration::Cluster, &on),
             plain()
         );
+    }
+
+    #[test]
+    fn what_kubeadm_would_not_write_is_left_alone() {
+        for odd in [
+            json!({"apiServer": "text"}),
+            json!({"scheduler": []}),
+            json!({"apiServer": {"extraArgs": {"v": "2"}}}),
+        ] {
+            assert_eq!(hardening(true).edited(KubeadmConfiguration::Cluster, &odd), odd);
+        }
     }
 
     #[test]

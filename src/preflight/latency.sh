@@ -6,7 +6,7 @@ while [ ! -d "$directory" ]; do directory=${directory%/*}; directory=${directory
 file=$directory/.ci-bootstrap-preflight
 trap 'rm -f "$file"' EXIT
 rm -f "$file"
-exec 4>"$file" || exit 0
+{ exec 4>"$file"; } 2>/dev/null || exit 0
 rm -f "$file"
 # etcd's log is allocated before it is written to, too.
 dd if=/dev/zero of=/proc/self/fd/4 bs=2300 count=100 2>/dev/null || exit 0

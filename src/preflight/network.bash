@@ -36,7 +36,7 @@ refusal() { # file descriptor
 
 udp() { # number address port
   local socket
-  exec {socket}<>"/dev/udp/$2/$3" || { echo "way $1 unreachable"; return; }
+  { exec {socket}<>"/dev/udp/$2/$3"; } 2>/dev/null || { echo "way $1 unreachable"; return; }
   local came; came=$(refusal "$socket")
   echo "way $1 $came"
   [ "$came" = refused ] && echo "mtu $1 $(path_mtu "$2" "$socket")"
@@ -46,7 +46,7 @@ udp() { # number address port
 path_mtu() { # address socket
   local device link overhead=28 pause cached said
   device=$(ip -o route get "$1" 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p')
-  read -r link <"/sys/class/net/$device/mtu" || { echo 0 silent; return; }
+  { read -r link <"/sys/class/net/$device/mtu"; } 2>/dev/null || { echo 0 silent; return; }
   case $1 in *:*) overhead=48 ;; esac
   for pause in 0.2 0.5 1.1; do
     dd if=/dev/zero bs=$((link - overhead)) count=1 >&"$2" 2>/dev/null

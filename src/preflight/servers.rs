@@ -189,7 +189,9 @@ impl Server {
         let is_registry = self.for_use == Use::Images;
         match reply {
             Reply::Open | Reply::Status(200..=399) => None,
-            Reply::Status(401 | 403) if is_registry && self.proxy.is_none() => None,
+            Reply::Status(401) if is_registry => None,
+            // A proxy that forbids the way says so with 403, too.
+            Reply::Status(403) if is_registry && self.proxy.is_none() => None,
             Reply::Status(status) => Some(format!("answers {status}")),
             Reply::Untrusted => Some("has a certificate that the host doesn't trust".to_owned()),
             Reply::None(outcome) => Some(

@@ -40,7 +40,8 @@ impl Resource for KubeletFiles {
         }
         let mut lines = Vec::new();
         for path in paths() {
-            if let Some(state) = seen.path(path)? {
+            // A link is the site's: to mask the drop-in, or to keep it elsewhere.
+            if let Some(state) = seen.path(path)?.filter(|state| state.kind == "regular file") {
                 let access = access_diff([&state.mode, "root:root"], [MODE, "root:root"]);
                 lines.extend(access.iter().map(|line| format!("{line} of {path}")));
             }
@@ -54,7 +55,7 @@ impl Resource for KubeletFiles {
     fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {
         let paths: Vec<_> = paths().collect();
         Action::quick(format!(
-            "for path in {}; do [ ! -e $path ] || chmod {MODE} $path; done\n",
+            "for path in {}; do if [ -f $path ] && [ ! -L $path ]; then chown root:root $path; chmod {MODE} $path; fi; done\n",
             paths.join(" ")
         ))
     }
@@ -90,6 +91,17 @@ mod tests {
                 format!("+mode 600 of {}", DROP_INS[0])
             ]
         );
+    }
+
+    #[test]
+    fn a_link_is_the_sites() {
+        let closed = format!("regular file|600|root:root|1.0|{CONFIG}\n");
+        let masked = closed + &format!("symbolic link|777|root:root|1.0|{}\n", DROP_INS[1]);
+        assert_eq!(verdict(&masked), Some(Comparison::InSync));
+        let script = KubeletFiles {}
+            .action(&HostState::default(), &ActionInput::Nothing)
+            .script;
+        assert!(script.contains("[ ! -L $path ]"), "{script}");
     }
 
     #[test]

@@ -41,6 +41,9 @@ impl Timings {
     /// # Errors
     /// When no file can be made in its folder: better known before a run of ten minutes than after it.
     pub fn new(file: PathBuf) -> io::Result<Self> {
+        if file.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         temporary(&file)?;
         Ok(Self {
             file,

@@ -180,4 +180,5 @@ fn what_a_host_printed_stays_text() {
 #[test]
 fn a_folder_that_is_not_there_is_met_before_the_run() {
     assert!(Timings::new("/no/such/folder/report.html".into()).is_err());
+    assert!(Timings::new("/tmp".into()).is_err());
 }

@@ -29,7 +29,9 @@ impl AddonsUpgrade {
             return Vec::new();
         }
         let mut lines = Vec::new();
-        let older = |tag: &&String, new: &str| Release::parse(tag) < Release::parse(new);
+        // What can't be read as a release, as a digest or `latest`, is the site's choice.
+        let older =
+            |tag: &&String, new: &str| Release::parse(tag).is_some_and(|old| Some(old) < Release::parse(new));
         if let Some(tag) = found.kube_proxy.as_ref().filter(|tag| older(tag, &self.version)) {
             lines.extend([
                 format!("-kube-proxy {tag}"),
@@ -105,6 +107,10 @@ mod tests {
         assert!(
             !due(&seen("v1.35.8", "v1.35.8", "v1.13.1")),
             "the control planes come first"
+        );
+        assert!(
+            !due(&seen("v1.36.5", "latest", "sha256-0123")),
+            "an image of the site's own choice"
         );
         assert!(!due(&HostState::default()));
         assert!(sh::is_valid(

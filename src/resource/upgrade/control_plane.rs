@@ -62,7 +62,7 @@ impl ControlPlaneUpgrade {
             let tag = found
                 .images
                 .get(name)
-                .filter(|tag| Release::parse(tag) != Some(wanted));
+                .filter(|tag| Release::parse(tag).is_some_and(|release| release != wanted));
             lines.extend(
                 tag.into_iter()
                     .flat_map(|tag| [format!("-{name} {tag}"), format!("+{name} v{wanted}")]),
@@ -72,7 +72,7 @@ impl ControlPlaneUpgrade {
         let old = found
             .images
             .get("etcd")
-            .filter(|tag| Release::parse(tag) < Release::parse(new));
+            .filter(|tag| Release::parse(tag).is_some_and(|old| Some(old) < Release::parse(new)));
         lines.extend(
             old.into_iter()
                 .flat_map(|old| [format!("-etcd {old}"), format!("+etcd {new}")]),
