@@ -83,7 +83,7 @@ pub(crate) fn refused_for_another_network(lab: &Lab) {
         "cluster.networks.pods",
         "10.99.0.0/16",
         "10.244.0.0/16",
-        "back into the inventory",
+        "restore the values of the cluster in the inventory",
     ] {
         assert!(failure.contains(word), "no {word} in {failure}");
     }
