@@ -97,7 +97,6 @@ pub(super) struct Answer {
     /// Microseconds for a synchronous write, where they were measured.
     pub(super) latency: Option<u64>,
     pub(super) machine_id: String,
-    pub(super) product_uuid: String,
     pub(super) mac: String,
     pub(super) host_keys: Vec<String>,
     pub(super) links: Vec<String>,
@@ -156,7 +155,6 @@ impl Answer {
             clock: (0.0, 0.0),
             latency: None,
             machine_id: String::new(),
-            product_uuid: String::new(),
             mac: String::new(),
             host_keys: Vec::new(),
             links: Vec::new(),
@@ -189,7 +187,6 @@ impl Answer {
                 }
             }
             "machine-id" => self.machine_id = text(),
-            "product-uuid" => self.product_uuid = text(),
             "mac" => self.mac = text(),
             "host-key" => self.host_keys.push(text()),
             "link" => self.links.push(text()),

@@ -11,7 +11,6 @@ elif [ -e /var/lib/ci-bootstrap/init-unfinished ] || [ -e /etc/kubernetes/manife
 say state $state
 
 say machine-id "$(first_line /etc/machine-id)"
-say product-uuid "$(first_line /sys/class/dmi/id/product_uuid)"
 for key in /etc/ssh/ssh_host_*_key.pub; do
   [ -r "$key" ] && read -r _ text _ <"$key" && say host-key "$text"
 done
