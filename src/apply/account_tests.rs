@@ -129,16 +129,8 @@ async fn applied(file: &Path, refuses: bool) -> RunOutcome {
     let fleet = Arc::new(Fleet::new(["w1".to_owned()], Box::new(dial)));
     let (events, _receiver) = Events::channel();
     let options = RunOptions {
-        mode: RunMode::Apply,
-        limit: Vec::new(),
-        control_planes: Vec::new(),
         addresses: BTreeMap::from([("w1".to_owned(), "10.0.0.1".to_owned())]),
-        endpoint: String::new(),
-        restore: None,
-        changes_before: 0,
-        admission: None,
-        holder: "a test".to_owned(),
-        stop: Arc::default(),
+        ..RunOptions::new(RunMode::Apply)
     };
     run(plan(file, refuses), fleet, events, options).await
 }

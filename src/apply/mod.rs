@@ -89,6 +89,24 @@ pub struct RunOptions {
     pub stop: Arc<AtomicBool>,
 }
 
+impl RunOptions {
+    /// A run of which nothing is asked but its mode: no host of the inventory is named yet.
+    pub fn new(mode: RunMode) -> Self {
+        Self {
+            mode,
+            limit: Vec::new(),
+            control_planes: Vec::new(),
+            addresses: BTreeMap::new(),
+            endpoint: String::new(),
+            restore: None,
+            changes_before: 0,
+            admission: None,
+            holder: String::new(),
+            stop: Arc::default(),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunOutcome {

@@ -264,16 +264,12 @@ impl Bench {
         let fleet = Arc::new(Fleet::new(names, Box::new(dial)));
         let (events, mut receiver) = Events::channel();
         let options = RunOptions {
-            mode: self.mode,
             limit: self.limit,
-            control_planes: Vec::new(),
             addresses,
             endpoint: "10.0.0.1:6443".to_owned(),
-            restore: None,
-            changes_before: 0,
             admission: self.admission,
-            holder: "a test".to_owned(),
             stop: Arc::new(AtomicBool::new(self.stop)),
+            ..RunOptions::new(self.mode)
         };
         let run = run(plan, fleet, events, options);
         let outcome = tokio::time::timeout(Duration::from_secs(120), run).await.unwrap();

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -137,7 +136,6 @@ pub(super) async fn target(name: &str, access: &SshAccess, secrets: &Secrets) ->
 /// How a run over the whole cluster is done.
 pub(super) fn options(cluster: &Cluster, mode: RunMode, limit: Vec<String>) -> RunOptions {
     RunOptions {
-        mode,
         limit,
         control_planes: cluster
             .control_planes()
@@ -149,11 +147,8 @@ pub(super) fn options(cluster: &Cluster, mode: RunMode, limit: Vec<String>) -> R
             .map(|host| (host.name.to_string(), host.address.to_string()))
             .collect(),
         endpoint: cluster.endpoint.to_string(),
-        restore: None,
-        changes_before: 0,
-        admission: None,
         holder: holder(),
-        stop: Arc::new(AtomicBool::new(false)),
+        ..RunOptions::new(mode)
     }
 }
 

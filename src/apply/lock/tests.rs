@@ -140,18 +140,13 @@ impl Site {
     fn options(&self, holder: &str) -> RunOptions {
         let names = || self.machines.keys().cloned();
         RunOptions {
-            mode: RunMode::Apply,
-            limit: Vec::new(),
             control_planes: names().collect(),
             addresses: names()
                 .map(|name| (name.clone(), format!("10.0.0.{}", &name[2..])))
                 .collect(),
             endpoint: "10.0.0.1:6443".to_owned(),
-            restore: None,
-            changes_before: 0,
-            admission: None,
             holder: holder.to_owned(),
-            stop: Arc::default(),
+            ..RunOptions::new(RunMode::Apply)
         }
     }
 
