@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, NodeSettings, NodeTaint};
 use crate::model::Host;
-use crate::resource::{Change, Comparison};
+use crate::resource::Comparison;
 
 /// What the inventory says about one node. Labels and taints of others stay.
 #[derive(Debug)]
@@ -32,12 +32,8 @@ impl ClusterResource for NodeLabels {
     fn observe<'a>(&'a self, api: &'a Api) -> BoxFuture<'a, Result<Comparison, ClusterStepError>> {
         Box::pin(async move {
             let lines = api.compare_node(&self.0).await?;
-            if lines.is_empty() {
-                return Ok(Comparison::InSync);
-            }
-            Ok(Comparison::Differs(
-                Change::new(format!("label and taint node {}", self.0.name)).with_detail(lines),
-            ))
+            let summary = format!("label and taint node {}", self.0.name);
+            Ok(Comparison::from_lines(summary, lines))
         })
     }
 

@@ -8,7 +8,7 @@ use super::hardening::Hardening;
 use super::{ClusterResource, ClusterStepError, ProgressSink};
 use crate::cluster_api::{Api, KubeadmConfiguration};
 use crate::model::Cluster;
-use crate::resource::{Change, Comparison};
+use crate::resource::Comparison;
 
 /// What helps where kubeadm's own configuration differs.
 const SETTLED_AT_INIT: &str = "these settings are fixed by kubeadm init: restore the values of the cluster in the inventory, or create another cluster";
@@ -164,11 +164,7 @@ impl ClusterResource for InitSettings {
                 (KubeadmConfiguration::Cluster, cluster),
                 (KubeadmConfiguration::Kubelet, kubelet),
             ]);
-            Ok(if lines.is_empty() {
-                Comparison::InSync
-            } else {
-                Comparison::Differs(Change::new(self.hardening.summary()).with_detail(lines))
-            })
+            Ok(Comparison::from_lines(self.hardening.summary(), lines))
         })
     }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::text_diff::diff;
-use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// A regular file with content, mode and owner.
 #[derive(Debug, Clone, Deserialize)]
@@ -87,11 +87,7 @@ impl Resource for File {
 
     fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
         let (summary, lines) = self.differences(seen)?;
-        Ok(if lines.is_empty() {
-            Comparison::InSync
-        } else {
-            Comparison::Differs(Change::new(summary).with_detail(lines))
-        })
+        Ok(Comparison::from_lines(summary, lines))
     }
 
     fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::file::access_diff;
-use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable};
 
 /// kubelet's configuration and the drop-ins of its unit.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,6 +18,7 @@ const DROP_INS: [&str; 2] = [
     "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
 ];
 const MODE: &str = "600";
+const SUMMARY: &str = "let root alone read kubelet's files";
 
 fn paths() -> impl Iterator<Item = &'static str> {
     std::iter::once(CONFIG).chain(DROP_INS)
@@ -31,12 +32,9 @@ impl Resource for KubeletFiles {
     }
 
     fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
-        let differs = |lines| {
-            let summary = "let root alone read kubelet's files";
-            Ok(Comparison::Differs(Change::new(summary).with_detail(lines)))
-        };
         if seen.path(CONFIG)?.is_none() {
-            return differs(vec![format!("+{CONFIG}: mode {MODE}, as soon as it is there")]);
+            let line = format!("+{CONFIG}: mode {MODE}, as soon as it is there");
+            return Ok(Comparison::from_lines(SUMMARY, vec![line]));
         }
         let mut lines = Vec::new();
         for path in paths() {
@@ -46,10 +44,7 @@ impl Resource for KubeletFiles {
                 lines.extend(access.iter().map(|line| format!("{line} of {path}")));
             }
         }
-        if lines.is_empty() {
-            return Ok(Comparison::InSync);
-        }
-        differs(lines)
+        Ok(Comparison::from_lines(SUMMARY, lines))
     }
 
     fn action(&self, _seen: &HostState, _known: &ActionInput) -> Action {

@@ -67,7 +67,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// `InSync` when there are no differing lines, else a change with them as details.
-    fn from_lines(summary: impl Into<String>, lines: Vec<String>) -> Self {
+    pub(crate) fn from_lines(summary: impl Into<String>, lines: Vec<String>) -> Self {
         if lines.is_empty() {
             Self::InSync
         } else {

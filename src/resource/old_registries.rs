@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Action, ActionInput, Change, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
+use super::{Action, ActionInput, Comparison, HostState, Probe, Resource, Topic, Unreadable, sh};
 
 /// The folder in which containerd looks for registries.
 const FOLDER: &str = "/etc/containerd/certs.d";
@@ -55,13 +55,9 @@ impl Resource for OldRegistries {
     }
 
     fn compare(&self, seen: &HostState) -> Result<Comparison, Unreadable> {
-        let lines: Vec<_> = self.old(seen).map(|name| format!("-{FOLDER}/{name}")).collect();
-        Ok(if lines.is_empty() {
-            Comparison::InSync
-        } else {
-            let summary = "forget registries that are no longer in the inventory";
-            Comparison::Differs(Change::new(summary).with_detail(lines))
-        })
+        let lines = self.old(seen).map(|name| format!("-{FOLDER}/{name}")).collect();
+        let summary = "forget registries that are no longer in the inventory";
+        Ok(Comparison::from_lines(summary, lines))
     }
 
     fn action(&self, seen: &HostState, _known: &ActionInput) -> Action {
