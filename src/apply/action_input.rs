@@ -22,7 +22,7 @@ impl HostTrackRun<'_> {
         match self.steps[index].resource.wants() {
             ActionRequirement::Nothing => Ok(ActionInput::Nothing),
             ActionRequirement::Bundle => self.bundle().await.map_err(|failure| self.fail(index, failure)),
-            ActionRequirement::WorkerTicket => {
+            ActionRequirement::WorkerCredentials => {
                 let access = self.run.access().await.map_err(access_failed)?;
                 self.check_lock(index)?;
                 let credentials = self.worker_credentials(access).await.map_err(access_failed)?;

@@ -21,11 +21,11 @@ const STEP: &str = "preflight";
 impl HostTrackRun<'_> {
     /// Whether the host is still to become a node.
     pub(super) fn is_newcomer(&self, seen: &HostState) -> bool {
-        let standings = self
+        let node_states = self
             .steps
             .iter()
             .filter_map(|step| step.resource.node_state(seen));
-        let mut newcomers = standings.filter(|node_state| *node_state != NodeState::Member);
+        let mut newcomers = node_states.filter(|node_state| *node_state != NodeState::Member);
         newcomers.next().is_some()
     }
 

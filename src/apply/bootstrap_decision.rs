@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_of_bare_hosts_founds() {
+    async fn the_first_of_bare_hosts_runs_init() {
         let all = bootstrap(&[
             ("cp1", Some(NodeState::Absent)),
             ("cp2", Some(NodeState::Absent)),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_interrupted_founding_goes_on_where_it_began() {
+    async fn an_interrupted_init_goes_on_where_it_began() {
         let all = bootstrap(&[
             ("cp1", Some(NodeState::Absent)),
             ("cp2", Some(NodeState::Half)),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_founds_while_one_can_not_be_asked() {
+    async fn nobody_runs_init_while_one_can_not_be_asked() {
         let all = bootstrap(&[
             ("cp1", Some(NodeState::Absent)),
             ("cp2", None),

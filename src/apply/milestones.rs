@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_fact_comes_from_whoever_makes_it_first() {
+    async fn a_milestone_comes_from_whoever_makes_it_first() {
         let milestones = Milestones::new();
         milestones.give_up(&Milestone::ApiServer, "cp1 is unreachable", false);
         milestones.provide(&Milestone::ApiServer);

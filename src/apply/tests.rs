@@ -336,7 +336,7 @@ async fn a_host_outside_the_limit_is_looked_at_and_not_changed() {
 }
 
 #[tokio::test]
-async fn a_step_waits_for_its_facts() {
+async fn a_step_waits_for_its_milestones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export").display().to_string();
     // Without the wait, w1 would find no export.
@@ -431,7 +431,7 @@ async fn steps_of_one_group_take_turns_and_other_groups_do_not_wait() {
 }
 
 #[tokio::test]
-async fn a_failed_track_blocks_only_those_who_need_its_facts() {
+async fn a_failed_track_blocks_only_those_who_need_its_milestones() {
     let folder = tempfile::tempdir().unwrap();
     let broken = providing(
         stepping("broken", "/nowhere/x", "echo no luck\nfalse"),

@@ -24,7 +24,7 @@ pub struct BundleWriter<W: Write> {
 
 impl<W: Write> std::fmt::Debug for BundleWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Packer")
+        f.debug_struct("BundleWriter")
             .field("sums", &self.sums)
             .finish_non_exhaustive()
     }

@@ -60,7 +60,7 @@ fn add<W: Write>(tar: &mut Builder<W>, member: BundleMember<'_>) -> Result<(), B
 
 impl std::fmt::Debug for RestoreArchive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Payload")
+        f.debug_struct("RestoreArchive")
             .field("id", &self.id)
             .finish_non_exhaustive()
     }

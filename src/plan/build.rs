@@ -51,7 +51,7 @@ pub enum PlanError {
     },
     /// A word for a milestone that is none.
     #[error("{origin}: step `{step}`: there is no milestone `{word}` for it")]
-    NoSuchFact {
+    NoSuchMilestone {
         /// Playbook and line.
         origin: String,
         /// The step.
@@ -310,7 +310,7 @@ fn limit(
 
 fn milestones(step: &StepText, words: &[String], host: Option<&str>) -> Result<Vec<Milestone>, PlanError> {
     let parse = |word: &String| {
-        Milestone::parse(word, host).ok_or_else(|| PlanError::NoSuchFact {
+        Milestone::parse(word, host).ok_or_else(|| PlanError::NoSuchMilestone {
             origin: step.origin.to_string(),
             step: step.name.clone(),
             word: word.clone(),

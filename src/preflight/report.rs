@@ -49,8 +49,8 @@ impl Preflight {
             return Some(failure(reason, UNREADABLE));
         }
         let keeps = |finding: &&Finding| {
-            let is_founding = finding.is_between && self.members.is_empty();
-            finding.severity == Severity::Error && (is_founding || is_about(finding, host))
+            let is_init = finding.is_between && self.members.is_empty();
+            finding.severity == Severity::Error && (is_init || is_about(finding, host))
         };
         let findings: Vec<_> = self.findings().filter(keeps).collect();
         let messages: Vec<_> = findings

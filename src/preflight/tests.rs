@@ -393,7 +393,7 @@ fn preflight(findings: Vec<Finding>, members: &[&str]) -> Preflight {
 }
 
 #[test]
-fn what_is_between_hosts_keeps_them_and_the_founding() {
+fn what_is_between_hosts_keeps_them_and_init() {
     let between = Finding::error(PreflightCheck::Ports, "", "closed".to_owned(), "open it")
         .between(vec!["w2".to_owned(), "w3".to_owned()]);
     let own = Finding::error(PreflightCheck::DiskSpace, "w1", "full".to_owned(), "make room");

@@ -173,7 +173,7 @@ pub struct JoinCredentials {
 
 impl fmt::Debug for JoinCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinTicket")
+        f.debug_struct("JoinCredentials")
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }
@@ -197,7 +197,7 @@ pub enum ActionRequirement {
     /// Nothing but the plan.
     Nothing,
     /// Join credentials for a worker.
-    WorkerTicket,
+    WorkerCredentials,
     /// The bundle that a cluster is restored from, at [`RESTORE_ARCHIVE`] on the host.
     Bundle,
     /// The decision whether this control plane initializes the cluster, or join credentials with a certificate key.

@@ -127,7 +127,7 @@ impl Resource for Worker {
     }
 
     fn wants(&self) -> ActionRequirement {
-        ActionRequirement::WorkerTicket
+        ActionRequirement::WorkerCredentials
     }
 
     fn node_state(&self, seen: &HostState) -> Option<NodeState> {

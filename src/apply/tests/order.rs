@@ -137,7 +137,7 @@ async fn a_step_by_requests_that_fails_holds_back_what_stands_behind_it_alone() 
 }
 
 #[tokio::test]
-async fn a_step_by_requests_whose_facts_do_not_come_blocks_what_stands_behind_it_alone() {
+async fn a_step_by_requests_whose_milestones_do_not_come_blocks_what_stands_behind_it_alone() {
     let folder = tempfile::tempdir().unwrap();
     let broken = providing(stepping("broken", "/nowhere/x", "false"), Milestone::Export);
     let mut steps = track(&folder, "a");

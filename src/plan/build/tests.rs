@@ -137,7 +137,7 @@ fn the_probe_of_a_whole_track_is_valid_shell() {
 }
 
 #[test]
-fn a_fact_that_nobody_provides_is_refused() {
+fn a_milestone_that_nobody_provides_is_refused() {
     let mut playbooks = playbook::load(None).unwrap();
     playbooks.retain(|playbook| playbook.scope != Scope::Cluster);
     let error = plan_of(playbooks).unwrap_err().to_string();

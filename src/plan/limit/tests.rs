@@ -128,7 +128,7 @@ fn groups_that_overlap_are_refused_as_a_second_turn_could_be_waited_for_for_ever
 }
 
 #[test]
-fn facts_are_waited_for_before_the_turn_is_taken() {
+fn milestones_are_waited_for_before_the_turn_is_taken() {
     let mut track = Track {
         place: Place::Host("w1".to_owned()),
         steps: vec![
