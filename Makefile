@@ -12,7 +12,7 @@ AS_ROOT := sudo --preserve-env=LAB_ARTIFACTS,LAB_MANIFESTS,LAB_ROOT,LAB_VM_ACCEL
 RUN_AS_ROOT := CARGO_TARGET_$(subst -,_,$(shell rustc -vV | sed -n 's/^host: //p' | tr a-z A-Z))_RUNNER='sudo --preserve-env'
 endif
 # Each file has a lab of its own, which waits more than it works: two run at a time. The longest come first.
-LAB_TESTS := faults ci recovery jenkins convergence upgrade fleet storage high_availability registry preflight vm
+LAB_TESTS := convergence recovery jenkins ci faults storage upgrade fleet high_availability registry vm preflight
 LAB_JOBS := 2
 # What tests say, and which of them were skipped: counted at the end, where the reason of a failure is reported once more.
 LOGS := target/tests
